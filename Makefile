@@ -1,0 +1,114 @@
+# elko: the front door. `make run` and `make test` do everything on a fresh Debian 12; Meson and Ninja
+# work underneath. Nothing here asks a question.
+#
+#   make B=DIR ...          use another build directory
+#   make one T=NAME         build and run one test (patterns work: T='tcp_*')
+#   make install PREFIX=... DESTDIR=...
+
+B        ?= build
+T        ?=
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+FUZZ_SECONDS ?= 60
+
+SUITES   = unit,conv,sim,drill,model,checks,interop
+FAST     = unit,conv
+SANITIZE = -Db_sanitize=address,undefined -Dwerror=false
+# Where the core, the tool and the tests keep their C: everything that is formatted.
+CODE     = include src drivers host sim drill cli test bench
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup build run test test-fast one checks sanitize asan ubsan valgrind clang freestanding \
+        format format-check lint bench fuzz soak install clean
+
+help:                   ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+setup:                  ## install every Debian package that any target here needs
+	@tools/setup all
+
+build:                  ## the library, build/libelko-core.a, and the tool, build/elko
+	@tools/setup build
+	@tools/build $(B) -k 0 product
+
+run:                    ## the demonstration: what elko is for, in one command, without root where the machine allows
+	@tools/setup run
+	@tools/build $(B) -k 0 product
+	@if [ -x tools/demo ]; then ELKO=$(B)/elko tools/demo; else echo "run: tools/demo is missing"; exit 1; fi
+
+test:                   ## all tests; unit, conversation and some interop tests under ASan+UBSan as well
+	@tools/setup test
+	@tools/build $(B) build.ninja
+	@MESON_OPTS='$(SANITIZE)' tools/build build-asan build.ninja
+	@tools/run-tests $(B):$(SUITES) build-asan:$(FAST),sim,interop-sanitize
+
+test-fast:              ## unit and conversation tests only
+	@tools/setup build
+	@tools/build $(B) build.ninja
+	@tools/run-tests $(B):$(FAST)
+
+one:                    ## one test by name: make one T=ring
+	@tools/setup build
+	@tools/build $(B) build.ninja
+	@tools/run-tests --only '$(T)' --verbose $(B):$(SUITES)
+
+checks:                 ## properties of source and library: include directions, symbols, freestanding, C++
+	@tools/setup test
+	@tools/build $(B) -k 0 product
+	@tools/run-tests $(B):checks
+
+sanitize:               ## unit, conversation and some interop tests under ASan+UBSan
+	@tools/setup test
+	@MESON_OPTS='$(SANITIZE)' tools/build build-asan build.ninja
+	@tools/run-tests build-asan:$(FAST),sim,interop-sanitize
+
+asan ubsan: sanitize
+
+valgrind:               ## unit and conversation tests under valgrind
+	@tools/setup test
+	@tools/build $(B) build.ninja
+	@EK_TEST_PERCENT=10 tools/run-tests --slower 20 --wrap 'valgrind -q --error-exitcode=99 --leak-check=full' $(B):$(FAST)
+
+clang:                  ## build with clang; unit and conversation tests, symbols of the core
+	@tools/setup test
+	@CC=clang tools/build build-clang build.ninja
+	@tools/run-tests build-clang:$(FAST),symbols
+
+freestanding:           ## compile the core for a Cortex-M4 and for wasm32, without any libc
+	@tools/setup test
+	@python3 test/checks/freestanding.py
+
+format:                 ## rewrite the C sources in the project's format
+	@tools/setup test
+	@find $(CODE) -name '*.[ch]' -print0 2>/dev/null | xargs -0r -n 20 -P 2 clang-format -i
+
+format-check:           ## does clang-format agree with every file?
+	@tools/setup test
+	@tools/format-check $(CODE)
+
+lint:                   ## clang-tidy and cppcheck over the core
+	@tools/setup test
+	@tools/lint
+
+bench:                  ## measure, with an optimised build
+	@tools/setup run
+	@MESON_OPTS='--buildtype=release -Db_ndebug=true' tools/build build-release
+	@meson test -C build-release --benchmark --verbose
+
+fuzz:                   ## long: each test/fuzz program for FUZZ_SECONDS (default 60), with clang
+	@tools/setup test
+	@CC=clang MESON_OPTS='$(SANITIZE) -Dfuzz=true' tools/build build-fuzz
+	@tools/fuzz build-fuzz $(FUZZ_SECONDS)
+
+soak:                   ## long: the campaign in tools/soak
+	@tools/setup run
+	@tools/build $(B) -k 0 product
+	@if [ -x tools/soak ]; then ELKO=$(B)/elko tools/soak; else echo "there is no campaign yet"; fi
+
+install: build          ## library, headers, elko.pc and tool into PREFIX
+	@meson configure $(B) -Dprefix=$(PREFIX)
+	@DESTDIR='$(DESTDIR)' meson install -C $(B)
+
+clean:                  ## remove every build directory
+	rm -rf build build-asan build-clang build-release build-fuzz

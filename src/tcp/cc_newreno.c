@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include <elko/cc.h>
+
+#include "base/port.h"
+
+/*
+ * RFC 5681: slow start, congestion avoidance, and what a loss does to cwnd; RFC 6582's recovery itself
+ * (inflation, partial ACKs) is the engine's. Bytes are counted, not ACKs (RFC 3465 with L = 2), so a
+ * peer that splits its ACKs gains nothing and one that stretches them loses little.
+ */
+
+struct newreno {
+        uint32_t acked; /* bytes acknowledged since cwnd last grew, congestion avoidance */
+        uint32_t prior_cwnd, prior_ssthresh;
+};
+
+EK_STATIC_ASSERT(sizeof(struct newreno) <= ELKO_CC_PRIVATE_BYTES, "private area");
+
+enum { CWND_MAX = 1u << 30 };
+
+static void newreno_init(void *priv, struct elko_cc_out *out, const struct elko_cc_init *ev)
+{
+        struct newreno *nr = priv;
+
+        *nr = (struct newreno){0};
+        out->cwnd_bytes = ev->initial_cwnd_bytes;
+        out->ssthresh_bytes = UINT32_MAX; /* (3.1): arbitrarily high */
+        out->pacing_bytes_per_s = 0;
+}
+
+static void newreno_on_ack(void *priv, struct elko_cc_out *out, const struct elko_cc_ack *ev)
+{
+        struct newreno *nr = priv;
+
+        /* RFC 7661: a window that is not used says nothing about the path. */
+        if (ev->in_recovery || !ev->cwnd_limited || out->cwnd_bytes >= CWND_MAX)
+                return;
+        if (out->cwnd_bytes < out->ssthresh_bytes) {
+                /* (3.1) equation 2, RFC 3465 2.2: cwnd += min(N, 2 SMSS) per ACK. Our peers' ACKs may
+                 * cover a whole batch; what they cover left the network all the same. */
+                out->cwnd_bytes += ev->acked_bytes;
+                if (out->cwnd_bytes > out->ssthresh_bytes)
+                        out->cwnd_bytes = ek_max_u32(out->ssthresh_bytes, ev->mss);
+                return;
+        }
+        /* (3.1) one SMSS for every cwnd of acknowledged bytes */
+        nr->acked += ev->acked_bytes;
+        if (nr->acked >= out->cwnd_bytes) {
+                nr->acked -= out->cwnd_bytes;
+                out->cwnd_bytes += ev->mss;
+        }
+}
+
+static void newreno_on_congestion(void *priv, struct elko_cc_out *out,
+                                  const struct elko_cc_event *ev)
+{
+        struct newreno *nr = priv;
+
+        nr->acked = 0;
+        if (ev->kind == ELKO_CONGESTION_IDLE) {
+                /* (4.1) restart window */
+                out->cwnd_bytes = ek_min_u32(out->cwnd_bytes, ev->initial_cwnd_bytes);
+                return;
+        }
+        nr->prior_cwnd = out->cwnd_bytes;
+        nr->prior_ssthresh = out->ssthresh_bytes;
+        /* (3.1) equation 4 */
+        out->ssthresh_bytes = ek_max_u32(ev->flight_bytes / 2, 2 * ev->mss);
+        out->cwnd_bytes = ev->kind == ELKO_CONGESTION_TIMEOUT ? ev->mss : out->ssthresh_bytes;
+}
+
+static void newreno_undo(void *priv, struct elko_cc_out *out)
+{
+        struct newreno *nr = priv;
+
+        out->cwnd_bytes = ek_max_u32(out->cwnd_bytes, nr->prior_cwnd);
+        out->ssthresh_bytes = ek_max_u32(out->ssthresh_bytes, nr->prior_ssthresh);
+}
+
+const struct elko_cc_ops elko_cc_newreno = {
+        .name = "newreno",
+        .private_bytes = sizeof(struct newreno),
+        .init = newreno_init,
+        .on_ack = newreno_on_ack,
+        .on_congestion = newreno_on_congestion,
+        .undo = newreno_undo,
+};

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp/half_open.h"
+
+#include "tcp/tcp.h"
+
+/*
+ * The SYN queue. RFC 4987, 3.1 (filtering by size), RFC 9293, 3.8.1 and 3.8.3 (SYN+ACK is retransmitted
+ * with back-off).
+ *
+ * The k-th SYN+ACK leaves at birth + RTO (2^k - 1): the schedule follows from the instant of birth, so
+ * an entry carries no deadline. Birth is kept in ticks of 4 us modulo 2^32 (4.7 hours), far longer than
+ * an entry can live.
+ */
+
+enum { TICK_NS = 4000, UNDECIDED_SECONDS = 60 };
+
+struct ek_half_open *ek_half_open_at(struct ek_tcp *t, uint32_t index)
+{
+        return ek_slab_at(&t->half_opens, index);
+}
+
+void ek_half_open_init(struct ek_tcp *t)
+{
+        for (unsigned i = 0; i < EK_HO_STAGES; i++) {
+                t->half_open.head[i] = EK_HALF_OPEN_NIL;
+                t->half_open.tail[i] = EK_HALF_OPEN_NIL;
+                t->half_open.count[i] = 0;
+        }
+        t->half_open.total = 0;
+}
+
+static void list_push(struct ek_tcp *t, uint32_t index, enum ek_half_open_stage stage)
+{
+        struct ek_half_open_lists *l = &t->half_open;
+        struct ek_half_open *ho = ek_half_open_at(t, index);
+
+        ho->stage = (uint32_t)stage & 0xf;
+        ho->next = EK_HALF_OPEN_NIL;
+        ho->prev = l->tail[stage] & EK_HALF_OPEN_NIL;
+        if (l->tail[stage] != EK_HALF_OPEN_NIL)
+                ek_half_open_at(t, l->tail[stage])->next = index & EK_HALF_OPEN_NIL;
+        else
+                l->head[stage] = index;
+        l->tail[stage] = index;
+        l->count[stage]++;
+}
+
+static void list_remove(struct ek_tcp *t, uint32_t index)
+{
+        struct ek_half_open_lists *l = &t->half_open;
+        struct ek_half_open *ho = ek_half_open_at(t, index);
+        unsigned stage = ho->stage;
+
+        if (ho->prev != EK_HALF_OPEN_NIL)
+                ek_half_open_at(t, ho->prev)->next = ho->next;
+        else
+                l->head[stage] = ho->next;
+        if (ho->next != EK_HALF_OPEN_NIL)
+                ek_half_open_at(t, ho->next)->prev = ho->prev;
+        else
+                l->tail[stage] = ho->prev;
+        EK_ASSERT(l->count[stage] > 0);
+        l->count[stage]--;
+}
+
+struct ek_half_open *ek_half_open_new(struct ek_tcp *t, const struct ek_key *key,
+                                      enum ek_half_open_stage stage, uint32_t *index)
+{
+        uint32_t idx = ek_slab_alloc(&t->half_opens);
+        struct ek_half_open *ho;
+
+        if (idx == EK_NIL)
+                return NULL;
+        EK_ASSERT(idx < EK_HALF_OPEN_NIL);
+        ho = ek_half_open_at(t, idx);
+        ho->conn.key = *key;
+        ho->born = ek_iss_ticks(t);
+        list_push(t, idx, stage);
+        t->half_open.total++;
+        ek_tcp_insert(t, &ho->conn, ek_ref(EK_KIND_HALF_OPEN, idx));
+        *index = idx;
+        return ho;
+}
+
+void ek_half_open_move(struct ek_tcp *t, uint32_t index, enum ek_half_open_stage stage)
+{
+        list_remove(t, index);
+        list_push(t, index, stage);
+}
+
+void ek_half_open_free(struct ek_tcp *t, uint32_t index)
+{
+        struct ek_half_open *ho = ek_half_open_at(t, index);
+        struct ek_listener *ls = ek_listener_find(t, &ho->conn.key);
+
+        if (ls != NULL && ls->half_open > 0)
+                ls->half_open--;
+        list_remove(t, index);
+        t->half_open.total--;
+        ek_tcp_remove(t, &ho->conn, ek_ref(EK_KIND_HALF_OPEN, index));
+        ek_slab_free(&t->half_opens, index);
+}
+
+seq_t ek_half_open_iss(struct ek_tcp *t, const struct ek_half_open *ho)
+{
+        return ek_iss_make(t, &ho->conn.key, ho->born);
+}
+
+/* How long after its birth an entry of this stage is due, ns. */
+static uint64_t due_after(const struct ek_tcp *t, unsigned stage)
+{
+        uint64_t after = 0, rto = t->cfg.rto_initial_ns;
+
+        if (stage == EK_HO_UNDECIDED)
+                return ELKO_SEC(UNDECIDED_SECONDS);
+        for (unsigned k = EK_HO_WAIT; k <= stage; k++) {
+                after += ek_min_u64(rto, t->cfg.rto_max_ns);
+                rto *= 2;
+        }
+        return after;
+}
+
+static uint64_t due_at(struct ek_tcp *t, unsigned stage, uint32_t index)
+{
+        uint32_t age_ticks = ek_iss_ticks(t) - ek_half_open_at(t, index)->born;
+        uint64_t age = (uint64_t)age_ticks * TICK_NS + t->now % TICK_NS;
+        uint64_t after = due_after(t, stage);
+
+        return age >= after ? t->now : t->now + (after - age);
+}
+
+static void on_due(struct ek_tcp *t, unsigned stage, uint32_t index)
+{
+        struct ek_half_open *ho = ek_half_open_at(t, index);
+        struct ek_key key = ho->conn.key;
+
+        ek_trace_timer(t, &key, NULL, ELKO_TIMER_SYN_ACK, ELKO_TCP_SYN_RECEIVED);
+        if (stage != EK_HO_UNDECIDED && ho->tries <= t->cfg.synack_retries) {
+                ek_half_open_move(t, index, EK_HO_SEND);
+                return;
+        }
+        t->ctr->tcp_attempt_fails++;
+        ek_half_open_free(t, index);
+        ek_trace_state(t, &key, NULL, ELKO_TCP_SYN_RECEIVED, ELKO_TCP_LISTEN, "no answer to SYN+ACK");
+}
+
+void ek_half_open_advance(struct ek_tcp *t)
+{
+        for (unsigned stage = EK_HO_UNDECIDED; stage < EK_HO_STAGES; stage++) {
+                while (t->half_open.head[stage] != EK_HALF_OPEN_NIL &&
+                       due_at(t, stage, t->half_open.head[stage]) <= t->now) {
+                        EK_WORK(1);
+                        on_due(t, stage, t->half_open.head[stage]);
+                }
+        }
+}
+
+uint64_t ek_half_open_next_deadline(struct ek_tcp *t)
+{
+        uint64_t next = EK_NEVER;
+
+        for (unsigned stage = EK_HO_UNDECIDED; stage < EK_HO_STAGES; stage++)
+                if (t->half_open.head[stage] != EK_HALF_OPEN_NIL)
+                        next = ek_min_u64(next, due_at(t, stage, t->half_open.head[stage]));
+        return next;
+}

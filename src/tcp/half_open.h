@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EK_TCP_HALF_OPEN_H
+#define EK_TCP_HALF_OPEN_H
+
+/*
+ * Half-open connections: SYN-RECEIVED of a passive open (the SYN queue, RFC 4987, 3.1).
+ *
+ * An entry is 60 bytes, so that a flood of SYNs costs little: no buffers, no timer node, no pointer to
+ * its listener (which is looked up when the handshake ends; it may be gone by then). The ISS isn't kept
+ * either: RFC 6528's ISS is a function of the tuple and of the instant of birth, which is kept.
+ *
+ * Entries wait in doubly linked lists by stage, with 17-bit links. In each stage all wait equally long,
+ * so the lists are in order of their deadlines.
+ */
+
+#include "tcp/tcb.h"
+
+enum {
+        EK_HALF_OPEN_MAX = 65534,
+        EK_HALF_OPEN_NIL = 0x1ffff,
+        EK_HALF_OPEN_MAX_RETRIES = 6,
+        EK_HALF_OPEN_NO_WSCALE = 15,
+};
+
+enum ek_half_open_stage {
+        EK_HO_SEND,      /* a SYN+ACK is to be sent */
+        EK_HO_UNDECIDED, /* the application has not given its verdict */
+        EK_HO_WAIT,      /* EK_HO_WAIT + k: 1 + k SYN+ACKs were sent; waiting for the ACK */
+        EK_HO_STAGES = EK_HO_WAIT + EK_HALF_OPEN_MAX_RETRIES + 1
+};
+
+struct ek_half_open {
+        struct ek_conn conn;
+        uint32_t born; /* ticks of 4 us; ISS = born + F(tuple) */
+        uint32_t irs;
+        uint32_t ts_recent;
+        uint32_t next : 17;   /* slab index in the list of its stage */
+        uint32_t stage : 4;   /* enum ek_half_open_stage */
+        uint32_t tries : 3;   /* SYN+ACKs sent */
+        uint32_t wscale : 4;  /* the peer's; EK_HALF_OPEN_NO_WSCALE: not offered */
+        uint32_t ts : 1;      /* the peer offered timestamps, and so do we */
+        uint32_t sack : 1;
+        uint32_t asked : 1;   /* the application has seen it */
+        uint32_t prev : 17;
+        uint32_t half_mss : 15; /* the peer's MSS option / 2; 0: none */
+};
+
+EK_STATIC_ASSERT(sizeof(struct ek_half_open) == 60, "half-open entry");
+
+struct ek_half_open_lists {
+        uint32_t head[EK_HO_STAGES], tail[EK_HO_STAGES];
+        uint32_t count[EK_HO_STAGES];
+        uint32_t total;
+};
+
+struct ek_tcp;
+struct ek_listener;
+
+void ek_half_open_init(struct ek_tcp *t);
+
+/* A new entry at the end of `stage`, in the connection table; NULL: limit or memory. */
+struct ek_half_open *ek_half_open_new(struct ek_tcp *t, const struct ek_key *key,
+                                      enum ek_half_open_stage stage, uint32_t *index);
+void ek_half_open_move(struct ek_tcp *t, uint32_t index, enum ek_half_open_stage stage);
+
+/* Out of its list and of the table, and freed. */
+void ek_half_open_free(struct ek_tcp *t, uint32_t index);
+
+struct ek_half_open *ek_half_open_at(struct ek_tcp *t, uint32_t index);
+
+/* The SYN+ACK's sequence number. */
+seq_t ek_half_open_iss(struct ek_tcp *t, const struct ek_half_open *ho);
+
+/* Retransmit or give up what is due; the earliest deadline. */
+void ek_half_open_advance(struct ek_tcp *t);
+uint64_t ek_half_open_next_deadline(struct ek_tcp *t);
+
+#endif

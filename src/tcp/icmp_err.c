@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp/tcp.h"
+
+#include "wire/addr.h"
+
+/*
+ * ICMP errors about our segments, RFC 9293, 3.9.2.2, made safe by RFC 5927: an error counts only if the
+ * sequence number that it quotes is in flight. Errors that RFC 1122 calls hard end a connection only while
+ * it is being opened (RFC 5461); later they are soft, and the application is told.
+ */
+
+static int error_of(enum ek_icmp_kind kind)
+{
+        switch (kind) {
+        case EK_ICMP_UNREACH_NET:
+                return ELKO_ENETUNREACH;
+        case EK_ICMP_UNREACH_PORT:
+        case EK_ICMP_UNREACH_PROTO:
+                return ELKO_ECONNREFUSED;
+        default:
+                return ELKO_EHOSTUNREACH;
+        }
+}
+
+static bool is_hard(enum ek_icmp_kind kind)
+{
+        return kind == EK_ICMP_UNREACH_PORT || kind == EK_ICMP_UNREACH_PROTO ||
+               kind == EK_ICMP_UNREACH_ADMIN;
+}
+
+/* RFC 1191, 6.4 and RFC 8201, 5.4: a smaller path MTU is no sign of congestion; what was too big goes
+ * again at once in smaller segments. */
+static void on_too_big(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_icmp_error *err)
+{
+        if (!ek_pmtu_update(t->ip, &tcb->conn.key.remote, err->mtu, t->now)) {
+                t->ctr->drops[ELKO_DROP_ICMP_MTU]++;
+                return;
+        }
+        tcb->link = ELKO_LINK_NONE; /* look the route and its MTU up again */
+        ek_tcb_route(t, tcb);
+        if (ek_tcb_is_synchronized(tcb) && !ek_txq_is_empty(&tcb->act->txq)) {
+                ek_txq_mark_all_lost(&tcb->act->txq, &t->records);
+                tcb->todo |= EK_TODO_FORCE;
+                ek_tcb_has_work(t, tcb);
+        }
+}
+
+static void on_tcb(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_icmp_error *err)
+{
+        enum ek_icmp_kind kind = (enum ek_icmp_kind)err->kind;
+        seq_t seq = seq_make(err->seq);
+
+        /* RFC 5927, 4.1: SND.UNA =< SEG.SEQ < SND.NXT. */
+        if (!seq_in(seq, tcb->snd_una, ek_tcb_flight(tcb))) {
+                t->ctr->drops[ELKO_DROP_ICMP_SEQ]++;
+                return;
+        }
+        t->ctr->icmp_errors_in++;
+        if (kind == EK_ICMP_TOO_BIG) {
+                on_too_big(t, tcb, err);
+                return;
+        }
+        tcb->soft_error = (uint8_t)-error_of(kind);
+        if (tcb->state == ELKO_TCP_SYN_SENT && is_hard(kind)) {
+                ek_tcb_fail(t, tcb, error_of(kind), "ICMP error");
+                return;
+        }
+        ek_tcb_tell(t, tcb, ELKO_EV_SOFT_ERROR);
+}
+
+void ek_tcp_icmp_error(struct ek_tcp *t, const struct ek_icmp_error *err)
+{
+        struct ek_key key = {.local = err->local,
+                             .remote = err->remote,
+                             .lport = err->lport,
+                             .rport = err->rport};
+        uint32_t ref = ek_tcp_lookup(t, &key);
+
+        /* Half-open and TIME-WAIT entries ignore ICMP: they go by themselves. */
+        if (ref == EK_NIL || EK_REF_KIND(ref) != EK_KIND_TCB) {
+                t->ctr->drops[ELKO_DROP_ICMP_NO_CONN]++;
+                return;
+        }
+        on_tcb(t, ek_tcp_tcb(t, EK_REF_INDEX(ref)), err);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp/tcp.h"
+
+#include "base/bits.h"
+
+/*
+ * Memory of a connection's two rings.
+ *
+ * Receiving: what is advertised must be honoured, so the region reserves as many bytes as the ring will
+ * need when the window is opened, and the ring is taken from that reservation with the first byte that
+ * arrives. An idle connection holds the reservation, a number, and no memory. When the region has less
+ * left, new windows are smaller; they shrink before connections are refused.
+ *
+ * Sending: the ring grows by doubling up to the limit, as the application queues.
+ */
+
+enum { LEAST_WINDOW = 2048, SHARE_OF_FREE = 64 };
+
+/* The first window of a new connection: at most a fair share of what is left. */
+uint32_t ek_rcv_buf_initial(struct ek_tcp *t, const struct ek_settings *settings)
+{
+        size_t committed = ek_region_used(t->region) + ek_region_reserved(t->region);
+        size_t capacity = ek_region_capacity(t->region);
+        size_t left = committed < capacity ? capacity - committed : 0;
+        uint32_t want = ek_min_u32(t->cfg.rcv_buf_bytes, settings->rcv_buf_max);
+
+        if (t->cfg.window_overcommit_percent > 100)
+                left = capacity;
+        while (want > LEAST_WINDOW && want > left / SHARE_OF_FREE)
+                want /= 2;
+        return want;
+}
+
+/* Open the window of a connection whose RCV.NXT is known now. */
+void ek_rcv_buf_open(struct ek_tcp *t, struct ek_tcb *tcb, seq_t rcv_nxt)
+{
+        uint32_t space = ek_rcv_buf_initial(t, ek_tcb_settings(t, tcb));
+
+        while (space >= LEAST_WINDOW) {
+                uint32_t block = (uint32_t)ek_region_block_bytes(t->region, space);
+
+                if (ek_region_reserve(t->region, block)) {
+                        tcb->rcv_reserved = block;
+                        break;
+                }
+                space /= 2;
+        }
+        if (space < LEAST_WINDOW)
+                space = 0; /* a zero window: it opens when memory is there (ek_rcv_buf_ensure) */
+        ek_rcv_window_init(&tcb->win, space, rcv_nxt, t->now);
+}
+
+/* The ring exists after this, if memory allows. */
+bool ek_rcv_buf_ensure(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        size_t block;
+        uint8_t *base;
+
+        if (tcb->act->rcv.cap != 0)
+                return true;
+        if (tcb->win.space == 0 || !ek_tcb_activate(t, tcb))
+                return false;
+        block = ek_region_block_bytes(t->region, tcb->win.space);
+        if (tcb->rcv_reserved != 0) {
+                base = ek_region_alloc_reserved(t->region, block);
+                if (base != NULL)
+                        tcb->rcv_reserved = 0;
+        } else {
+                base = ek_region_alloc(t->region, block);
+        }
+        if (base == NULL) {
+                t->ctr->nomem++;
+                return false;
+        }
+        ek_ring_attach(&tcb->act->rcv, base, (uint32_t)block);
+        return true;
+}
+
+/* Double the space: the peer fills it in less than a round trip. */
+static void grow(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t max)
+{
+        uint32_t space = tcb->win.space >= max / 2 ? max : tcb->win.space * 2;
+        size_t block = ek_region_block_bytes(t->region, space);
+        uint32_t old_cap = tcb->act->rcv.cap;
+        uint64_t top;
+        uint8_t *base, *old;
+
+        if (block <= old_cap) {
+                tcb->win.space = space;
+                return;
+        }
+        base = ek_region_alloc(t->region, block);
+        if (base == NULL)
+                return; /* not now: an ordinary result */
+        top = ek_reasm_top(&tcb->act->reasm);
+        if (tcb->act->rcv.cap == 0) {
+                ek_ring_attach(&tcb->act->rcv, base, (uint32_t)block);
+                if (tcb->rcv_reserved > 0) {
+                        ek_region_unreserve(t->region, tcb->rcv_reserved);
+                        tcb->rcv_reserved = 0;
+                }
+        } else {
+                uint32_t beyond = top > tcb->stats.bytes_received
+                                          ? (uint32_t)(top - tcb->stats.bytes_received)
+                                          : 0;
+
+                old = ek_ring_move_to(&tcb->act->rcv, base, (uint32_t)block, beyond);
+                ek_region_free(t->region, old, old_cap);
+        }
+        tcb->win.space = space;
+}
+
+/* The application took `n` bytes out of the ring. */
+void ek_rcv_buf_on_taken(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t n)
+{
+        uint32_t max = ek_tcb_settings(t, tcb)->rcv_buf_max;
+        uint64_t rtt = tcb->rtt.srtt_ns != 0 ? tcb->rtt.srtt_ns : ELKO_MS(100);
+
+        if (ek_rcv_window_on_taken(&tcb->win, n, rtt, t->now, max))
+                grow(t, tcb, max);
+        if (ek_rcv_window_wants_update(&tcb->win, tcb->rcv_nxt, tcb->act->rcv.len, tcb->rcv_mss,
+                                       tcb->rcv_wscale) &&
+            tcb->state >= ELKO_TCP_ESTABLISHED && tcb->state <= ELKO_TCP_FIN_WAIT_2)
+                ek_tcb_owe_ack(t, tcb, ELKO_WHY_WINDOW);
+}
+
+/* Room for at least one more byte of `want`; false: the buffer is at its limit, or no memory. */
+bool ek_snd_buf_ensure(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t want)
+{
+        uint32_t max = ek_tcb_settings(t, tcb)->snd_buf_max;
+        uint32_t old_cap, cap;
+        uint8_t *base, *old;
+
+        if (tcb->act->snd.len >= max || !ek_tcb_activate(t, tcb))
+                return false;
+        old_cap = tcb->act->snd.cap;
+        if (ek_ring_room(&tcb->act->snd) >= want || old_cap >= max)
+                return ek_ring_room(&tcb->act->snd) > 0;
+        cap = old_cap != 0 ? old_cap * 2 : (uint32_t)ek_region_min_block(t->region) * 2;
+        while (cap < max && cap - tcb->act->snd.len < want)
+                cap *= 2;
+        if (cap > max && cap / 2 >= old_cap && cap / 2 >= max)
+                cap /= 2;
+        base = ek_region_alloc(t->region, cap);
+        if (base == NULL) {
+                t->ctr->nomem++;
+                return ek_ring_room(&tcb->act->snd) > 0;
+        }
+        cap = (uint32_t)ek_region_block_bytes(t->region, cap);
+        if (old_cap == 0) {
+                ek_ring_attach(&tcb->act->snd, base, cap);
+                return true;
+        }
+        old = ek_ring_move_to(&tcb->act->snd, base, cap, 0);
+        ek_region_free(t->region, old, old_cap);
+        return true;
+}

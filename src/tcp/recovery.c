@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp/tcp.h"
+
+#include "wire/addr.h"
+
+/*
+ * Loss recovery and congestion control as the engine drives them: RFC 5681, RFC 6582 (NewReno), RFC 3042
+ * (limited transmit), RFC 6928 (initial window).
+ *
+ * cwnd belongs to the algorithm (cc_*.c); what recovery adds to it for segments that have left the
+ * network is `inflation`, kept apart so that an algorithm never sees it.
+ */
+
+uint32_t ek_recovery_initial_cwnd(const struct ek_tcp *t, uint32_t mss)
+{
+        uint32_t segs = t->cfg.initial_window_segs;
+
+        /* RFC 6928, 2: min(10 MSS, max(2 MSS, 14600)) */
+        return ek_min_u32(segs * mss, ek_max_u32(2 * mss, segs * 1460));
+}
+
+void ek_recovery_start(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        uint32_t mss = ek_tcb_eff_mss(t, tcb);
+        struct elko_cc_init ev = {
+                .now = t->now,
+                .mss = mss,
+                .initial_cwnd_bytes = ek_recovery_initial_cwnd(t, mss),
+        };
+
+        /* RFC 5681, 3.1: a lost SYN or SYN,ACK means an initial window of one segment. */
+        if (tcb->rtt.backoff > 0)
+                ev.initial_cwnd_bytes = mss;
+        /* RFC 6298 (5.7): and, without a sample, an RTO of 3 s for the data. */
+        if (tcb->rtt.backoff > 0 && tcb->rtt.srtt_ns == 0) {
+                tcb->rtt.srtt_ns = ELKO_SEC(1);
+                tcb->rtt.rttvar_ns = ELKO_MS(500);
+        }
+        tcb->cong.state = ELKO_CA_OPEN;
+        tcb->cong.ops->init(tcb->act->priv, &tcb->cong.out, &ev);
+}
+
+/* After a silence the algorithm's private area is new. What it knew of the path counts for little then
+ * (RFC 5681, 4.1: restart with at most the initial window), but ssthresh stays. */
+void ek_recovery_restart(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        struct elko_cc_out before = tcb->cong.out;
+        uint32_t mss = ek_tcb_eff_mss(t, tcb);
+        struct elko_cc_init ev = {
+                .now = t->now,
+                .mss = mss,
+                .initial_cwnd_bytes = ek_recovery_initial_cwnd(t, mss),
+        };
+
+        tcb->cong.ops->init(tcb->act->priv, &tcb->cong.out, &ev);
+        tcb->cong.state = ELKO_CA_OPEN;
+        tcb->cong.out.ssthresh_bytes = before.ssthresh_bytes;
+        if (before.cwnd_bytes != 0)
+                tcb->cong.out.cwnd_bytes =
+                        ek_min_u32(before.cwnd_bytes, tcb->cong.out.cwnd_bytes);
+}
+
+static void congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_congestion kind)
+{
+        uint32_t mss = ek_tcb_eff_mss(t, tcb);
+        struct elko_cc_event ev = {
+                .now = t->now,
+                .kind = kind,
+                .flight_bytes = ek_tcb_flight(tcb),
+                .mss = mss,
+                .initial_cwnd_bytes = ek_recovery_initial_cwnd(t, mss),
+        };
+
+        tcb->cong.ops->on_congestion(tcb->act->priv, &tcb->cong.out, &ev);
+        tcb->cong.out.cwnd_bytes = ek_max_u32(tcb->cong.out.cwnd_bytes, mss);
+        tcb->cong.out.ssthresh_bytes = ek_max_u32(tcb->cong.out.ssthresh_bytes, 2 * mss);
+}
+
+/* Send the first unacknowledged segment again, whatever cwnd says. */
+static void retransmit_head(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        if (ek_txq_mark_head_lost(&tcb->act->txq, &t->records)) {
+                tcb->todo |= EK_TODO_FORCE;
+                ek_tcb_has_work(t, tcb);
+        }
+}
+
+void ek_recovery_on_duplicate(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        struct ek_congestion *c = &tcb->cong;
+        uint32_t mss = ek_tcb_eff_mss(t, tcb);
+
+        /* After a time-out the duplicates are answers to our own retransmissions. */
+        if (c->state == ELKO_CA_LOSS)
+                return;
+        switch (ek_dupack_on_duplicate(&tcb->act->dupack, tcb->snd_una, tcb->snd_nxt)) {
+        case EK_DUPACK_LIMITED:
+                c->state = ELKO_CA_DISORDER;
+                tcb->act->inflation += mss;
+                break;
+        case EK_DUPACK_ENTER:
+                t->ctr->tcp_fast_retrans++;
+                congestion(t, tcb, ELKO_CONGESTION_LOSS);
+                c->state = ELKO_CA_RECOVERY;
+                tcb->act->inflation = EK_DUPACK_THRESHOLD * mss;
+                ek_trace_recovery(t, tcb, "three duplicate ACKs: fast retransmit");
+                retransmit_head(t, tcb);
+                break;
+        case EK_DUPACK_INFLATE:
+                /* Never more than what is out: a peer can't buy window with invented duplicates. */
+                if (tcb->act->inflation + mss <= ek_tcb_flight(tcb))
+                        tcb->act->inflation += mss;
+                break;
+        case EK_DUPACK_NOTHING:
+                break;
+        }
+}
+
+/* RFC 6582, 3.2 step 3: full acknowledgement. */
+static void on_full_ack(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        uint32_t mss = ek_tcb_eff_mss(t, tcb);
+        uint32_t flight = ek_tcb_flight(tcb);
+
+        tcb->act->inflation = 0;
+        tcb->cong.state = ELKO_CA_OPEN;
+        tcb->cong.out.cwnd_bytes = ek_min_u32(tcb->cong.out.ssthresh_bytes,
+                                              ek_max_u32(flight, mss) + mss);
+        ek_trace_recovery(t, tcb, "recovered");
+}
+
+/* RFC 6582, 3.2 step 3: partial acknowledgement - the next hole shows. */
+static void on_partial_ack(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t acked)
+{
+        uint32_t mss = ek_tcb_eff_mss(t, tcb);
+
+        tcb->act->inflation -= ek_min_u32(tcb->act->inflation, acked);
+        if (acked >= mss)
+                tcb->act->inflation += mss;
+        retransmit_head(t, tcb);
+}
+
+static bool was_cwnd_limited(struct ek_tcb *tcb, uint32_t flight_before)
+{
+        bool limited = ek_tcb_has(tcb, EK_TCB_CWND_LIMITED);
+
+        tcb->flags &= ~(uint32_t)EK_TCB_CWND_LIMITED;
+        /* In slow start half a window in use is reason enough to go on (Linux does the same). */
+        return limited || (tcb->cong.out.cwnd_bytes < tcb->cong.out.ssthresh_bytes &&
+                           flight_before >= tcb->cong.out.cwnd_bytes / 2);
+}
+
+void ek_recovery_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_txq_acked *acked,
+                        uint64_t rtt_ns, uint32_t flight_before)
+{
+        struct ek_congestion *c = &tcb->cong;
+        uint32_t mss = ek_tcb_eff_mss(t, tcb);
+        struct elko_cc_ack ev = {
+                .now = t->now,
+                .rtt_ns = rtt_ns,
+                .srtt_ns = tcb->rtt.srtt_ns,
+                .min_rtt_ns = tcb->rtt.min_rtt_ns,
+                .delivered_bytes = tcb->stats.bytes_acked,
+                .acked_bytes = acked->bytes - acked->syn,
+                .flight_bytes = flight_before,
+                .mss = mss,
+                .cwnd_limited = was_cwnd_limited(tcb, flight_before),
+        };
+
+        switch (ek_dupack_on_progress(&tcb->act->dupack, tcb->snd_una)) {
+        case EK_DUPACK_PARTIAL:
+                ev.in_recovery = true;
+                on_partial_ack(t, tcb, ev.acked_bytes);
+                break;
+        case EK_DUPACK_FULL:
+                ev.in_recovery = true;
+                on_full_ack(t, tcb);
+                break;
+        case EK_DUPACK_NORMAL:
+                tcb->act->inflation = 0;
+                if (c->state == ELKO_CA_DISORDER)
+                        c->state = ELKO_CA_OPEN;
+                if (c->state == ELKO_CA_LOSS) {
+                        /* RFC 3465, 2.3: what this ACK covers may have arrived long ago. */
+                        ev.acked_bytes = ek_min_u32(ev.acked_bytes, mss);
+                        ev.cwnd_limited = true;
+                        if (tcb->act->txq.lost_count == 0 && seq_geq(tcb->snd_una, tcb->act->dupack.recover)) {
+                                c->state = ELKO_CA_OPEN;
+                                ek_trace_recovery(t, tcb, "recovered");
+                        }
+                }
+                break;
+        }
+        if (ev.acked_bytes > 0)
+                c->ops->on_ack(tcb->act->priv, &c->out, &ev);
+}
+
+/* RFC 6298 (5.4)-(5.6) and RFC 5681, 3.1: everything outstanding is taken as lost. */
+void ek_recovery_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        struct ek_congestion *c = &tcb->cong;
+
+        /* "When a TCP sender detects segment loss using the retransmission timer and the given segment
+         * has already been retransmitted by way of the timer at least once, the value of ssthresh is
+         * held constant" (RFC 5681, 3.1). */
+        if (tcb->rtt.backoff == 0)
+                congestion(t, tcb, ELKO_CONGESTION_TIMEOUT);
+        else
+                c->out.cwnd_bytes = ek_tcb_eff_mss(t, tcb);
+        tcb->act->inflation = 0;
+        c->state = ELKO_CA_LOSS;
+        ek_dupack_on_timeout(&tcb->act->dupack, tcb->snd_nxt);
+        ek_txq_mark_all_lost(&tcb->act->txq, &t->records);
+        ek_trace_recovery(t, tcb, "retransmission time-out");
+}
+
+/* RFC 5681, 4.1: after a silence of more than one RTO the path is unknown again. */
+void ek_recovery_before_send(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        uint32_t idle_ms = ek_tcp_ms(t) - tcb->stats.data_sent_ms;
+
+        if (tcb->stats.data_sent_ms == 0 || !ek_txq_is_empty(&tcb->act->txq))
+                return;
+        if ((uint64_t)idle_ms * 1000000 > ek_rtt_rto(&tcb->rtt, &t->rtt_limits))
+                congestion(t, tcb, ELKO_CONGESTION_IDLE);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp/rtt.h"
+
+/*
+ * RFC 6298. Two exponential averages, SRTT of the round-trip time and RTTVAR of its deviation, give the
+ * time-out RTO = SRTT + max(G, 4 RTTVAR). Which segments may be measured (Karn's algorithm: only those
+ * sent once, unless a timestamp tells which copy was answered) is the caller's to decide.
+ */
+
+void ek_rtt_on_sample(struct ek_rtt *r, uint64_t sample_ns)
+{
+        uint64_t dev;
+
+        if (sample_ns == 0)
+                sample_ns = 1;
+        if (r->min_rtt_ns == 0 || sample_ns < r->min_rtt_ns)
+                r->min_rtt_ns = sample_ns;
+        if (r->srtt_ns == 0) {
+                /* (2.2) the first measurement */
+                r->srtt_ns = sample_ns;
+                r->rttvar_ns = sample_ns / 2;
+                return;
+        }
+        /* (2.3) beta = 1/4, alpha = 1/8; RTTVAR first, from the old SRTT */
+        dev = r->srtt_ns > sample_ns ? r->srtt_ns - sample_ns : sample_ns - r->srtt_ns;
+        r->rttvar_ns = r->rttvar_ns - r->rttvar_ns / 4 + dev / 4;
+        r->srtt_ns = r->srtt_ns - r->srtt_ns / 8 + sample_ns / 8;
+        if (r->srtt_ns == 0)
+                r->srtt_ns = 1;
+}
+
+uint64_t ek_rtt_rto(const struct ek_rtt *r, const struct ek_rtt_limits *lim)
+{
+        uint64_t rto;
+
+        if (r->srtt_ns == 0) {
+                rto = lim->initial_ns; /* (2.1) */
+        } else {
+                /*
+                 * Deviation: RFC 6298 (2.4) rounds up to 1 s. Every widely used TCP has a lower floor,
+                 * here lim->min_ns, 200 ms by default: RFC 6298's reason, coarse clocks, is gone.
+                 */
+                rto = r->srtt_ns + ek_max_u64(lim->granularity_ns, 4 * r->rttvar_ns);
+                rto = ek_max_u64(rto, lim->min_ns);
+        }
+        for (unsigned i = 0; i < r->backoff && rto < lim->max_ns; i++)
+                rto *= 2;
+        return ek_min_u64(rto, lim->max_ns); /* (2.5) */
+}
+
+void ek_rtt_on_timeout(struct ek_rtt *r)
+{
+        if (r->backoff < UINT8_MAX)
+                r->backoff++;
+}
+
+void ek_rtt_on_progress(struct ek_rtt *r)
+{
+        r->backoff = 0;
+}

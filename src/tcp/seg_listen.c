@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp/cookie.h"
+#include "tcp/tcp.h"
+#include "wire/addr.h"
+
+/*
+ * LISTEN, RFC 9293, 3.10.7.2: a SYN makes a half-open entry; nothing is allocated for the connection
+ * itself before the handshake is over. When the SYN queue is full, the SYN is answered with a cookie and
+ * nothing at all is kept (RFC 4987, 3.6). A listener that wants a verdict decides for each SYN before it
+ * is answered; for those a full queue means silence.
+ */
+
+/* Answer without keeping anything. */
+static void answer_with_cookie(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
+{
+        const struct ek_tcp_opts *opt = &seg->hdr->opt;
+        const struct ek_settings *settings =
+                ls->settings == EK_NIL ? &t->defaults : ek_slab_at(&t->settings, ls->settings);
+        bool v4 = ek_addr_is_v4(&seg->key.remote);
+        uint16_t mss = ek_mss_from_peer((opt->present & ELKO_OPT_MSS) ? opt->mss : 0, v4,
+                                        t->cfg.min_mss);
+        bool ts = t->cfg.timestamps && (opt->present & ELKO_OPT_TIMESTAMPS);
+        bool wscale = ts && t->cfg.window_scale && (opt->present & ELKO_OPT_WSCALE);
+        bool sack = ts && t->cfg.sack && (opt->present & ELKO_OPT_SACK_PERMITTED);
+        uint8_t peer_scale = wscale ? opt->wscale : (uint8_t)EK_HALF_OPEN_NO_WSCALE;
+        struct ek_stateless r = {
+                .key = seg->key,
+                .seq = ek_cookie_make(&t->secrets.cookie, &seg->key, seg->seq, mss, t->now),
+                .ack = seq_add(seg->seq, 1),
+                .flags = ELKO_SYN | ELKO_ACK,
+                .wnd = UINT16_MAX,
+                .mss = ek_tcp_adv_mss(t, &seg->key, settings->max_seg),
+                .wscale = wscale ? ek_options_rcv_wscale(t, settings->rcv_buf_max) : 0xff,
+                .why = ELKO_WHY_COOKIE,
+                .sack = sack,
+                .ts = ts,
+                .ts_ecr = opt->ts_val,
+        };
+
+        r.ts_val = ek_cookie_ts(ek_tcp_ms(t) + ek_iss_ts_offset(t, &seg->key), peer_scale, sack);
+        r.wnd = (uint16_t)ek_min_u32(UINT16_MAX, ek_rcv_buf_initial(t, settings));
+        if (ek_tcp_reply(t, &r)) {
+                t->ctr->tcp_syn_cookies_sent++;
+                t->cookies_until =
+                        ek_time_add(t->now, 2 * ELKO_SEC(EK_COOKIE_LIFE_SECONDS));
+        }
+}
+
+static void new_half_open(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
+{
+        const struct ek_tcp_opts *opt = &seg->hdr->opt;
+        bool verdict = (ls->flags & ELKO_LISTEN_VERDICT) != 0;
+        struct ek_half_open *ho;
+        uint32_t index;
+
+        ho = ek_half_open_new(t, &seg->key, verdict ? EK_HO_UNDECIDED : EK_HO_SEND, &index);
+        if (ho == NULL) {
+                t->ctr->nomem++;
+                if (t->cfg.syn_cookies && !verdict)
+                        answer_with_cookie(t, ls, seg);
+                else
+                        ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_SYN_NOMEM);
+                return;
+        }
+        ls->half_open++;
+        ho->irs = seg->seq.v;
+        ho->half_mss = ((opt->present & ELKO_OPT_MSS) ? opt->mss / 2u : 0u) & 0x7fffu;
+        ho->wscale = EK_HALF_OPEN_NO_WSCALE;
+        if (t->cfg.window_scale && (opt->present & ELKO_OPT_WSCALE))
+                ho->wscale = opt->wscale & 15u;
+        if (t->cfg.sack && (opt->present & ELKO_OPT_SACK_PERMITTED))
+                ho->sack = 1;
+        if (t->cfg.timestamps && (opt->present & ELKO_OPT_TIMESTAMPS)) {
+                ho->ts = 1;
+                ho->ts_recent = opt->ts_val;
+        }
+        ek_trace_state(t, &seg->key, NULL, ELKO_TCP_LISTEN, ELKO_TCP_SYN_RECEIVED, "SYN");
+        if (verdict)
+                ek_listener_tell(t, ls, ELKO_EV_SYN);
+}
+
+void ek_seg_on_listen(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
+{
+        bool verdict = (ls->flags & ELKO_LISTEN_VERDICT) != 0;
+
+        /* First, check for a RST: ignored. */
+        if (ek_seg_has(seg, ELKO_RST)) {
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_LISTEN_FLAGS);
+                return;
+        }
+        /* Second, check for an ACK: bad, unless it returns a cookie. */
+        if (ek_seg_has(seg, ELKO_ACK)) {
+                if (!ek_seg_has(seg, ELKO_SYN) && ek_seg_on_cookie(t, ls, seg))
+                        return;
+                ek_seg_on_closed(t, seg, ELKO_DROP_TCP_LISTEN_FLAGS);
+                return;
+        }
+        /* Third, check for a SYN. A FIN with it is nobody's honest intention. */
+        if (!ek_seg_has(seg, ELKO_SYN) || ek_seg_has(seg, ELKO_FIN)) {
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_LISTEN_FLAGS);
+                return;
+        }
+        if (seg->hdr->opt.malformed) {
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_OPTIONS);
+                return;
+        }
+        if (ls->queued >= ls->backlog) {
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_ACCEPT_QUEUE);
+                return;
+        }
+        if (ls->half_open >= ls->syn_queue || t->half_open.total >= t->cfg.max_half_open) {
+                if (t->cfg.syn_cookies && !verdict)
+                        answer_with_cookie(t, ls, seg);
+                else
+                        ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_SYN_QUEUE);
+                return;
+        }
+        /* Text that came with the SYN is not acknowledged; the peer sends it again (3.10.7.2). */
+        new_half_open(t, ls, seg);
+}

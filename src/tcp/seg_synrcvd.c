@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp/cookie.h"
+#include "tcp/tcp.h"
+#include "wire/addr.h"
+
+/*
+ * SYN-RECEIVED of a passive open, RFC 9293, 3.10.7.4 on half-open entries: the third step of the
+ * handshake. Why there is a third step: only the ACK of our ISS proves that the SYN was not an old
+ * duplicate (3.5, figure 8). It turns the entry into a connection; everything else leaves the entry as it
+ * is, answers, or deletes it.
+ */
+
+/* Everything about a passive open that the handshake has settled. */
+struct opened {
+        seq_t iss, irs;
+        uint16_t peer_mss; /* 0: no option */
+        uint8_t wscale;    /* EK_HALF_OPEN_NO_WSCALE: none */
+        bool ts, sack;
+        uint32_t ts_recent;
+        uint64_t rtt_ns;   /* 0: not measured */
+};
+
+static void inherit(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_listener *ls)
+{
+        tcb->cong.ops = ls->congestion;
+        if (ls->settings != EK_NIL) {
+                struct ek_settings *own = ek_tcb_own_settings(t, &tcb->settings);
+
+                if (own != NULL)
+                        *own = *(const struct ek_settings *)ek_slab_at(&t->settings, ls->settings);
+        }
+}
+
+/* A connection in SYN-RECEIVED, whose ACK is about to be processed. NULL: no memory. */
+static struct ek_tcb *make_tcb(struct ek_tcp *t, struct ek_listener *ls, const struct ek_key *key,
+                               const struct opened *o)
+{
+        struct ek_tcb *tcb = ek_tcb_new(t, key);
+        struct ek_tcp_opts opt = {0};
+
+        if (tcb == NULL)
+                return NULL;
+        inherit(t, tcb, ls);
+        tcb->state = ELKO_TCP_SYN_RECEIVED; /* the half-open entry's state goes over */
+        tcb->iss = o->iss;
+        tcb->irs = o->irs;
+        tcb->snd_una = o->iss;
+        tcb->snd_nxt = seq_add(o->iss, 1);
+        tcb->rcv_nxt = seq_add(o->irs, 1);
+        tcb->last_ack_sent = tcb->rcv_nxt;
+        tcb->snd_small = o->iss;
+        tcb->adv_mss = ek_tcp_adv_mss(t, key, ek_tcb_settings(t, tcb)->max_seg);
+        tcb->rcv_mss = 536;
+        tcb->rcv_wscale = ek_options_rcv_wscale(t, ek_tcb_settings(t, tcb)->rcv_buf_max);
+        opt.mss = o->peer_mss;
+        opt.present = o->peer_mss != 0 ? ELKO_OPT_MSS : 0;
+        if (o->wscale != EK_HALF_OPEN_NO_WSCALE) {
+                opt.present |= ELKO_OPT_WSCALE;
+                opt.wscale = o->wscale;
+        }
+        if (o->sack)
+                opt.present |= ELKO_OPT_SACK_PERMITTED;
+        if (o->ts) {
+                opt.present |= ELKO_OPT_TIMESTAMPS;
+                opt.ts_val = o->ts_recent;
+        }
+        ek_options_on_syn(t, tcb, &opt);
+        ek_rcv_buf_open(t, tcb, tcb->rcv_nxt);
+        /* The SYN+ACK announced this much, unscaled. */
+        ek_rcv_window_on_sent(&tcb->win, tcb->rcv_nxt, ek_min_u32(UINT16_MAX, tcb->win.space));
+        if (o->rtt_ns != 0)
+                ek_rtt_on_sample(&tcb->rtt, o->rtt_ns);
+        ek_tcb_route(t, tcb);
+        return tcb;
+}
+
+/* Into the table and the accept queue. */
+static void admit(struct ek_tcp *t, struct ek_listener *ls, struct ek_tcb *tcb)
+{
+        ek_tcp_insert(t, &tcb->conn, ek_ref(EK_KIND_TCB, tcb->index));
+        tcb->flags |= EK_TCB_HASHED | EK_TCB_QUEUED;
+        tcb->listener = ls->index;
+        ek_list_push_back(&ls->accept, &tcb->app);
+        ls->queued++;
+        t->ctr->tcp_passive_opens++;
+        ek_listener_tell(t, ls, ELKO_EV_ACCEPT);
+}
+
+/* The ACK is right: the entry becomes a connection. False: it can't now; the peer will ask again. */
+static bool promote(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
+{
+        struct ek_half_open *ho = ek_half_open_at(t, index);
+        struct ek_listener *ls = ek_listener_find(t, &seg->key);
+        struct opened o = {
+                .iss = ek_half_open_iss(t, ho),
+                .irs = seq_make(ho->irs),
+                .peer_mss = (uint16_t)(ho->half_mss * 2),
+                .wscale = ho->wscale,
+                .ts = ho->ts,
+                .sack = ho->sack,
+                .ts_recent = ho->ts_recent,
+        };
+        struct ek_tcb *tcb;
+
+        if (ls == NULL) {
+                ek_half_open_free(t, index);
+                ek_seg_on_closed(t, seg, ELKO_DROP_TCP_NO_CONN);
+                return false;
+        }
+        if (ls->queued >= ls->backlog) {
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_ACCEPT_QUEUE);
+                return false;
+        }
+        if (ho->tries == 1) /* Karn: only a SYN+ACK that was sent once */
+                o.rtt_ns = ek_max_u64(1, (uint64_t)(ek_iss_ticks(t) - ho->born) * 4000);
+        tcb = make_tcb(t, ls, &seg->key, &o);
+        if (tcb == NULL) {
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_SYN_NOMEM);
+                return false;
+        }
+        ek_half_open_free(t, index);
+        admit(t, ls, tcb);
+        return true;
+}
+
+/* SYN again: the peer did not get our answer, or it is a new incarnation of the peer. */
+static void on_syn(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
+{
+        struct ek_half_open *ho = ek_half_open_at(t, index);
+        struct ek_listener *ls;
+
+        if (seg->seq.v == ho->irs) {
+                /* The same SYN: answer again, now (once for each, no faster than it comes). */
+                if (ho->stage >= EK_HO_WAIT && ho->tries < EK_HALF_OPEN_MAX_RETRIES)
+                        ek_half_open_move(t, index, EK_HO_SEND);
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_HALF_OPEN_SEQ);
+                return;
+        }
+        /*
+         * Another SYN for the same tuple: one of the two is an old duplicate, and we can't tell which.
+         * RFC 9293, 3.10.7.4 fourth, SYN-RECEIVED, passive: return to LISTEN - the newer SYN gets its
+         * answer, and if it was the old one, the peer's reset brings us back (figure 8).
+         */
+        ek_half_open_free(t, index);
+        ek_trace_state(t, &seg->key, NULL, ELKO_TCP_SYN_RECEIVED, ELKO_TCP_LISTEN, "another SYN");
+        ls = ek_listener_find(t, &seg->key);
+        if (ls != NULL)
+                ek_seg_on_listen(t, ls, seg);
+        else
+                ek_seg_on_closed(t, seg, ELKO_DROP_TCP_NO_CONN);
+}
+
+/* RST: exact sequence number only (RFC 5961, 3.2); the entry is forgotten, the user not informed. */
+static void on_reset(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
+{
+        struct ek_half_open *ho = ek_half_open_at(t, index);
+
+        if (!seq_eq(seg->seq, seq_make(ho->irs + 1))) {
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_HALF_OPEN_SEQ);
+                return;
+        }
+        t->ctr->tcp_attempt_fails++;
+        ek_half_open_free(t, index);
+        ek_trace_state(t, &seg->key, NULL, ELKO_TCP_SYN_RECEIVED, ELKO_TCP_LISTEN, "reset by peer");
+        ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_RST_TAKEN);
+}
+
+/* First step of 3.10.7.4 with RCV.NXT = IRS + 1 and the window that the SYN+ACK announced. */
+static bool in_window(const struct ek_half_open *ho, const struct ek_seg *seg)
+{
+        seq_t rcv_nxt = seq_make(ho->irs + 1);
+
+        return seq_in(seg->seq, rcv_nxt, UINT16_MAX) ||
+               (seg->len > 0 && seq_in(seq_add(seg->seq, seg->len - 1), rcv_nxt, UINT16_MAX));
+}
+
+/* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, for a segment outside of the window. */
+static void acknowledge(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
+{
+        struct ek_half_open *ho = ek_half_open_at(t, index);
+        struct ek_stateless r = {
+                .key = seg->key,
+                .seq = seq_add(ek_half_open_iss(t, ho), 1),
+                .ack = seq_make(ho->irs + 1),
+                .flags = ELKO_ACK,
+                .wnd = UINT16_MAX,
+                .why = ELKO_WHY_ACK_DUP,
+                .ts = ho->ts,
+                .ts_val = ek_tcp_ms(t) + ek_iss_ts_offset(t, &seg->key),
+                .ts_ecr = ho->ts_recent,
+        };
+
+        if (ek_limiter_take(&t->reset_limit, &seg->key.remote, t->now))
+                ek_tcp_reply(t, &r);
+}
+
+/*
+ * A segment for a half-open connection. True: it is a connection now, in SYN-RECEIVED, and the caller
+ * processes the segment on it.
+ */
+bool ek_seg_on_half_open(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
+{
+        struct ek_half_open *ho = ek_half_open_at(t, index);
+        const struct ek_tcp_opts *opt = &seg->hdr->opt;
+
+        if (ek_seg_has(seg, ELKO_RST)) {
+                on_reset(t, index, seg);
+                return false;
+        }
+        if (ek_seg_has(seg, ELKO_SYN) && !ek_seg_has(seg, ELKO_ACK)) {
+                on_syn(t, index, seg);
+                return false;
+        }
+        if (!ek_seg_has(seg, ELKO_ACK)) {
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_NO_ACK_FLAG);
+                return false;
+        }
+        /* Fifth: an ACK that is not of our SYN, SND.UNA < SEG.ACK =< SND.NXT, gets a reset. */
+        if (ho->tries == 0 || !seq_eq(seg->ack, seq_add(ek_half_open_iss(t, ho), 1))) {
+                ek_seg_on_closed(t, seg, ELKO_DROP_TCP_HALF_OPEN_SEQ);
+                return false;
+        }
+        if (ek_seg_has(seg, ELKO_SYN) || !in_window(ho, seg)) {
+                acknowledge(t, index, seg);
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_HALF_OPEN_SEQ);
+                return false;
+        }
+        /* RFC 7323, 5: PAWS applies from the first segment on. */
+        if (ho->ts && (opt->present & ELKO_OPT_TIMESTAMPS) &&
+            (int32_t)(opt->ts_val - ho->ts_recent) < 0) {
+                acknowledge(t, index, seg);
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_PAWS);
+                return false;
+        }
+        return promote(t, index, seg);
+}
+
+/* An ACK for a listener: does it return one of our cookies? True: the segment is dealt with. */
+bool ek_seg_on_cookie(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
+{
+        const struct ek_tcp_opts *opt = &seg->hdr->opt;
+        seq_t iss = seq_add(seg->ack, UINT32_MAX), irs = seq_add(seg->seq, UINT32_MAX);
+        struct ek_cookie cookie;
+        struct ek_tcb *tcb;
+        struct opened o;
+
+        if (t->now >= t->cookies_until)
+                return false;
+        if (!ek_cookie_check(&t->secrets.cookie, &seg->key, irs, iss, t->now, &cookie)) {
+                t->ctr->drops[ELKO_DROP_TCP_COOKIE]++;
+                return false;
+        }
+        if (ls->queued >= ls->backlog) {
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_ACCEPT_QUEUE);
+                return true;
+        }
+        o = (struct opened){.iss = iss, .irs = irs, .peer_mss = cookie.mss};
+        o.wscale = EK_HALF_OPEN_NO_WSCALE;
+        if (t->cfg.timestamps && (opt->present & ELKO_OPT_TIMESTAMPS)) {
+                ek_cookie_from_ts(opt->ts_ecr, &cookie);
+                o.ts = true;
+                o.ts_recent = opt->ts_val;
+                o.wscale = cookie.wscale;
+                o.sack = cookie.sack;
+        }
+        tcb = make_tcb(t, ls, &seg->key, &o);
+        if (tcb == NULL) {
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_SYN_NOMEM);
+                return true;
+        }
+        ek_trace_state(t, &seg->key, NULL, ELKO_TCP_LISTEN, ELKO_TCP_SYN_RECEIVED, "cookie");
+        t->ctr->tcp_syn_cookies_ok++;
+        admit(t, ls, tcb);
+        ek_seg_on_synchronized(t, tcb, seg);
+        return true;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp/tcp.h"
+
+#include "wire/addr.h"
+
+/*
+ * SYN-SENT, RFC 9293, 3.10.7.3: the answer to our SYN, or the peer's own SYN crossing it (simultaneous
+ * open, 3.5, figure 7), or a segment of an old incarnation (half-open recovery, figures 9 to 11).
+ */
+
+/* <SEQ=SEG.ACK><CTL=RST>: the peer's end is from an older life. Our SYN stays on its way. */
+static void refuse(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
+{
+        struct ek_stateless r = {
+                .key = seg->key, .seq = seg->ack, .flags = ELKO_RST, .why = ELKO_WHY_RST};
+
+        ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_SYN_SENT);
+        if (ek_seg_has(seg, ELKO_RST))
+                return;
+        ek_tcp_reply(t, &r);
+        /* The reset will clear the peer's half-open end (figure 10); ask again at once rather than
+         * after a whole RTO. */
+        if (ek_txq_mark_head_lost(&tcb->act->txq, &t->records)) {
+                tcb->todo |= EK_TODO_FORCE;
+                ek_tcb_has_work(t, tcb);
+        }
+}
+
+static void take_peer_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
+{
+        tcb->irs = seg->seq;
+        tcb->rcv_nxt = seq_add(seg->seq, 1);
+        tcb->last_ack_sent = tcb->rcv_nxt;
+        ek_options_on_syn(t, tcb, &seg->hdr->opt);
+        ek_rcv_buf_open(t, tcb, tcb->rcv_nxt);
+        /* What our SYN announced; never scaled (RFC 7323, 2.2). */
+        ek_rcv_window_on_sent(&tcb->win, tcb->rcv_nxt, ek_min_u32(UINT16_MAX, tcb->win.space));
+        tcb->snd_wnd = seg->hdr->wnd;
+        tcb->snd_wnd_max = tcb->snd_wnd;
+        tcb->snd_wl1 = seg->seq;
+}
+
+static void on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
+{
+        struct ek_txq_acked acked;
+
+        take_peer_syn(t, tcb, seg);
+        acked = ek_txq_ack(&tcb->act->txq, &t->records, seg->ack);
+        tcb->snd_una = seg->ack;
+        tcb->snd_wl2 = seg->ack;
+        if (acked.rtt_sent_at != 0)
+                ek_rtt_on_sample(&tcb->rtt, t->now - acked.rtt_sent_at);
+        t->ctr->tcp_active_opens++;
+        ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK);
+        ek_tcb_established(t, tcb, "SYN,ACK");
+        ek_seg_steps_6_to_8(t, tcb, seg);
+}
+
+/* Simultaneous open: answer with SYN,ACK, which is our SYN sent again with the ACK bit. */
+static void on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
+{
+        take_peer_syn(t, tcb, seg);
+        tcb->snd_wl2 = seg->ack;
+        ek_state_set(t, tcb, ELKO_TCP_SYN_RECEIVED, "SYN crosses ours");
+        if (ek_txq_mark_head_lost(&tcb->act->txq, &t->records))
+                tcb->todo |= EK_TODO_FORCE;
+        ek_tcb_has_work(t, tcb);
+}
+
+void ek_seg_on_syn_sent(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
+{
+        bool ack = ek_seg_has(seg, ELKO_ACK);
+
+        /* First, check the ACK bit. */
+        if (ack && (seq_leq(seg->ack, tcb->iss) || seq_gt(seg->ack, tcb->snd_nxt))) {
+                refuse(t, tcb, seg);
+                return;
+        }
+        /* Second, check the RST bit. Without an acceptable ACK it proves nothing. */
+        if (ek_seg_has(seg, ELKO_RST)) {
+                ek_tcp_drop(t, seg, tcb, ack ? ELKO_DROP_TCP_RST_TAKEN : ELKO_DROP_TCP_SYN_SENT);
+                if (ack)
+                        ek_tcb_fail(t, tcb, ELKO_ECONNREFUSED, "reset by peer");
+                return;
+        }
+        /* Third, security: nothing to check. Fourth, check the SYN bit. */
+        if (!ek_seg_has(seg, ELKO_SYN) || (seg->hdr->opt.malformed && !ack)) {
+                ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_SYN_SENT);
+                return;
+        }
+        if (ack)
+                on_syn_ack(t, tcb, seg);
+        else
+                on_syn(t, tcb, seg);
+}

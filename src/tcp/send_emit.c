@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp/send_plan.h"
+#include "tcp/tcp.h"
+#include "wire/addr.h"
+#include "wire/csum.h"
+#include "wire/eth.h"
+
+/*
+ * The one way to put a segment on the wire, RFC 9293, 3.1. Output is pulled: the link asks for frames,
+ * connections with work are visited in turn, the planner says what each should send, and this file writes
+ * the header, points at the payload in the send ring, and keeps the accounts. A window or an ACK is
+ * computed at this moment and can't be stale.
+ */
+
+enum {
+        FRAMES_PER_VISIT = 32, /* of one connection before it is the next one's turn */
+        IPPROTO_TCP_ = 6,
+};
+
+/* One frame under construction. */
+struct target {
+        struct elko_frame *frame;
+        uint8_t *hdr; /* EK_HDR_BYTES of scratch */
+        elko_link link;
+        const struct elko_link_config *cfg;
+        uint8_t mac[ELKO_MAC_BYTES];
+};
+
+/* ---- writing ---- */
+
+static void fill_checksum(struct target *to, const struct ek_key *key, uint8_t *tcp,
+                          uint32_t hdr_len, const struct elko_slice payload[2])
+{
+        uint32_t tcp_len = hdr_len + payload[0].len + payload[1].len;
+        uint64_t pseudo = ek_csum_pseudo(&key->local, &key->remote, IPPROTO_TCP_, tcp_len);
+        struct ek_csum sum = ek_csum_start(pseudo);
+
+        if (to->cfg->flags & ELKO_LINK_TX_CSUM) {
+                /* The link completes it: the field holds the pseudo-header's sum, not inverted. */
+                ek_put16be(tcp + EK_TCP_CSUM_OFFSET, (uint16_t)~ek_csum_fold(pseudo));
+                to->frame->csum_start = (uint16_t)(tcp - to->hdr);
+                to->frame->csum_offset = EK_TCP_CSUM_OFFSET;
+                return;
+        }
+        ek_csum_append(&sum, tcp, hdr_len);
+        for (int i = 0; i < 2; i++)
+                if (payload[i].len > 0)
+                        ek_csum_append(&sum, payload[i].data, payload[i].len);
+        ek_put16be(tcp + EK_TCP_CSUM_OFFSET, ek_csum_fold(sum.acc));
+}
+
+/* Write the frame for a segment: IP and TCP header in the scratch, payload in place. */
+static void write_frame(struct ek_tcp *t, struct target *to, const struct ek_key *key,
+                        const struct ek_tcp_hdr *hdr, uint8_t ttl, uint8_t tos,
+                        const struct elko_slice payload[2])
+{
+        uint32_t opts = ek_tcp_opts_len(&hdr->opt);
+        uint32_t tcp_len = EK_TCP_HDR_BYTES + opts, data = payload[0].len + payload[1].len;
+        const uint8_t *mac = to->cfg->medium == ELKO_MEDIUM_ETHERNET ? to->mac : NULL;
+        uint32_t ip_len, parts = 1;
+
+        *to->frame = (struct elko_frame){0};
+        ip_len = ek_ip_header_emit(t->ip, to->hdr, to->link, mac, &key->local, &key->remote,
+                                   IPPROTO_TCP_, ttl, tos, tcp_len + data);
+        ek_tcp_emit(to->hdr + ip_len, hdr);
+        EK_ASSERT(ip_len + tcp_len <= EK_HDR_BYTES);
+        fill_checksum(to, key, to->hdr + ip_len, tcp_len, payload);
+        to->frame->part[0].data = to->hdr;
+        to->frame->part[0].len = ip_len + tcp_len;
+        for (int i = 0; i < 2; i++)
+                if (payload[i].len > 0)
+                        to->frame->part[parts++] = payload[i];
+        to->frame->parts = parts;
+        to->frame->len = ip_len + tcp_len + data;
+        t->ctr->tcp_segs_out++;
+        if (hdr->flags & ELKO_RST)
+                t->ctr->tcp_resets_sent++;
+}
+
+static const struct elko_slice no_payload[2];
+
+/* ---- stateless replies ---- */
+
+static void emit_reply(struct ek_tcp *t, struct target *to, const struct ek_stateless *r)
+{
+        struct ek_tcp_hdr hdr = {
+                .src_port = r->key.lport,
+                .dst_port = r->key.rport,
+                .seq = r->seq.v,
+                .ack = r->ack.v,
+                .flags = r->flags,
+                .wnd = r->wnd,
+        };
+
+        if (r->flags & ELKO_SYN) {
+                hdr.opt.present = ELKO_OPT_MSS;
+                hdr.opt.mss = r->mss;
+                if (r->wscale != 0xff) {
+                        hdr.opt.present |= ELKO_OPT_WSCALE;
+                        hdr.opt.wscale = r->wscale;
+                }
+                if (r->sack)
+                        hdr.opt.present |= ELKO_OPT_SACK_PERMITTED;
+        }
+        if (r->ts) {
+                hdr.opt.present |= ELKO_OPT_TIMESTAMPS;
+                hdr.opt.ts_val = r->ts_val;
+                hdr.opt.ts_ecr = r->ts_ecr;
+        }
+        write_frame(t, to, &r->key, &hdr, t->defaults.ttl, 0, no_payload);
+        ek_trace_out(t, &r->key, NULL, &hdr,
+                     (r->flags & ELKO_SYN)                   ? ELKO_TCP_LISTEN
+                     : r->why == ELKO_WHY_TIME_WAIT_ACK ||
+                                     r->why == ELKO_WHY_ACK ? ELKO_TCP_TIME_WAIT
+                                                             : ELKO_TCP_CLOSED,
+                     (enum elko_why)r->why, false, to->link);
+}
+
+/* ---- half-open connections ---- */
+
+static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
+{
+        struct ek_half_open *ho = ek_half_open_at(t, index);
+        const struct ek_key *key = &ho->conn.key;
+        struct ek_listener *ls = ek_listener_find(t, key);
+        const struct ek_settings *s = ls == NULL || ls->settings == EK_NIL
+                                              ? &t->defaults
+                                              : ek_slab_at(&t->settings, ls->settings);
+        struct ek_tcp_hdr hdr = {
+                .src_port = key->lport,
+                .dst_port = key->rport,
+                .seq = ek_half_open_iss(t, ho).v,
+                .ack = ho->irs + 1,
+                .flags = ELKO_SYN | ELKO_ACK,
+                .wnd = (uint16_t)ek_min_u32(UINT16_MAX, ek_rcv_buf_initial(t, s)),
+                .opt = {.present = ELKO_OPT_MSS, .mss = ek_tcp_adv_mss(t, key, s->max_seg)},
+        };
+        bool again = ho->tries > 0;
+
+        if (ho->wscale != EK_HALF_OPEN_NO_WSCALE) {
+                hdr.opt.present |= ELKO_OPT_WSCALE;
+                hdr.opt.wscale = ek_options_rcv_wscale(t, s->rcv_buf_max);
+        }
+        if (ho->sack)
+                hdr.opt.present |= ELKO_OPT_SACK_PERMITTED;
+        if (ho->ts) {
+                hdr.opt.present |= ELKO_OPT_TIMESTAMPS;
+                hdr.opt.ts_val = ek_tcp_ms(t) + ek_iss_ts_offset(t, key);
+                hdr.opt.ts_ecr = ho->ts_recent;
+        }
+        write_frame(t, to, key, &hdr, s->ttl, s->tos, no_payload);
+        if (again)
+                t->ctr->tcp_syn_retrans++;
+        ek_trace_out(t, key, NULL, &hdr, ELKO_TCP_SYN_RECEIVED, ELKO_WHY_SYN_ACK, again, to->link);
+}
+
+static void half_open_sent(struct ek_tcp *t, uint32_t index)
+{
+        struct ek_half_open *ho = ek_half_open_at(t, index);
+
+        ek_half_open_move(t, index, (enum ek_half_open_stage)(EK_HO_WAIT + ho->tries));
+        ho->tries = (ho->tries + 1u) & 7;
+}
+
+/* ---- connections ---- */
+
+static uint32_t sack_blocks(const struct ek_tcb *tcb, struct ek_tcp_opts *opt)
+{
+        struct ek_reasm_block blocks[4];
+        uint32_t max = ek_tcb_has(tcb, EK_TCB_TS) ? 3 : 4, n;
+
+        n = ek_reasm_blocks(&tcb->act->reasm, blocks, max);
+        for (uint32_t i = 0; i < n; i++) {
+                uint64_t base = tcb->stats.bytes_received;
+
+                opt->sack[i].left = tcb->rcv_nxt.v + (uint32_t)(blocks[i].lo - base);
+                opt->sack[i].right = tcb->rcv_nxt.v + (uint32_t)(blocks[i].hi - base);
+        }
+        opt->sack_count = (uint8_t)n;
+        if (n > 0)
+                opt->present |= ELKO_OPT_SACK;
+        return n;
+}
+
+/* Options of everything but SYN. SACK blocks go on pure ACKs; data has no room to spare (MSS). */
+static void data_options(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p,
+                         struct ek_tcp_opts *opt)
+{
+        if (ek_tcb_has(tcb, EK_TCB_TS)) {
+                opt->present |= ELKO_OPT_TIMESTAMPS;
+                opt->ts_val = ek_tcp_ms(t) + tcb->ts_offset;
+                opt->ts_ecr = tcb->ts_recent;
+        }
+        if (!ek_tcb_has(tcb, EK_TCB_SACK) || (p->flags & ELKO_RST) || p->space > 0)
+                return;
+        if (ek_reasm_has_dsack(&tcb->act->reasm))
+                t->ctr->tcp_dsack_out++;
+        t->ctr->tcp_sack_blocks_out += sack_blocks(tcb, opt);
+        if (ek_reasm_has_dsack(&tcb->act->reasm))
+                ek_reasm_on_sent(&tcb->act->reasm);
+}
+
+/* The window field; SYNs are never scaled (RFC 7323, 2.2). */
+static uint16_t window_field(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p)
+{
+        struct ek_rcv_adv adv;
+
+        if (p->flags & ELKO_RST)
+                return 0;
+        if (p->flags & ELKO_SYN) {
+                uint32_t space = tcb->state == ELKO_TCP_SYN_SENT
+                                         ? ek_rcv_buf_initial(t, ek_tcb_settings(t, tcb))
+                                         : tcb->win.space;
+
+                return (uint16_t)ek_min_u32(UINT16_MAX, space);
+        }
+        adv = ek_rcv_window_plan(&tcb->win, tcb->rcv_nxt, tcb->act->rcv.len, tcb->rcv_mss,
+                                 tcb->rcv_wscale);
+        ek_rcv_window_on_sent(&tcb->win, tcb->rcv_nxt, adv.bytes);
+        if (adv.field == 0 && !ek_tcb_has(tcb, EK_TCB_FIN_RCVD))
+                t->ctr->tcp_zero_window_adv++;
+        return adv.field;
+}
+
+static void payload_at(const struct ek_tcb *tcb, const struct ek_plan *p, struct elko_slice out[2])
+{
+        struct ek_slice s[2];
+        uint32_t n;
+
+        out[0] = out[1] = (struct elko_slice){0};
+        if (p->len == 0)
+                return;
+        n = ek_ring_peek(&tcb->act->snd, seq_diff(p->seq, tcb->snd_una), p->len, s);
+        for (uint32_t i = 0; i < n; i++) {
+                out[i].data = s[i].base;
+                out[i].len = s[i].len;
+        }
+}
+
+/* The ACK that this segment carried is no longer owed. */
+static void account_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p)
+{
+        if (!(p->flags & ELKO_ACK) || (p->flags & ELKO_RST))
+                return;
+        tcb->last_ack_sent = tcb->rcv_nxt;
+        tcb->todo &= ~(uint32_t)EK_TODO_ACK;
+        tcb->stats.ack_sent_ms = ek_tcp_ms(t);
+        if (tcb->dup_acks > 0)
+                tcb->dup_acks--;
+        ek_delack_on_ack_sent(&tcb->delack);
+        tcb->at[EK_DL_DELACK] = EK_NEVER;
+}
+
+static void account_retransmission(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p)
+{
+        bool done = ek_txq_on_resent(&tcb->act->txq, &t->records, p->space, t->now);
+
+        EK_ASSERT(done); /* ek_tcp_output() made sure of the record's memory */
+        tcb->todo &= ~(uint32_t)EK_TODO_FORCE;
+        tcb->stats.total_retrans++;
+        tcb->stats.bytes_retrans += p->len;
+        t->ctr->tcp_retrans_segs++;
+        if (p->flags & ELKO_SYN)
+                t->ctr->tcp_syn_retrans++;
+}
+
+static void account_new(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p,
+                        uint32_t mss)
+{
+        uint8_t flags = 0;
+        bool pushed;
+
+        if (p->flags & ELKO_SYN)
+                flags |= EK_TXREC_SYN;
+        if (p->flags & ELKO_FIN) {
+                flags |= EK_TXREC_FIN;
+                tcb->flags |= EK_TCB_FIN_SENT;
+        }
+        pushed = ek_txq_push(&tcb->act->txq, &t->records, p->seq, p->space, flags, t->now);
+        EK_ASSERT(pushed); /* as above */
+        tcb->snd_nxt = seq_add(p->seq, p->space);
+        if (p->len > 0 && p->len < mss)
+                tcb->snd_small = tcb->snd_nxt;
+        tcb->todo &= ~(uint32_t)(EK_TODO_SYN | EK_TODO_PUSH_SMALL);
+}
+
+static void account(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p, uint32_t mss,
+                    bool again)
+{
+        account_ack(t, tcb, p);
+        tcb->stats.segs_out++;
+        if (p->len > 0) {
+                tcb->stats.data_segs_out++;
+                tcb->stats.data_sent_ms = ek_tcp_ms(t) != 0 ? ek_tcp_ms(t) : 1;
+        }
+        if (p->kind == EK_PLAN_PROBE) {
+                if (tcb->todo & EK_TODO_PROBE)
+                        t->ctr->tcp_zero_window_probes++;
+                else
+                        t->ctr->tcp_keepalives++;
+                tcb->todo &= ~(uint32_t)(EK_TODO_PROBE | EK_TODO_KEEPALIVE);
+        }
+        if (p->space == 0)
+                return;
+        if (again)
+                account_retransmission(t, tcb, p);
+        else
+                account_new(t, tcb, p, mss);
+        ek_tcb_rearm_retransmit(t, tcb, false);
+}
+
+/* Write the planned segment and account for it. */
+static void emit(struct ek_tcp *t, struct target *to, struct ek_tcb *tcb, const struct ek_plan *p,
+                 uint32_t mss)
+{
+        const struct ek_settings *s = ek_tcb_settings(t, tcb);
+        bool again = p->space > 0 && !seq_eq(p->seq, tcb->snd_nxt);
+        struct elko_slice payload[2];
+        struct ek_tcp_hdr hdr = {
+                .src_port = tcb->conn.key.lport,
+                .dst_port = tcb->conn.key.rport,
+                .seq = p->seq.v,
+                .ack = (p->flags & ELKO_ACK) ? tcb->rcv_nxt.v : 0,
+                .flags = p->flags,
+                .data_len = p->len,
+        };
+
+        if (p->kind == EK_PLAN_DATA)
+                ek_recovery_before_send(t, tcb);
+        if (p->flags & ELKO_SYN)
+                ek_options_for_syn(t, tcb, &hdr.opt);
+        else if (!(p->flags & ELKO_RST) || ek_tcb_has(tcb, EK_TCB_TS))
+                data_options(t, tcb, p, &hdr.opt);
+        hdr.wnd = window_field(t, tcb, p);
+        payload_at(tcb, p, payload);
+        write_frame(t, to, &tcb->conn.key, &hdr, s->ttl, s->tos, payload);
+        account(t, tcb, p, mss, again);
+        ek_trace_out(t, &tcb->conn.key, tcb, &hdr, (enum elko_tcp_state)tcb->state, p->why,
+                     again, to->link);
+}
+
+/* ---- the visit ---- */
+
+/* The neighbour's address, on links that need one. False: the connection can't send now; it waits for the
+ * neighbour, or the failure was dealt with. */
+static bool resolve(struct ek_tcp *t, struct target *to, const elko_ip *remote,
+                    struct ek_list *waiter, enum ek_neigh_result *result)
+{
+        struct ek_route route;
+
+        *result = EK_NEIGH_READY;
+        if (to->cfg->medium != ELKO_MEDIUM_ETHERNET)
+                return true;
+        if (ek_route_lookup(t->ip, remote, 0, &route) != ELKO_OK || route.link != to->link) {
+                *result = EK_NEIGH_FAILED;
+                return false;
+        }
+        *result = ek_neigh_resolve(t->ip, to->link, &route.next_hop, t->now, to->mac, waiter);
+        return *result == EK_NEIGH_READY;
+}
+
+/* No answer from the neighbour: RFC 1122, 2.3.2.2 - an error for an opening connection, a soft error
+ * otherwise, and another try later. */
+static void on_unreachable(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        tcb->soft_error = (uint8_t)-ELKO_EHOSTUNREACH;
+        if (tcb->todo & EK_TODO_RST) {
+                tcb->todo = 0;
+                if (ek_tcb_has(tcb, EK_TCB_ORPHAN))
+                        ek_tcb_doom(t, tcb);
+                return;
+        }
+        if (tcb->state == ELKO_TCP_SYN_SENT) {
+                ek_tcb_fail(t, tcb, ELKO_EHOSTUNREACH, "the neighbour does not answer");
+                return;
+        }
+        if (!ek_tcb_is_synchronized(tcb))
+                return;
+        ek_tcb_tell(t, tcb, ELKO_EV_SOFT_ERROR);
+        if (ek_txq_is_empty(&tcb->act->txq))
+                ek_tcb_arm_persist(t, tcb);
+}
+
+void ek_tcp_neighbours_ready(struct ek_tcp *t)
+{
+        struct ek_list *n;
+
+        while ((n = ek_list_pop_front(&t->ip->ready)) != NULL)
+                ek_tcb_has_work(t, ek_container_of(n, struct ek_tcb, work));
+}
+
+void ek_tcp_neighbours_failed(struct ek_tcp *t)
+{
+        struct ek_list *n;
+
+        while ((n = ek_list_pop_front(&t->ip->failed)) != NULL)
+                on_unreachable(t, ek_container_of(n, struct ek_tcb, work));
+}
+
+static struct ek_plan plan_for(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t mss)
+{
+        const struct ek_settings *s = ek_tcb_settings(t, tcb);
+        struct ek_plan_env env = {
+                .mss = mss,
+                .nodelay = s->nodelay,
+                .cork = s->cork,
+                .lost = ek_txq_next_lost(&tcb->act->txq, &t->records),
+        };
+
+        return ek_send_plan(tcb, &env);
+}
+
+/* Nothing more to send now: what does the connection wait for? */
+static void settle(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p)
+{
+        bool waiting = ek_tcb_is_synchronized(tcb) &&
+                       (ek_tcb_unsent(tcb) > 0 || ek_tcb_fin_pending(tcb));
+
+        if (p->limited_by == ELKO_LIMITED_CWND)
+                tcb->flags |= EK_TCB_CWND_LIMITED;
+        if (!ek_txq_is_empty(&tcb->act->txq))
+                return;
+        if (waiting && tcb->at[EK_DL_PERSIST] == EK_NEVER)
+                ek_tcb_arm_persist(t, tcb);
+}
+
+/* A record will be needed; without memory for it the segment waits for the next deadline. */
+static bool has_record(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        uint32_t probe = ek_slab_alloc(&t->records);
+
+        if (probe != EK_NIL && ek_tcb_activate(t, tcb)) {
+                ek_slab_free(&t->records, probe);
+                return true;
+        }
+        if (probe != EK_NIL)
+                ek_slab_free(&t->records, probe);
+        t->ctr->nomem++;
+        if (ek_txq_is_empty(&tcb->act->txq) && ek_tcb_is_synchronized(tcb))
+                ek_tcb_arm_persist(t, tcb);
+        else if (tcb->at[EK_DL_RTO] == EK_NEVER)
+                ek_tcb_arm(t, tcb, EK_DL_RTO, ek_time_add(t->now, t->cfg.rto_initial_ns));
+        return false;
+}
+
+/* A reset left: that was the last thing that this object had to do for the network. */
+static void finish_reset(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        tcb->todo = 0;
+        ek_list_remove(&tcb->work);
+        if (ek_tcb_has(tcb, EK_TCB_ORPHAN))
+                ek_tcb_doom(t, tcb);
+}
+
+/* Let one connection send up to `max` frames; returns how many. It goes back to the work list when there
+ * is more. */
+static size_t visit(struct ek_tcp *t, struct ek_tcb *tcb, struct target *to,
+                    struct elko_frame *frames, size_t made, size_t max)
+{
+        uint32_t mss = ek_tcb_eff_mss(t, tcb);
+        enum ek_neigh_result neigh;
+        size_t n = 0;
+
+        if (!resolve(t, to, &tcb->conn.key.remote, &tcb->work, &neigh)) {
+                if (neigh == EK_NEIGH_FAILED)
+                        on_unreachable(t, tcb);
+                return 0;
+        }
+        while (n < max) {
+                struct ek_plan p = plan_for(t, tcb, mss);
+
+                EK_WORK(1);
+                if (p.kind == EK_PLAN_NONE) {
+                        settle(t, tcb, &p);
+                        return n;
+                }
+                if (p.space > 0 && !has_record(t, tcb))
+                        return n;
+                to->frame = &frames[made + n];
+                to->hdr = t->headers + (made + n) * EK_HDR_BYTES;
+                emit(t, to, tcb, &p, mss);
+                n++;
+                if (p.kind == EK_PLAN_RST) {
+                        finish_reset(t, tcb);
+                        return n;
+                }
+        }
+        ek_list_push_back(&t->work[to->link], &tcb->work);
+        return n;
+}
+
+/* ---- the exit ---- */
+
+static size_t output_replies(struct ek_tcp *t, struct target *to, struct elko_frame *frames,
+                             size_t max)
+{
+        uint32_t pending = t->reply_count;
+        enum ek_neigh_result neigh;
+        size_t n = 0;
+
+        while (pending-- > 0 && n < max) {
+                struct ek_stateless r = t->replies[t->reply_head];
+
+                t->reply_head = (t->reply_head + 1) % t->cfg.max_replies;
+                t->reply_count--;
+                if (r.link != to->link) {
+                        /* Another link's: to the end. */
+                        uint32_t at = (t->reply_head + t->reply_count) % t->cfg.max_replies;
+
+                        t->replies[at] = r;
+                        t->reply_count++;
+                        continue;
+                }
+                if (!resolve(t, to, &r.key.remote, NULL, &neigh)) {
+                        t->ctr->drops[ELKO_DROP_TCP_REPLY_LIMIT]++;
+                        continue;
+                }
+                to->frame = &frames[n];
+                to->hdr = t->headers + n * EK_HDR_BYTES;
+                emit_reply(t, to, &r);
+                n++;
+        }
+        return n;
+}
+
+static size_t output_half_open(struct ek_tcp *t, struct target *to, struct elko_frame *frames,
+                               size_t made, size_t max)
+{
+        uint32_t pending = t->half_open.count[EK_HO_SEND];
+        enum ek_neigh_result neigh;
+        struct ek_route route;
+
+        while (pending-- > 0 && made < max) {
+                uint32_t index = t->half_open.head[EK_HO_SEND];
+                struct ek_half_open *ho = ek_half_open_at(t, index);
+
+                if (ek_route_lookup(t->ip, &ho->conn.key.remote, 0, &route) != ELKO_OK) {
+                        half_open_sent(t, index);
+                        continue;
+                }
+                if (route.link != to->link) {
+                        ek_half_open_move(t, index, EK_HO_SEND);
+                        continue;
+                }
+                /* Without a neighbour it counts as sent and lost: the timer repeats it. */
+                if (resolve(t, to, &ho->conn.key.remote, NULL, &neigh)) {
+                        to->frame = &frames[made];
+                        to->hdr = t->headers + made * EK_HDR_BYTES;
+                        emit_syn_ack(t, to, index);
+                        made++;
+                }
+                half_open_sent(t, index);
+        }
+        return made;
+}
+
+bool ek_tcp_has_output(const struct ek_tcp *t, elko_link link)
+{
+        if (link > EK_MAX_LINKS)
+                return false;
+        return t->reply_count > 0 || t->half_open.count[EK_HO_SEND] > 0 ||
+               !ek_list_is_empty(&t->work[link]);
+}
+
+size_t ek_tcp_output(struct ek_tcp *t, elko_link link, struct elko_frame *frames, size_t max)
+{
+        struct target to = {.link = link, .cfg = ek_ip_link(t->ip, link)};
+        size_t n;
+
+        if (to.cfg == NULL)
+                return 0;
+        max = max < t->cfg.output_batch ? max : t->cfg.output_batch;
+        n = output_replies(t, &to, frames, max);
+        n = output_half_open(t, &to, frames, n, max);
+        while (n < max && !ek_list_is_empty(&t->work[link])) {
+                struct ek_list *first = ek_list_pop_front(&t->work[link]);
+                size_t room = max - n;
+
+                EK_WORK(1);
+                n += visit(t, ek_container_of(first, struct ek_tcb, work), &to, frames, n,
+                           room < FRAMES_PER_VISIT ? room : FRAMES_PER_VISIT);
+        }
+        return n;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp/send_plan.h"
+
+/*
+ * The planner. RFC 9293, 3.7.4 (Nagle) and 3.8.6.2.1 (silly window syndrome, sender's side), RFC 5681
+ * (cwnd), RFC 6298 and 6582 (what is lost goes first).
+ *
+ * Order: RST > SYN > lost > probe > new > ACK. Everything but RST and SYN carries the ACK that may be
+ * owed, so a pure ACK is what is left when nothing else goes.
+ */
+
+static const struct ek_plan nothing = {.kind = EK_PLAN_NONE};
+
+/* Bytes taken to be in the network: outstanding and not marked lost. */
+static uint32_t pipe_bytes(const struct ek_tcb *tcb)
+{
+        return tcb->act->txq.bytes - tcb->act->txq.lost_bytes;
+}
+
+static uint32_t cwnd_room(const struct ek_tcb *tcb)
+{
+        uint64_t cwnd = (uint64_t)tcb->cong.out.cwnd_bytes + tcb->act->inflation;
+        uint32_t pipe = pipe_bytes(tcb);
+
+        return cwnd > pipe ? (uint32_t)ek_min_u64(cwnd - pipe, UINT32_MAX) : 0;
+}
+
+/* The usable window, U = SND.UNA + SND.WND - SND.NXT. */
+static uint32_t usable_window(const struct ek_tcb *tcb)
+{
+        uint32_t flight = ek_tcb_flight(tcb);
+
+        return tcb->snd_wnd > flight ? tcb->snd_wnd - flight : 0;
+}
+
+static struct ek_plan plan_reset(const struct ek_tcb *tcb)
+{
+        struct ek_plan p = {.kind = EK_PLAN_RST, .seq = tcb->snd_nxt, .why = ELKO_WHY_RST};
+
+        p.flags = ELKO_RST | ELKO_ACK;
+        return p;
+}
+
+static struct ek_plan plan_syn(const struct ek_tcb *tcb, bool again)
+{
+        struct ek_plan p = {
+                .kind = EK_PLAN_SYN,
+                .seq = tcb->iss,
+                .space = 1,
+                .flags = ELKO_SYN,
+                .why = again ? ELKO_WHY_RETRANS_RTO : ELKO_WHY_SYN,
+        };
+
+        /* Once the peer's SYN is known, ours carries the ACK (figure 7). */
+        if (tcb->state == ELKO_TCP_SYN_RECEIVED) {
+                p.flags |= ELKO_ACK;
+                p.why = ELKO_WHY_SYN_ACK;
+        }
+        return p;
+}
+
+static struct ek_plan plan_lost(const struct ek_tcb *tcb, const struct ek_plan_env *env)
+{
+        const struct ek_txrec *rec = env->lost;
+        bool fin = (rec->flags & EK_TXREC_FIN) != 0;
+        uint32_t payload = rec->len - fin;
+        struct ek_plan p = {.kind = EK_PLAN_LOST, .seq = rec->seq, .flags = ELKO_ACK};
+
+        p.len = ek_min_u32(payload, env->mss);
+        p.space = p.len;
+        if (fin && p.len == payload) {
+                p.space++;
+                p.flags |= ELKO_FIN;
+        }
+        if (!(tcb->todo & EK_TODO_FORCE) && pipe_bytes(tcb) != 0 && cwnd_room(tcb) < p.space) {
+                p = nothing;
+                p.limited_by = ELKO_LIMITED_CWND;
+                return p;
+        }
+        if (p.len > 0 && p.len == payload)
+                p.flags |= ELKO_PSH;
+        p.why = tcb->cong.state == ELKO_CA_RECOVERY ? ELKO_WHY_RETRANS_FAST : ELKO_WHY_RETRANS_RTO;
+        return p;
+}
+
+/*
+ * Deviation: RFC 9293, 3.8.6.1 (SHLD-29) would have a probe carry new data. Ours carries none and one old
+ * sequence number, which the peer must answer with an ACK (3.10.7.4 first) whether it has room or not,
+ * and no byte is ever in flight beyond the window. Linux probes in the same way. Keepalives are the same
+ * segment (3.8.4).
+ */
+static struct ek_plan plan_probe(const struct ek_tcb *tcb)
+{
+        struct ek_plan p = {
+                .kind = EK_PLAN_PROBE,
+                .seq = seq_add(tcb->snd_una, UINT32_MAX),
+                .flags = ELKO_ACK,
+                .why = (tcb->todo & EK_TODO_PROBE) ? ELKO_WHY_PROBE : ELKO_WHY_KEEPALIVE,
+        };
+
+        return p;
+}
+
+/* May a segment of `len` < MSS go that takes all that is queued? */
+static bool small_may_go(const struct ek_tcb *tcb, const struct ek_plan_env *env)
+{
+        if (tcb->todo & EK_TODO_PUSH_SMALL)
+                return true;
+        if (env->cork || ek_tcb_has(tcb, EK_TCB_MORE))
+                return false;
+        /* RFC 9293, 3.7.4, in Minshall's variant (reference [68] there): a small segment waits only for
+         * an earlier small one, so that the tail of a large write isn't held back. */
+        return env->nodelay || seq_leq(tcb->snd_small, tcb->snd_una);
+}
+
+/* Silly window avoidance, 3.8.6.2.1: the window cuts the data below a full segment. */
+static bool cut_may_go(const struct ek_tcb *tcb, uint32_t len)
+{
+        return (tcb->todo & EK_TODO_PUSH_SMALL) || len >= tcb->snd_wnd_max / 2;
+}
+
+static struct ek_plan blocked(enum elko_limited_by why)
+{
+        struct ek_plan p = nothing;
+
+        p.limited_by = why;
+        return p;
+}
+
+static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_env *env)
+{
+        uint32_t unsent = ek_tcb_unsent(tcb), usable = usable_window(tcb);
+        bool fin = ek_tcb_fin_pending(tcb);
+        struct ek_plan p = {.kind = EK_PLAN_DATA, .seq = tcb->snd_nxt, .why = ELKO_WHY_DATA};
+
+        if (unsent == 0 && !fin)
+                return blocked(tcb->act->snd.len > 0 ? ELKO_LIMITED_APP : ELKO_LIMITED_NOTHING);
+        if (usable == 0)
+                return blocked(ELKO_LIMITED_RWND);
+        p.len = ek_min_u32(ek_min_u32(unsent, env->mss), usable);
+        fin = fin && p.len == unsent && usable > p.len;
+        p.space = p.len + fin;
+        if (p.space == 0)
+                return blocked(ELKO_LIMITED_RWND);
+        if (p.len < env->mss && !fin) {
+                if (p.len < unsent || ek_tcb_fin_pending(tcb)) {
+                        if (!cut_may_go(tcb, p.len))
+                                return blocked(ELKO_LIMITED_RWND);
+                } else if (!small_may_go(tcb, env)) {
+                        return blocked(ELKO_LIMITED_NAGLE);
+                }
+        }
+        if (pipe_bytes(tcb) != 0 && cwnd_room(tcb) < p.space)
+                return blocked(ELKO_LIMITED_CWND);
+        p.flags = ELKO_ACK;
+        if (p.len > 0 && p.len == unsent)
+                p.flags |= ELKO_PSH;
+        if (fin) {
+                p.flags |= ELKO_FIN;
+                p.why = ELKO_WHY_FIN;
+        }
+        return p;
+}
+
+static struct ek_plan plan_ack(const struct ek_tcb *tcb, struct ek_plan otherwise)
+{
+        struct ek_plan p = {.kind = EK_PLAN_ACK, .seq = tcb->snd_nxt, .flags = ELKO_ACK};
+
+        if (!(tcb->todo & EK_TODO_ACK) && tcb->dup_acks == 0)
+                return otherwise;
+        p.why = (enum elko_why)tcb->why;
+        p.limited_by = otherwise.limited_by;
+        return p;
+}
+
+static bool may_send_data(const struct ek_tcb *tcb)
+{
+        return ek_tcb_is_synchronized(tcb) && tcb->state != ELKO_TCP_FIN_WAIT_2;
+}
+
+struct ek_plan ek_send_plan(const struct ek_tcb *tcb, const struct ek_plan_env *env)
+{
+        struct ek_plan p = nothing;
+
+        if (tcb->todo & EK_TODO_RST)
+                return plan_reset(tcb);
+        if (tcb->todo & EK_TODO_SYN)
+                return plan_syn(tcb, false);
+        if (env->lost != NULL && (env->lost->flags & EK_TXREC_SYN))
+                return plan_syn(tcb, true);
+        if (!ek_tcb_is_synchronized(tcb))
+                return plan_ack(tcb, nothing);
+        /* A duplicate ACK must be a pure one, or the peer's sender does not count it (RFC 5681, 2). */
+        if (tcb->dup_acks > 0)
+                return plan_ack(tcb, nothing);
+        if (env->lost != NULL) {
+                p = plan_lost(tcb, env);
+                if (p.kind != EK_PLAN_NONE)
+                        return p;
+                return plan_ack(tcb, p);
+        }
+        if (tcb->todo & (EK_TODO_PROBE | EK_TODO_KEEPALIVE))
+                return plan_probe(tcb);
+        if (may_send_data(tcb)) {
+                p = plan_data(tcb, env);
+                if (p.kind != EK_PLAN_NONE)
+                        return p;
+        }
+        return plan_ack(tcb, p);
+}

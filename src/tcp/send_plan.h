@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EK_TCP_SEND_PLAN_H
+#define EK_TCP_SEND_PLAN_H
+
+/* What to send next on a connection: decided here, done in send_emit.c. */
+
+#include "tcp/tcb.h"
+
+#include <elko/trace.h>
+
+/* In order of urgency. */
+enum ek_plan_kind {
+        EK_PLAN_NONE,
+        EK_PLAN_RST,
+        EK_PLAN_SYN,   /* SYN, or SYN,ACK of a simultaneous open; first or again */
+        EK_PLAN_LOST,  /* the first lost record, or as much of it as a segment holds */
+        EK_PLAN_PROBE, /* window or keepalive probe */
+        EK_PLAN_DATA,  /* new data, FIN with it or alone */
+        EK_PLAN_ACK,   /* nothing but the ACK */
+};
+
+struct ek_plan {
+        enum ek_plan_kind kind;
+        seq_t seq;
+        uint32_t len;   /* payload bytes */
+        uint32_t space; /* sequence space: payload, SYN, FIN */
+        uint16_t flags;
+        enum elko_why why;
+        enum elko_limited_by limited_by; /* NONE: why there is nothing */
+};
+
+/* What the decision needs besides the connection. */
+struct ek_plan_env {
+        uint32_t mss; /* effective */
+        bool nodelay, cork;
+        const struct ek_txrec *lost; /* first lost record, or NULL */
+};
+
+/* Pure: looks, decides, changes nothing. */
+struct ek_plan ek_send_plan(const struct ek_tcb *tcb, const struct ek_plan_env *env);
+
+#endif

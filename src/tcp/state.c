@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp/state.h"
+
+#include "tcp/tcp.h"
+
+/*
+ * RFC 9293, 3.3.2. ek_state_set() is the only writer of a connection's state; a transition that is not
+ * in the table is a defect of elko, never a peer's doing, hence an assertion.
+ */
+
+bool ek_state_is_legal(enum elko_tcp_state from, enum elko_tcp_state to)
+{
+        static const struct {
+                uint8_t from, to;
+        } edges[] = {
+#define EK_X(from, to, event, action, who, source) {ELKO_TCP_##from, ELKO_TCP_##to},
+                EK_STATE_EDGES(EK_X)
+#undef EK_X
+        };
+
+        for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++)
+                if (edges[i].from == from && edges[i].to == to)
+                        return true;
+        return false;
+}
+
+void ek_state_set(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_tcp_state to, const char *cause)
+{
+        enum elko_tcp_state from = (enum elko_tcp_state)tcb->state;
+
+        EK_ASSERT(ek_state_is_legal(from, to));
+        tcb->state = (uint8_t)to;
+        ek_trace_state(t, &tcb->conn.key, tcb, from, to, cause);
+}

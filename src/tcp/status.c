@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp/send_plan.h"
+#include "tcp/user_calls.h"
+
+/*
+ * STATUS, RFC 9293, 3.9.1.6: what the connection knows of itself, for people and programs.
+ */
+
+/* Age of a moment noted in milliseconds of our clock; 0 means "never happened". */
+static uint64_t age(const struct ek_tcp *t, uint32_t at_ms)
+{
+        return at_ms == 0 ? ELKO_NEVER : (uint64_t)(ek_tcp_ms(t) - at_ms) * 1000000;
+}
+
+static void fill_options(const struct ek_tcb *tcb, struct elko_tcp_info *out)
+{
+        if (ek_tcb_has(tcb, EK_TCB_TS))
+                out->options |= ELKO_TCPI_TIMESTAMPS;
+        if (ek_tcb_has(tcb, EK_TCB_SACK))
+                out->options |= ELKO_TCPI_SACK;
+        if (ek_tcb_has(tcb, EK_TCB_WSCALE))
+                out->options |= ELKO_TCPI_WSCALE;
+        out->snd_wscale = tcb->snd_wscale;
+        out->rcv_wscale = tcb->rcv_wscale;
+}
+
+static enum elko_limited_by limited_by(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        const struct ek_settings *s = ek_tcb_settings(t, tcb);
+        struct ek_plan_env env = {
+                .mss = ek_tcb_eff_mss(t, tcb),
+                .nodelay = s->nodelay,
+                .cork = s->cork,
+                .lost = ek_txq_next_lost(&tcb->act->txq, &t->records),
+        };
+        struct ek_plan p;
+
+        if (!ek_tcb_is_synchronized(tcb))
+                return ELKO_LIMITED_NOTHING;
+        p = ek_send_plan(tcb, &env);
+        return p.kind != EK_PLAN_NONE && p.space > 0 ? ELKO_LIMITED_LINK : p.limited_by;
+}
+
+static void fill_buffers(const struct ek_tcp *t, const struct ek_tcb *tcb, struct elko_tcp_info *out)
+{
+        out->snd_buf = ek_tcb_settings(t, tcb)->snd_buf_max;
+        out->snd_buf_used = tcb->act->snd.len;
+        out->rcv_buf = tcb->win.space;
+        out->rcv_buf_used = tcb->act->rcv.len;
+        out->rcv_ooo = (uint32_t)ek_reasm_bytes(&tcb->act->reasm);
+        out->notsent = ek_tcb_unsent(tcb);
+}
+
+static void fill_counts(const struct ek_tcb *tcb, struct elko_tcp_info *out)
+{
+        const struct ek_stats *s = &tcb->stats;
+
+        out->bytes_acked = s->bytes_acked;
+        out->bytes_received = s->bytes_received;
+        out->bytes_sent = s->bytes_acked + ek_tcb_data_in_flight(tcb) + s->bytes_retrans;
+        out->bytes_retrans = s->bytes_retrans;
+        out->segs_in = s->segs_in;
+        out->segs_out = s->segs_out;
+        out->data_segs_in = s->data_segs_in;
+        out->data_segs_out = s->data_segs_out;
+        out->total_retrans = s->total_retrans;
+        out->total_rto = s->total_rto;
+        out->rcv_ooopack = s->rcv_ooopack;
+        out->dsack_dups = s->dsack_dups;
+        out->delivered = s->data_segs_out - ek_min_u32(s->data_segs_out, tcb->act->txq.count);
+}
+
+void ek_user_status(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_tcp_info *out)
+{
+        *out = (struct elko_tcp_info){
+                .state = (enum elko_tcp_state)tcb->state,
+                .ca_state = (enum elko_ca_state)tcb->cong.state,
+                .retransmits = tcb->rtt.backoff,
+                .backoff = tcb->rtt.backoff,
+                .probes = tcb->probes,
+                .rto_ns = ek_rtt_rto(&tcb->rtt, &t->rtt_limits),
+                .ato_ns = ek_tcb_settings(t, tcb)->delack_ns,
+                .srtt_ns = tcb->rtt.srtt_ns,
+                .rttvar_ns = tcb->rtt.rttvar_ns,
+                .min_rtt_ns = tcb->rtt.min_rtt_ns,
+                .pacing_rate = tcb->cong.out.pacing_bytes_per_s,
+                .last_data_sent_ns = age(t, tcb->stats.data_sent_ms),
+                .last_ack_sent_ns = age(t, tcb->stats.ack_sent_ms),
+                .last_data_recv_ns = age(t, tcb->stats.data_recv_ms),
+                .last_ack_recv_ns = age(t, tcb->stats.ack_recv_ms),
+                .snd_mss = tcb->path_mtu != 0 ? ek_tcb_eff_mss(t, tcb) : tcb->snd_mss,
+                .rcv_mss = tcb->rcv_mss,
+                .adv_mss = tcb->adv_mss,
+                .pmtu = tcb->path_mtu,
+                .snd_cwnd = tcb->cong.out.cwnd_bytes,
+                .snd_ssthresh = tcb->cong.out.ssthresh_bytes,
+                .snd_wnd = tcb->snd_wnd,
+                .rcv_wnd = ek_rcv_window_left(&tcb->win, tcb->rcv_nxt),
+                .unacked = tcb->act->txq.count,
+                .lost = tcb->act->txq.lost_count,
+                .flight = ek_tcb_flight(tcb),
+                .reordering = EK_DUPACK_THRESHOLD,
+                .iss = tcb->iss.v,
+                .irs = tcb->irs.v,
+                .snd_una = tcb->snd_una.v,
+                .snd_nxt = tcb->snd_nxt.v,
+                .rcv_nxt = tcb->rcv_nxt.v,
+                .congestion = tcb->cong.ops->name,
+        };
+        out->local.ip = tcb->conn.key.local;
+        out->local.port = tcb->conn.key.lport;
+        out->local.scope = ek_ip_strip_scope(&out->local.ip);
+        out->remote.ip = tcb->conn.key.remote;
+        out->remote.port = tcb->conn.key.rport;
+        out->remote.scope = ek_ip_strip_scope(&out->remote.ip);
+        fill_options(tcb, out);
+        fill_buffers(t, tcb, out);
+        fill_counts(tcb, out);
+        out->limited_by = limited_by(t, tcb);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EK_TCP_TCB_H
+#define EK_TCP_TCB_H
+
+/*
+ * The connection: RFC 9293, 3.3.1. Sub-structs by concern; the names of the variables are the RFC's.
+ *
+ * Three kinds of object stand in the connection table, each as small as its life allows: the transmission
+ * control block here, a half-open connection (a passive SYN-RECEIVED, half_open.h) and a TIME-WAIT entry
+ * (timewait.h). All begin with struct ek_conn.
+ */
+
+#include "base/list.h"
+#include "base/ring.h"
+#include "base/wheel.h"
+#include "tcp/delack.h"
+#include "tcp/dupack.h"
+#include "tcp/rcv_window.h"
+#include "tcp/reasm.h"
+#include "tcp/rtt.h"
+#include "tcp/seq.h"
+#include "tcp/txq.h"
+
+#include <elko/cc.h>
+#include <elko/info.h>
+#include <elko/socket.h>
+
+/* The 4-tuple. Link-local addresses carry their link inside (ip/ip.h). 36 bytes. */
+struct ek_key {
+        elko_ip local, remote;
+        uint16_t lport, rport;
+};
+
+/* Head of everything in the connection table. */
+struct ek_conn {
+        struct ek_key key;
+        uint32_t hash_next;
+};
+
+/* Deadlines of a connection. RTO and PERSIST exclude each other (I-21). */
+enum ek_deadline {
+        EK_DL_RTO,       /* retransmission, RFC 6298 */
+        EK_DL_PERSIST,   /* zero-window probe, RFC 9293 3.8.6.1 */
+        EK_DL_DELACK,    /* RFC 9293 3.8.6.3 */
+        EK_DL_KEEPALIVE, /* RFC 9293 3.8.4 */
+        EK_DL_ABORT,     /* R2, user timeout: RFC 9293 3.8.3 */
+        EK_DL_CLOSE,     /* FIN-WAIT-2 of an orphan, linger */
+        EK_DL_IDLE,      /* give empty buffers back */
+        EK_DL_COUNT
+};
+
+/* Settings that differ from the stack's defaults; shared until changed. Spans in ns. */
+struct ek_settings {
+        uint64_t keepalive_idle_ns, keepalive_interval_ns;
+        uint64_t user_timeout_ns; /* 0: the stack's R2 */
+        uint64_t linger_ns;       /* EK_NEVER: none */
+        uint64_t delack_ns;
+        uint32_t snd_buf_max, rcv_buf_max;
+        uint32_t keepalive_count;
+        uint16_t max_seg; /* 0: by the path */
+        uint8_t ttl, tos;
+        bool nodelay, keepalive, cork;
+};
+
+/* What is to be done at the next pull. */
+enum ek_todo {
+        EK_TODO_SYN = 1u << 0,       /* SYN, or SYN+ACK in SYN-RECEIVED */
+        EK_TODO_ACK = 1u << 1,       /* a pure ACK, unless something carries it */
+        EK_TODO_RST = 1u << 2,       /* reset, then the object goes */
+        EK_TODO_PROBE = 1u << 3,     /* zero-window probe */
+        EK_TODO_KEEPALIVE = 1u << 4, /* keepalive probe */
+        EK_TODO_FORCE = 1u << 5,     /* the first lost record goes whatever cwnd says */
+        EK_TODO_PUSH_SMALL = 1u << 6, /* SWS override: send what fits, however small */
+};
+
+enum ek_tcb_flag {
+        EK_TCB_TS = 1u << 0,        /* timestamps in force, RFC 7323 */
+        EK_TCB_SACK = 1u << 1,      /* SACK permitted by both */
+        EK_TCB_WSCALE = 1u << 2,
+        EK_TCB_HASHED = 1u << 3,    /* in the connection table */
+        EK_TCB_ORPHAN = 1u << 4,    /* the application gave the handle up */
+        EK_TCB_QUEUED = 1u << 5,    /* in the accept queue of its listener */
+        EK_TCB_FIN_WANTED = 1u << 6, /* the application closed its direction */
+        EK_TCB_FIN_SENT = 1u << 7,
+        EK_TCB_FIN_ACKED = 1u << 8,
+        EK_TCB_FIN_RCVD = 1u << 9,  /* the peer's FIN is in sequence */
+        EK_TCB_FIN_EARLY = 1u << 10, /* the peer's FIN came out of order, at fin_seq */
+        EK_TCB_ACTIVE = 1u << 11,   /* we opened */
+        EK_TCB_WANT_WRITE = 1u << 12, /* the application met EAGAIN: tell it */
+        EK_TCB_MORE = 1u << 14,     /* the last send said MORE */
+        EK_TCB_TS_RECENT_OK = 1u << 15, /* ts_recent holds a value */
+        EK_TCB_CWND_LIMITED = 1u << 16, /* cwnd held data back since the last ACK */
+};
+
+struct ek_stats {
+        uint64_t bytes_acked, bytes_received, bytes_retrans;
+        uint32_t segs_in, segs_out, data_segs_in, data_segs_out;
+        uint32_t total_retrans, total_rto;
+        uint32_t rcv_ooopack, dsack_dups;
+        /* Instants in ms of the stack's clock, modulo 2^32; 0: not yet. */
+        uint32_t data_sent_ms, ack_sent_ms, data_recv_ms, ack_recv_ms;
+};
+
+/* Congestion control: what outlives a silence. */
+struct ek_congestion {
+        const struct elko_cc_ops *ops;
+        struct elko_cc_out out;
+        uint8_t state; /* enum elko_ca_state */
+};
+
+/*
+ * What only a connection with something to do needs: buffers, what is outstanding, what came early, the
+ * algorithm's private area. An idle connection gives it back and points at ek_active_none, which is
+ * empty and read-only; ek_tcb_activate() gets a new one.
+ */
+struct ek_active {
+        struct ek_ring snd, rcv;
+        struct ek_txq txq;
+        uint32_t inflation; /* RFC 5681 3.2: segments known to have left the network, bytes */
+        struct ek_reasm reasm;
+        struct ek_dupack dupack;
+        uint64_t priv[ELKO_CC_PRIVATE_BYTES / 8];
+};
+
+extern const struct ek_active ek_active_none;
+
+struct ek_tcb {
+        struct ek_conn conn;
+
+        uint32_t index;   /* in the slab */
+        uint32_t gen;     /* generation of the handle */
+        uint32_t number;  /* for traces: unique in the stack */
+        uint32_t flags;   /* enum ek_tcb_flag */
+        uint32_t todo;    /* enum ek_todo */
+        uint8_t state;    /* enum elko_tcp_state; state.c is the only writer */
+        uint8_t why;      /* enum elko_why of the pending ACK */
+        uint8_t dup_acks; /* duplicate ACKs owed to a peer without SACK */
+        uint8_t probes;   /* unanswered zero-window or keepalive probes */
+        uint16_t link;    /* route, 0: look it up */
+        uint16_t route_gen;
+        struct ek_list work; /* in a link's work list, or waiting for a neighbour */
+        struct ek_list app;  /* in the event queue, or in an accept queue */
+        struct ek_wnode timer;
+        uint64_t at[EK_DL_COUNT]; /* EK_NEVER: not armed */
+        struct ek_active *act;    /* never NULL */
+        uint32_t act_index;       /* EK_NIL: idle, act is &ek_active_none */
+
+        /* sending, RFC 9293 3.3.1 */
+        seq_t snd_una, snd_nxt, snd_wl1, snd_wl2, iss;
+        uint32_t snd_wnd, snd_wnd_max;
+        seq_t snd_small; /* end of the last less-than-full segment sent (Nagle) */
+
+        /* receiving */
+        seq_t rcv_nxt, irs, last_ack_sent, fin_seq;
+        struct ek_rcv_window win;
+        struct ek_delack delack;
+        uint32_t rcv_reserved; /* bytes reserved in the region for the promised window */
+
+        uint16_t snd_mss;  /* SendMSS: the peer's option, clamped */
+        uint16_t adv_mss;  /* what we announced */
+        uint16_t rcv_mss;  /* largest segment seen */
+        uint16_t path_mtu;
+        uint8_t snd_wscale, rcv_wscale;
+        uint8_t error;     /* -enum elko_error; why the connection ended, 0: it did not */
+        uint8_t soft_error;
+        uint32_t ts_recent, ts_recent_ms; /* value, and our clock when it came */
+        uint32_t ts_offset;
+        uint32_t challenge_ms; /* when the last challenge ACK left; 0: never */
+
+        struct ek_rtt rtt;
+        struct ek_congestion cong;
+        uint32_t settings; /* index, EK_NIL: the stack's defaults */
+        uint32_t listener; /* index while in its accept queue, else EK_NIL */
+        uint32_t events;   /* enum elko_event_bit, pending */
+        uint8_t persist_backoff; /* zero-window probes since the window closed, saturating */
+        void *user;
+        struct ek_stats stats;
+};
+
+/* ---- const views; the RFC's words ---- */
+
+static inline uint32_t ek_tcb_flight(const struct ek_tcb *tcb)
+{
+        return seq_diff(tcb->snd_nxt, tcb->snd_una);
+}
+
+/* Payload bytes under way, SYN and FIN not counted. */
+static inline uint32_t ek_tcb_data_in_flight(const struct ek_tcb *tcb)
+{
+        uint32_t n = ek_tcb_flight(tcb);
+
+        if (n > 0 && seq_eq(tcb->snd_una, tcb->iss))
+                n--; /* SYN */
+        if (n > 0 && (tcb->flags & EK_TCB_FIN_SENT) && !(tcb->flags & EK_TCB_FIN_ACKED))
+                n--;
+        return n;
+}
+
+/* Payload bytes queued and never sent. */
+static inline uint32_t ek_tcb_unsent(const struct ek_tcb *tcb)
+{
+        return tcb->act->snd.len - ek_tcb_data_in_flight(tcb);
+}
+
+static inline bool ek_tcb_is_active(const struct ek_tcb *tcb)
+{
+        return tcb->act_index != EK_NIL;
+}
+
+static inline bool ek_tcb_has(const struct ek_tcb *tcb, uint32_t flag)
+{
+        return (tcb->flags & flag) != 0;
+}
+
+/* Does FIN wait behind the data? */
+static inline bool ek_tcb_fin_pending(const struct ek_tcb *tcb)
+{
+        return (tcb->flags & (EK_TCB_FIN_WANTED | EK_TCB_FIN_SENT)) == EK_TCB_FIN_WANTED;
+}
+
+/* States in which the handshake is over, RFC 9293 3.5.1 "synchronized", SYN-RECEIVED excepted. */
+static inline bool ek_tcb_is_synchronized(const struct ek_tcb *tcb)
+{
+        return tcb->state >= ELKO_TCP_ESTABLISHED && tcb->state <= ELKO_TCP_LAST_ACK;
+}
+
+/* Stream offset of a sequence number at or after RCV.NXT. */
+static inline uint64_t ek_tcb_offset(const struct ek_tcb *tcb, seq_t seq)
+{
+        return tcb->stats.bytes_received + seq_diff(seq, tcb->rcv_nxt);
+}
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp/tcp.h"
+
+/*
+ * Time-outs, RFC 9293, 3.10.8 and 3.8. One wheel node for each connection, at its earliest deadline. A
+ * time-out sends nothing itself: it marks, and the one transmit path does the rest.
+ *
+ * The rule that keeps connections from getting stuck (I-21, I-22): while something is outstanding the
+ * retransmission timer runs; while something waits and nothing is outstanding the persist timer runs, or
+ * the link has been told that there is work.
+ */
+
+/* R2, or what the user said (RFC 9293, 3.8.3; RFC 5482). */
+uint64_t ek_tcb_r2(const struct ek_tcp *t, const struct ek_tcb *tcb)
+{
+        uint64_t user = ek_tcb_settings(t, tcb)->user_timeout_ns;
+
+        if (user != 0)
+                return user;
+        return tcb->state <= ELKO_TCP_SYN_RECEIVED ? t->cfg.r2_syn_ns : t->cfg.r2_ns;
+}
+
+static bool is_opening(const struct ek_tcb *tcb)
+{
+        return tcb->state == ELKO_TCP_SYN_SENT || tcb->state == ELKO_TCP_SYN_RECEIVED;
+}
+
+/* A window that stays closed is no reason to give up as long as the peer answers (RFC 9293, 3.8.6.1),
+ * unless nobody is left to wait for it, or the user set a limit (RFC 6429). */
+static bool persists_patiently(const struct ek_tcp *t, const struct ek_tcb *tcb)
+{
+        return !ek_tcb_has(tcb, EK_TCB_ORPHAN) && ek_tcb_settings(t, tcb)->user_timeout_ns == 0;
+}
+
+void ek_tcb_rearm_retransmit(struct ek_tcp *t, struct ek_tcb *tcb, bool progress)
+{
+        if (!ek_txq_is_empty(&tcb->act->txq)) {
+                tcb->at[EK_DL_PERSIST] = EK_NEVER;
+                tcb->persist_backoff = 0;
+                if (progress || tcb->at[EK_DL_RTO] == EK_NEVER) {
+                        /* RFC 6298 (5.1), (5.3) */
+                        ek_tcb_arm(t, tcb, EK_DL_RTO,
+                                   ek_time_add(t->now, ek_rtt_rto(&tcb->rtt, &t->rtt_limits)));
+                        if (!is_opening(tcb) && (progress || tcb->at[EK_DL_ABORT] == EK_NEVER))
+                                ek_tcb_arm(t, tcb, EK_DL_ABORT,
+                                           ek_time_add(t->now, ek_tcb_r2(t, tcb)));
+                }
+                return;
+        }
+        tcb->at[EK_DL_RTO] = EK_NEVER; /* (5.2) */
+        if (tcb->at[EK_DL_PERSIST] == EK_NEVER && !is_opening(tcb))
+                tcb->at[EK_DL_ABORT] = EK_NEVER;
+        else if (tcb->at[EK_DL_PERSIST] != EK_NEVER && persists_patiently(t, tcb))
+                ek_tcb_arm(t, tcb, EK_DL_ABORT, ek_time_add(t->now, ek_tcb_r2(t, tcb)));
+}
+
+void ek_tcb_rearm_keepalive(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        const struct ek_settings *s = ek_tcb_settings(t, tcb);
+
+        if (s->keepalive && ek_tcb_is_synchronized(tcb))
+                ek_tcb_arm(t, tcb, EK_DL_KEEPALIVE, ek_time_add(t->now, s->keepalive_idle_ns));
+        else
+                tcb->at[EK_DL_KEEPALIVE] = EK_NEVER;
+}
+
+static void on_rto(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        if (ek_txq_is_empty(&tcb->act->txq))
+                return;
+        t->ctr->tcp_rto++;
+        tcb->stats.total_rto++;
+        if (is_opening(tcb))
+                ek_txq_mark_head_lost(&tcb->act->txq, &t->records);
+        else
+                ek_recovery_on_timeout(t, tcb);
+        tcb->todo |= EK_TODO_FORCE;
+        ek_rtt_on_timeout(&tcb->rtt);
+        ek_tcb_arm(t, tcb, EK_DL_RTO,
+                   ek_time_add(t->now, ek_rtt_rto(&tcb->rtt, &t->rtt_limits)));
+        ek_tcb_has_work(t, tcb);
+}
+
+/* RFC 9293, 3.8.6.1 (window closed), 3.8.6.2.1 (override of silly window avoidance), or a neighbour that
+ * did not answer. */
+static void on_persist(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        if (!ek_txq_is_empty(&tcb->act->txq))
+                return;
+        if (tcb->snd_wnd == 0) {
+                tcb->todo |= EK_TODO_PROBE;
+                if (tcb->probes < UINT8_MAX)
+                        tcb->probes++;
+        } else {
+                tcb->todo |= EK_TODO_PUSH_SMALL;
+        }
+        if (tcb->persist_backoff < UINT8_MAX)
+                tcb->persist_backoff++;
+        ek_tcb_has_work(t, tcb);
+        /* ek_tcp_output() arms it again when the planner still finds nothing to send. Without a pull it
+         * must not rest either. */
+        ek_tcb_arm_persist(t, tcb);
+}
+
+/* RFC 9293, 3.8.6.1: the first probe after one RTO, then doubling. */
+void ek_tcb_arm_persist(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        struct ek_rtt once = tcb->rtt;
+        uint64_t span;
+
+        once.backoff = 0;
+        span = ek_max_u64(t->cfg.persist_min_ns, ek_rtt_rto(&once, &t->rtt_limits));
+        for (unsigned i = 0; i < tcb->persist_backoff && span < t->cfg.persist_max_ns; i++)
+                span *= 2;
+        ek_tcb_arm(t, tcb, EK_DL_PERSIST,
+                   ek_time_add(t->now, ek_min_u64(span, t->cfg.persist_max_ns)));
+        if (tcb->at[EK_DL_ABORT] == EK_NEVER)
+                ek_tcb_arm(t, tcb, EK_DL_ABORT, ek_time_add(t->now, ek_tcb_r2(t, tcb)));
+}
+
+static void on_delack(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        if (!ek_delack_is_pending(&tcb->delack))
+                return;
+        t->ctr->tcp_delayed_acks++;
+        ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK_DELAYED);
+}
+
+/* RFC 9293, 3.8.4. Only an idle connection is probed: nothing outstanding, nothing waiting. */
+static void on_keepalive(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        const struct ek_settings *s = ek_tcb_settings(t, tcb);
+
+        if (!s->keepalive)
+                return;
+        if (!ek_txq_is_empty(&tcb->act->txq) || tcb->at[EK_DL_PERSIST] != EK_NEVER) {
+                ek_tcb_rearm_keepalive(t, tcb);
+                return;
+        }
+        if (tcb->probes >= s->keepalive_count) {
+                ek_tcb_reset(t, tcb, ELKO_ETIMEDOUT, "keepalive: no answer");
+                return;
+        }
+        tcb->probes++;
+        tcb->todo |= EK_TODO_KEEPALIVE;
+        ek_tcb_has_work(t, tcb);
+        ek_tcb_arm(t, tcb, EK_DL_KEEPALIVE, ek_time_add(t->now, s->keepalive_interval_ns));
+}
+
+static void on_abort(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        int error = ELKO_ETIMEDOUT;
+
+        /* RFC 1122, 4.2.3.9: a soft error is the better explanation. */
+        if (tcb->soft_error != 0)
+                error = -(int)tcb->soft_error;
+        ek_tcb_fail(t, tcb, error, "user timeout");
+}
+
+static void on_close(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        if (tcb->state == ELKO_TCP_FIN_WAIT_2) {
+                ek_tcb_fail(t, tcb, ELKO_OK, "FIN-WAIT-2: the peer does not close");
+                return;
+        }
+        ek_tcb_reset(t, tcb, ELKO_ECONNABORTED, "linger time is over");
+}
+
+/* A second without data: buffers and the rest of the active part go back, if they are empty. */
+static void on_idle(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        uint32_t now = ek_tcp_ms(t);
+        bool quiet = now - tcb->stats.data_sent_ms >= 1000 && now - tcb->stats.data_recv_ms >= 1000;
+
+        if (!quiet || !ek_tcb_deactivate(t, tcb))
+                ek_tcb_arm(t, tcb, EK_DL_IDLE, ek_time_add(t->now, ELKO_SEC(1)));
+}
+
+typedef void handler(struct ek_tcp *t, struct ek_tcb *tcb);
+
+static const struct {
+        handler *fn;
+        enum elko_timer name;
+} table[EK_DL_COUNT] = {
+        [EK_DL_RTO] = {on_rto, ELKO_TIMER_RTO},
+        [EK_DL_PERSIST] = {on_persist, ELKO_TIMER_PERSIST},
+        [EK_DL_DELACK] = {on_delack, ELKO_TIMER_DELACK},
+        [EK_DL_KEEPALIVE] = {on_keepalive, ELKO_TIMER_KEEPALIVE},
+        [EK_DL_ABORT] = {on_abort, ELKO_TIMER_ABORT},
+        [EK_DL_CLOSE] = {on_close, ELKO_TIMER_CLOSE},
+        [EK_DL_IDLE] = {on_idle, ELKO_TIMER_IDLE},
+};
+
+/* Fire what is due for one connection; the order is that of the enum. ABORT comes late on purpose: a
+ * retransmission that is due at the same instant is marked and then forgotten with the rest. */
+static void fire(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        uint64_t next = EK_NEVER;
+
+        for (unsigned i = 0; i < EK_DL_COUNT; i++) {
+                if (tcb->at[i] > t->now)
+                        continue;
+                tcb->at[i] = EK_NEVER;
+                ek_trace_timer(t, &tcb->conn.key, tcb, table[i].name,
+                               (enum elko_tcp_state)tcb->state);
+                table[i].fn(t, tcb);
+                /* Buried: nothing is armed any more. */
+                if (!ek_tcb_has(tcb, EK_TCB_HASHED))
+                        return;
+        }
+        for (unsigned i = 0; i < EK_DL_COUNT; i++)
+                next = ek_min_u64(next, tcb->at[i]);
+        if (next != EK_NEVER)
+                ek_wheel_set(&t->wheel, &tcb->timer, next);
+}
+
+void ek_tcp_advance(struct ek_tcp *t)
+{
+        struct ek_wnode *node;
+
+        ek_half_open_advance(t);
+        ek_time_wait_advance(t);
+        while ((node = ek_wheel_expire(&t->wheel, t->now)) != NULL) {
+                EK_WORK(1);
+                fire(t, ek_container_of(node, struct ek_tcb, timer));
+        }
+}
+
+uint64_t ek_tcp_next_deadline(struct ek_tcp *t)
+{
+        uint64_t next = ek_wheel_next(&t->wheel);
+
+        next = ek_min_u64(next, ek_half_open_next_deadline(t));
+        return ek_min_u64(next, ek_time_wait_next_deadline(t));
+}

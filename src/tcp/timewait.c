@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp/timewait.h"
+
+#include "tcp/tcp.h"
+
+/*
+ * TIME-WAIT, RFC 9293, 3.6.1: the end that closed first remembers the connection for 2 MSL, so that the
+ * peer's FIN can be acknowledged again, and so that no old segment is taken for one of a new incarnation.
+ *
+ * All that is needed for this fits into 60 bytes. Since all entries wait equally long, a queue in order
+ * of entry is in order of expiry. A retransmitted FIN restarts the wait: the expiry is moved, and the
+ * entry goes to the end of the queue when its old turn comes. An entry that is reopened is marked dead
+ * and leaves the same way.
+ *
+ * RFC 6191: a new SYN may reopen the connection when its timestamp, or else its sequence number, is
+ * greater than all that the old incarnation used. RFC 1337: resets are ignored in TIME-WAIT, so that old
+ * duplicates can't assassinate it.
+ */
+
+enum { MS_MASK = 0x3fffffff };
+
+static struct ek_time_wait *tw_at(struct ek_tcp *t, uint32_t index)
+{
+        return ek_slab_at(&t->time_waits, index);
+}
+
+static uint32_t now_ms(const struct ek_tcp *t)
+{
+        return ek_tcp_ms(t) & MS_MASK;
+}
+
+/* Whole milliseconds, rounded up: the wait is never shorter than 2 MSL. */
+static uint32_t wait_ms(const struct ek_tcp *t)
+{
+        return (uint32_t)((2 * t->cfg.msl_ns + 999999) / 1000000) + 1;
+}
+
+void ek_time_wait_init(struct ek_tcp *t)
+{
+        t->time_wait = (struct ek_time_wait_fifo){.head = EK_NIL, .tail = EK_NIL};
+}
+
+static void fifo_push(struct ek_tcp *t, uint32_t index)
+{
+        struct ek_time_wait_fifo *f = &t->time_wait;
+
+        tw_at(t, index)->fifo_next = EK_NIL;
+        if (f->tail != EK_NIL)
+                tw_at(t, f->tail)->fifo_next = index;
+        else
+                f->head = index;
+        f->tail = index;
+}
+
+static uint32_t fifo_pop(struct ek_tcp *t)
+{
+        struct ek_time_wait_fifo *f = &t->time_wait;
+        uint32_t index = f->head;
+
+        f->head = tw_at(t, index)->fifo_next;
+        if (f->head == EK_NIL)
+                f->tail = EK_NIL;
+        return index;
+}
+
+/* Out of the table; the object stays in the queue until its turn. */
+static void kill(struct ek_tcp *t, uint32_t index, const char *cause)
+{
+        struct ek_time_wait *tw = tw_at(t, index);
+
+        EK_ASSERT(!tw->dead);
+        ek_tcp_remove(t, &tw->conn, ek_ref(EK_KIND_TIME_WAIT, index));
+        tw->dead = 1;
+        t->time_wait.dead++;
+        ek_trace_state(t, &tw->conn.key, NULL, ELKO_TCP_TIME_WAIT, ELKO_TCP_CLOSED, cause);
+}
+
+static void free_popped(struct ek_tcp *t, uint32_t index)
+{
+        EK_ASSERT(t->time_wait.dead > 0);
+        t->time_wait.dead--;
+        ek_slab_free(&t->time_waits, index);
+}
+
+/* Milliseconds until an entry expires, 0: now. */
+static uint32_t left_ms(struct ek_tcp *t, uint32_t index)
+{
+        uint32_t left = (tw_at(t, index)->expires_ms - now_ms(t)) & MS_MASK;
+
+        return left > MS_MASK / 2 ? 0 : left;
+}
+
+/* The table is full: the oldest goes before its time. */
+static void recycle_oldest(struct ek_tcp *t)
+{
+        uint32_t index;
+
+        if (t->time_wait.head == EK_NIL)
+                return;
+        index = fifo_pop(t);
+        if (!tw_at(t, index)->dead) {
+                t->ctr->tcp_time_wait_recycled++;
+                kill(t, index, "table full");
+        }
+        free_popped(t, index);
+}
+
+bool ek_time_wait_enter(struct ek_tcp *t, const struct ek_key *key, seq_t snd_nxt, seq_t rcv_nxt,
+                        bool ts, uint32_t ts_recent)
+{
+        struct ek_time_wait *tw;
+        uint32_t index = ek_slab_alloc(&t->time_waits);
+
+        if (index == EK_NIL) {
+                recycle_oldest(t);
+                index = ek_slab_alloc(&t->time_waits);
+        }
+        if (index == EK_NIL) {
+                t->ctr->nomem++;
+                return false;
+        }
+        tw = tw_at(t, index);
+        tw->conn.key = *key;
+        tw->snd_nxt = snd_nxt.v;
+        tw->rcv_nxt = rcv_nxt.v;
+        tw->ts_recent = ts_recent;
+        tw->ts = ts;
+        tw->expires_ms = (now_ms(t) + wait_ms(t)) & MS_MASK;
+        fifo_push(t, index);
+        ek_tcp_insert(t, &tw->conn, ek_ref(EK_KIND_TIME_WAIT, index));
+        t->ctr->tcp_time_waits++;
+        return true;
+}
+
+void ek_time_wait_advance(struct ek_tcp *t)
+{
+        while (t->time_wait.head != EK_NIL) {
+                uint32_t index = t->time_wait.head;
+
+                EK_WORK(1);
+                if (!tw_at(t, index)->dead && left_ms(t, index) > 0) {
+                        /* Restarted by a retransmitted FIN while it was first: to the end. */
+                        uint32_t next = tw_at(t, index)->fifo_next;
+
+                        if (next == EK_NIL || left_ms(t, next) >= left_ms(t, index))
+                                return;
+                        fifo_pop(t);
+                        fifo_push(t, index);
+                        continue;
+                }
+                fifo_pop(t);
+                if (!tw_at(t, index)->dead) {
+                        ek_trace_timer(t, &tw_at(t, index)->conn.key, NULL, ELKO_TIMER_TIME_WAIT,
+                                       ELKO_TCP_TIME_WAIT);
+                        kill(t, index, "2 MSL are over");
+                }
+                free_popped(t, index);
+        }
+}
+
+uint64_t ek_time_wait_next_deadline(struct ek_tcp *t)
+{
+        uint32_t index = t->time_wait.head;
+
+        if (index == EK_NIL)
+                return EK_NEVER;
+        if (left_ms(t, index) == 0)
+                return t->now;
+        return (t->now / 1000000 + left_ms(t, index)) * 1000000;
+}
+
+/* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> */
+static void acknowledge(struct ek_tcp *t, const struct ek_time_wait *tw)
+{
+        struct ek_stateless r = {
+                .key = tw->conn.key,
+                .seq = seq_make(tw->snd_nxt),
+                .ack = seq_make(tw->rcv_nxt),
+                .flags = ELKO_ACK,
+                .wnd = UINT16_MAX,
+                .why = ELKO_WHY_TIME_WAIT_ACK,
+                .ts = tw->ts,
+                .ts_val = ek_tcp_ms(t) + ek_iss_ts_offset(t, &tw->conn.key),
+                .ts_ecr = tw->ts_recent,
+        };
+
+        ek_tcp_reply(t, &r);
+}
+
+/* RFC 6191, 2; without timestamps RFC 9293, 3.6.1's and RFC 1122's rule on sequence numbers. */
+static bool may_reopen(const struct ek_time_wait *tw, const struct ek_seg *seg)
+{
+        bool seq_newer = seq_gt(seg->seq, seq_make(tw->rcv_nxt));
+
+        if (tw->ts && (seg->hdr->opt.present & ELKO_OPT_TIMESTAMPS)) {
+                int32_t newer = (int32_t)(seg->hdr->opt.ts_val - tw->ts_recent);
+
+                return newer > 0 || (newer == 0 && seq_newer);
+        }
+        return seq_newer;
+}
+
+/*
+ * A segment for a connection in TIME-WAIT. Returns true when the connection was reopened: the caller
+ * then offers the segment, a SYN, to the listener.
+ */
+bool ek_seg_on_time_wait(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
+{
+        struct ek_time_wait *tw = tw_at(t, index);
+
+        if (ek_seg_has(seg, ELKO_RST)) {
+                /* Deviation from RFC 9293, 3.10.7.4 second: RFC 1337, fix F1. */
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_TIME_WAIT);
+                return false;
+        }
+        if (ek_seg_has(seg, ELKO_SYN) && !ek_seg_has(seg, ELKO_ACK) && may_reopen(tw, seg)) {
+                t->ctr->tcp_time_wait_reused++;
+                kill(t, index, "reopened by a new SYN");
+                return true;
+        }
+        if (!ek_seg_has(seg, ELKO_ACK) && !ek_seg_has(seg, ELKO_SYN)) {
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_NO_ACK_FLAG);
+                return false;
+        }
+        /* 3.10.7.4 eighth: a retransmitted FIN restarts 2 MSL; it lies right before RCV.NXT. */
+        if (ek_seg_has(seg, ELKO_FIN) &&
+            seq_eq(seq_add(seg->seq, seg->len), seq_make(tw->rcv_nxt)))
+                tw->expires_ms = (now_ms(t) + wait_ms(t)) & MS_MASK;
+        /* First step: all but an exact, empty segment is out of the window and gets an ACK. */
+        if (seg->len > 0 || !seq_eq(seg->seq, seq_make(tw->rcv_nxt)))
+                acknowledge(t, tw);
+        ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_TIME_WAIT);
+        return false;
+}
