@@ -30,6 +30,7 @@ enum {
         PORTS_MAX = 80,        /* for 1,000,000 connections and a rest */
         HALF_OPEN_MAX = 60000, /* of elko_config.max_half_open's 65,534 */
         SETTLE_SECONDS = 5,
+        ENTRY_REGION = 128 << 10, /* address space: two windows of 64 KiB */
 };
 
 enum kind { KIND_ESTABLISHED, KIND_TIME_WAIT, KIND_HALF_OPEN, KIND_COUNT };
@@ -152,11 +153,10 @@ static int connect_one(struct bench *b, uint64_t i)
         return elko_connect(elko_inproc_stack(b->pair, 0), &remote, NULL, &sock);
 }
 
-/* Make `count` entries, batch by batch; false: an error was printed. */
-static bool make_entries(struct bench *b, uint64_t count)
+/* Make entries until there are `count`, `made` of which exist; batch by batch. False: an error was
+ * printed. */
+static bool make_entries(struct bench *b, uint64_t made, uint64_t count)
 {
-        uint64_t made = 0;
-
         while (made < count) {
                 uint64_t end = count - made < BATCH ? count : made + BATCH;
                 struct goal goal = {b, end};
@@ -229,14 +229,19 @@ static bool measure_open_pair(struct bench *b, uint64_t count, struct result *ou
 
         if (!open_listeners(b, count))
                 return false;
+        /* The first one pays for what is there once: pools keep one empty chunk each. */
+        if (!make_entries(b, 0, 1))
+                return false;
+        if (b->kind != KIND_HALF_OPEN)
+                elko_inproc_run_for(b->pair, ELKO_SEC(SETTLE_SECONDS));
         before = memory_of(b, side).used;
-        if (!make_entries(b, count))
+        if (!make_entries(b, 1, count))
                 return false;
         if (b->kind != KIND_HALF_OPEN)
                 elko_inproc_run_for(b->pair, ELKO_SEC(SETTLE_SECONDS));
         after = memory_of(b, side).used;
         *out = (struct result){.count = entries(b),
-                               .bytes = (double)(after - before) / (double)entries(b)};
+                               .bytes = (double)(after - before) / (double)(entries(b) - 1)};
         return true;
 }
 
@@ -279,8 +284,9 @@ static const struct ek_opt own_opts[] = {
          .kind = EK_OPT_SIZE,
          .offset = OWN(region_bytes),
          .min = 16u << 20,
-         .max = UINT64_C(1) << 36,
-         .help = "region of each of the two stacks, 16M to 64G; default 2G (address space)"},
+         .max = UINT64_C(1) << 40,
+         .help = "region of each of the two stacks, 16M to 1T of address space; default 128K for each entry "
+                 "(a connection is promised memory for its window)"},
         {.name = "json",
          .kind = EK_OPT_SET,
          .offset = OWN(json),
@@ -303,7 +309,7 @@ int ek_bench_memory(int argc, char **argv)
         static const char *const names[KIND_COUNT] = {"established, idle", "TIME-WAIT",
                                                       "half-open"};
         struct ek_options options;
-        struct settings set = {.count = 100000, .region_bytes = UINT64_C(2) << 30};
+        struct settings set = {.count = 100000, .region_bytes = EK_OPT_UNSET};
         struct result result[KIND_COUNT];
 
         switch (ek_options_parse(&spec, argc, argv, &options, &set)) {
@@ -311,6 +317,8 @@ int ek_bench_memory(int argc, char **argv)
         case EK_OPTIONS_BAD: return EK_EXIT_USAGE;
         case EK_OPTIONS_GO: break;
         }
+        if (set.region_bytes == EK_OPT_UNSET)
+                set.region_bytes = (UINT64_C(256) << 20) + set.count * ENTRY_REGION;
         for (int kind = 0; kind < KIND_COUNT; kind++) {
                 if (!measure(&set, (enum kind)kind, &result[kind]))
                         return EK_EXIT_NETWORK;

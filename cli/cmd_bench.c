@@ -51,7 +51,7 @@ int ek_cmd_bench(int argc, char **argv)
                 names[i] = modes[i].name;
         }
         close = ek_options_closest(argv[1], names, MODE_COUNT);
-        ek_util_error("bench: there is no mode '%s'%s%s%s; `elko bench --help` lists them all",
+        ek_util_error("bench: there is no mode '%s'%s%s%s (`elko bench --help` lists them all)",
                       argv[1], close != NULL ? "; did you mean '" : "", close != NULL ? close : "",
                       close != NULL ? "'?" : "");
         return EK_EXIT_USAGE;

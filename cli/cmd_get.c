@@ -167,7 +167,7 @@ static bool on_body(void *ctx, const uint8_t *data, size_t len)
                 finish(g, EK_EXIT_FILE, "%s", g->file.error);
                 return false;
         }
-        ek_progress_add(&g->progress, len, elko_host_now(g->net.host));
+        ek_progress_add(&g->progress, len, ek_util_now());
         return true;
 }
 

@@ -124,7 +124,7 @@ static void take_reply(struct ping *p, const struct elko_echo *e, struct slot *s
         }
         elko_ip_format(&e->from, from);
         if (!p->net.options->quiet)
-                printf("%u bytes from %s: icmp_seq=%u ttl=%u time=%.3g ms%s\n",
+                printf("%u bytes from %s: icmp_seq=%u ttl=%u time=%.3f ms%s\n",
                        e->len + ICMP_HEADER, from, slot->number, e->ttl, ms, again);
 }
 

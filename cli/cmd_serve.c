@@ -34,8 +34,9 @@ enum queue_kind { QUEUE_IDLE, QUEUE_READING, QUEUE_SENDING, QUEUE_CLOSING, QUEUE
 enum {
         TICK_MS = 500,
         CLOSING_SECONDS = 15,
-        WRITE_BYTES =
-                256 << 10, /* room asked for at once: no ring grows beyond what its file needs */
+        WRITE_BYTES = 256 << 10, /* room asked for at once: no ring grows beyond its file's needs */
+        SEND_SHARE_MIN = 16 << 10,
+        SEND_MAX = 4 << 20,
 };
 
 struct settings {
@@ -51,6 +52,7 @@ struct client {
         elko_sock sock;
         struct client *prev, *next; /* in its queue */
         uint64_t since;             /* when it entered the queue */
+        uint32_t send_max;          /* its SND_BUF_MAX; 0: as the stack has it */
         uint8_t queue;
         bool client_closes; /* first */
         bool peer_eof;
@@ -70,6 +72,7 @@ struct serve {
         struct queue queue[QUEUE_COUNT];
         struct elko_host_timer tick;
         uint64_t accepted, open, open_max;
+        uint64_t send_max; /* largest send buffer of a connection */
 };
 
 /* ---- queues ---- */
@@ -216,11 +219,32 @@ static int64_t fill(struct client *c, const struct elko_slice slice[2])
         return total;
 }
 
+/*
+ * A quarter of the memory is shared out among the connections as send buffers, so that ten thousand
+ * slow readers of a big file don't take all of it and leave nothing for windows and for new
+ * connections. Called when a response begins; --sndbuf stays the upper bound.
+ */
+static void limit_buffer(struct serve *s, struct client *c)
+{
+        uint64_t share = s->net.options->memory_bytes / 4 / s->open;
+
+        if (share < SEND_SHARE_MIN)
+                share = SEND_SHARE_MIN;
+        if (share > s->send_max)
+                share = s->send_max;
+        if (c->send_max == share)
+                return;
+        c->send_max = (uint32_t)share;
+        elko_set_option(s->net.st, c->sock, ELKO_OPTION_SND_BUF_MAX, share);
+}
+
 /* Write the response into the send ring. Returns the bytes written, or a negative error. */
 static int64_t pump_out(struct serve *s, struct client *c)
 {
         int64_t total = 0;
 
+        if (ek_http_conn_pending(&c->http) > SEND_SHARE_MIN)
+                limit_buffer(s, c);
         while (ek_http_conn_phase(&c->http) == EK_HTTP_SENDING) {
                 struct elko_slice slice[2] = {{NULL, 0}, {NULL, 0}};
                 uint64_t left = ek_http_conn_pending(&c->http);
@@ -509,6 +533,7 @@ int ek_cmd_serve(int argc, char **argv)
                               ek_util_errno_text(error));
                 return EK_EXIT_FILE;
         }
+        s.send_max = options.sndbuf != EK_OPT_UNSET ? options.sndbuf : SEND_MAX;
         s.http.wall = (int64_t)time(NULL);
         if (s.set.log) {
                 s.http.log = on_request;

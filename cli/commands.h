@@ -22,6 +22,7 @@
         X(listen, "wait for a connection and join it to stdin and stdout")                         \
         X(ping, "send ICMP echo requests")                                                         \
         X(info, "show the live connections of a running elko")                                     \
+        X(demo, "a connection between two stacks in this process, drawn from both ends")           \
         X(bench, "measure memory, bulk transfer; serve a benchmark client")
 
 #define EK_X(name, summary) int ek_cmd_##name(int argc, char **argv);

@@ -2,18 +2,19 @@
 
 /*
  * Theory. The recorder turns a stream of trace events into a short list of records for each
- * connection. Every segment is compared with what its direction has sent so far (`struct ladder_flow`)
- * and marked: does it repeat, leave a hole, acknowledge the other end's SYN or FIN for the first time,
- * close the window? What changes a state is a *key* record and is always kept; what is unusual is
- * *notable* and kept up to a limit; the rest is ordinary: its beginning and its end are kept, and the
- * bulk between is folded into counts. So 100,000 segments make as many rows as 30.
+ * connection. Every segment is compared with what its direction has sent so far (`struct
+ * ladder_flow`) and marked: does it repeat, leave a hole, acknowledge the other end's SYN or FIN
+ * for the first time, close the window? What changes a state is a *key* record and is always kept;
+ * what is unusual is *notable* and kept up to a limit; the rest is ordinary: its beginning and its
+ * end are kept, and the bulk between is folded into counts. So 100,000 segments make as many rows
+ * as 30.
  *
  * A segment and the change of state that it causes are two events, in an order that is the stack's
  * business: a STATE event that follows the segment is attached to it, one that comes before it is
  * recognized later by the state that the segment itself reports.
  *
- * Connections are found by their endpoints, because half-open and TIME-WAIT entries and segments that
- * belong to nothing have no number of their own.
+ * Connections are found by their endpoints, because half-open and TIME-WAIT entries and segments
+ * that belong to nothing have no number of their own.
  */
 
 #include "ladder_rec.h"
@@ -74,10 +75,11 @@ static bool ladder_supersedes(const struct ladder_conn *c, const struct elko_tra
         if (!c->synchronized)
                 return false;
         if (ev->kind == ELKO_TRACE_STATE)
-                return ladder_opening((int)ev->state)
-                       && (gone || c->state == (int)ELKO_TCP_TIME_WAIT);
+                return ladder_opening((int)ev->state) &&
+                       (gone || c->state == (int)ELKO_TCP_TIME_WAIT);
         syn = (ev->seg.flags & (ELKO_SYN | ELKO_ACK)) == ELKO_SYN;
-        return syn && (gone || (c->state == (int)ELKO_TCP_TIME_WAIT && ladder_opening((int)ev->state)));
+        return syn &&
+               (gone || (c->state == (int)ELKO_TCP_TIME_WAIT && ladder_opening((int)ev->state)));
 }
 
 static struct ladder_conn *ladder_conn_add(struct ladder *l, const struct elko_trace_event *ev)
@@ -191,11 +193,10 @@ static void ladder_renew_head(struct ladder_conn *c, const struct ladder_rec *r)
 
 static bool ladder_notable(const struct ladder_rec *r)
 {
-        return (r->marks
-                & (LADDER_M_RETRANS | LADDER_M_GAP | LADDER_M_ZERO | LADDER_M_REOPEN | LADDER_M_PROBE
-                   | LADDER_M_KEEPALIVE | LADDER_M_ANSWER | LADDER_M_CHALLENGE | LADDER_M_DROPPED
-                   | LADDER_M_FILL | LADDER_M_FIN_AGAIN))
-               != 0;
+        return (r->marks &
+                (LADDER_M_RETRANS | LADDER_M_GAP | LADDER_M_ZERO | LADDER_M_REOPEN |
+                 LADDER_M_PROBE | LADDER_M_KEEPALIVE | LADDER_M_ANSWER | LADDER_M_CHALLENGE |
+                 LADDER_M_DROPPED | LADDER_M_FILL | LADDER_M_FIN_AGAIN)) != 0;
 }
 
 static void ladder_keep(struct ladder_conn *c, const struct ladder_rec *r)
@@ -245,8 +246,9 @@ static struct ladder_rec *ladder_back(struct ladder_conn *c, size_t i)
 
 /* --- marking a segment */
 
-/* The near end's state as an event tells it. Half-open and TIME-WAIT entries are no connections (conn is
- * 0) and don't report a state with what they receive or reset: theirs is known from the STATE events. */
+/* The near end's state as an event tells it. Half-open and TIME-WAIT entries are no connections
+ * (conn is 0) and don't report a state with what they receive or reset: theirs is known from the
+ * STATE events. */
 static int ladder_told_state(const struct ladder_conn *c, const struct elko_trace_event *ev)
 {
         if (ev->conn != 0 || ev->state != ELKO_TCP_CLOSED)
@@ -254,8 +256,8 @@ static int ladder_told_state(const struct ladder_conn *c, const struct elko_trac
         return c->state;
 }
 
-static struct ladder_rec ladder_rec_of(const struct ladder_conn *c, const struct elko_trace_event *ev,
-                                       enum ladder_end from)
+static struct ladder_rec ladder_rec_of(const struct ladder_conn *c,
+                                       const struct elko_trace_event *ev, enum ladder_end from)
 {
         const struct elko_trace_segment *s = &ev->seg;
 
@@ -267,7 +269,7 @@ static struct ladder_rec ladder_rec_of(const struct ladder_conn *c, const struct
                 .seq = s->seq,
                 .ack = s->ack,
                 .len = s->len,
-                .wnd = s->wnd_bytes ? s->wnd_bytes : s->wnd,
+                .wnd = s->wnd_bytes,
                 .ts_val = s->ts_val,
                 .ts_ecr = s->ts_ecr,
                 .flags = s->flags,
@@ -299,6 +301,7 @@ static void ladder_mark_syn(struct ladder_conn *c, struct ladder_rec *r)
         *f = (struct ladder_flow){.iss = r->seq,
                                   .iss_known = true,
                                   .based = true,
+                                  .origin = 1,
                                   .syn = true,
                                   .syn_had_ack = with_ack,
                                   .segs = f->segs,
@@ -308,7 +311,8 @@ static void ladder_mark_syn(struct ladder_conn *c, struct ladder_rec *r)
         r->marks |= LADDER_M_KEY;
 }
 
-/* A direction whose SYN was not seen: the stack may know its number, else the first one stands in. */
+/* A direction whose SYN was not seen: the stack may know its number, else the first one stands in.
+ * */
 static void ladder_base(struct ladder_conn *c, const struct ladder_rec *r,
                         const struct elko_trace_event *ev)
 {
@@ -321,9 +325,11 @@ static void ladder_base(struct ladder_conn *c, const struct ladder_rec *r,
                         continue;
                 f->iss_known = known;
                 f->iss = known ? (e == LADDER_NEAR ? ev->iss : ev->irs) : r->seq - 1;
-                f->next = known ? ladder_relative(e == (int)r->from ? r->seq : r->ack, f->iss, 1) : 1;
+                f->next =
+                        known ? ladder_relative(e == (int)r->from ? r->seq : r->ack, f->iss, 1) : 1;
                 if (f->next < 1)
                         f->next = 1;
+                f->origin = f->next;
                 f->based = true;
         }
 }
@@ -348,8 +354,8 @@ static void ladder_mark_numbers(struct ladder_conn *c, struct ladder_rec *r)
                 else if (r->rel_seq > f->next && r->from == LADDER_FAR)
                         r->marks |= LADDER_M_GAP;
         }
-        if (r->len > 0 && r->rel_seq + (int64_t)r->len - 1 > (int64_t)f->bytes)
-                f->bytes = (uint64_t)(r->rel_seq + (int64_t)r->len - 1);
+        if (r->len > 0 && r->rel_seq + (int64_t)r->len - f->origin > (int64_t)f->bytes)
+                f->bytes = (uint64_t)(r->rel_seq + (int64_t)r->len - f->origin);
         if ((r->flags & ELKO_FIN) && !f->fin) {
                 f->fin = true;
                 f->fin_next = end;
@@ -401,8 +407,8 @@ static void ladder_mark_window(struct ladder_conn *c, struct ladder_rec *r)
         f->zero_window = r->wnd == 0;
 }
 
-/* Probes: the near end says what it sends, the far end's are known by their numbers: one byte into a
- * closed window, or at most one byte just before what it has sent. */
+/* Probes: the near end says what it sends, the far end's are known by their numbers: one byte into
+ * a closed window, or at most one byte just before what it has sent. */
 static void ladder_mark_probe(struct ladder_conn *c, struct ladder_rec *r, int64_t next_before,
                               enum elko_why why)
 {
@@ -415,7 +421,7 @@ static void ladder_mark_probe(struct ladder_conn *c, struct ladder_rec *r, int64
                 mark = why == ELKO_WHY_PROBE       ? LADDER_M_PROBE
                        : why == ELKO_WHY_KEEPALIVE ? LADDER_M_KEEPALIVE
                                                    : 0;
-        } else if (plain && c->flow[r->from].based && next_before > 1) {
+        } else if (plain && c->flow[r->from].based && ladder_is_synchronized((int)r->state)) {
                 if (zero && (behind || r->len == 1))
                         mark = LADDER_M_PROBE;
                 else if (behind)
@@ -446,8 +452,8 @@ static void ladder_mark_original(struct ladder_conn *c, struct ladder_rec *r)
                 return;
         c->flow[r->from].retrans++;
         for (size_t i = 0; (o = ladder_back(c, i)) != NULL; i++) {
-                if (!ladder_seg_from(o, r->from) || o->rel_seq != r->rel_seq || !ladder_takes_numbers(o)
-                    || (o->flags & ELKO_SYN) != (r->flags & ELKO_SYN))
+                if (!ladder_seg_from(o, r->from) || o->rel_seq != r->rel_seq ||
+                    !ladder_takes_numbers(o) || (o->flags & ELKO_SYN) != (r->flags & ELKO_SYN))
                         continue;
                 if (r->from == LADDER_NEAR)
                         o->marks |= LADDER_M_AGAIN;
@@ -463,8 +469,8 @@ static void ladder_mark_lost_ack(struct ladder_conn *c, const struct ladder_rec 
         struct ladder_flow *f = &c->flow[LADDER_FAR];
         struct ladder_rec *o;
 
-        if (r->from != LADDER_FAR || !(r->marks & LADDER_M_RETRANS)
-            || !(r->flags & (ELKO_SYN | ELKO_FIN)) || !ladder_is_synchronized(c->state))
+        if (r->from != LADDER_FAR || !(r->marks & LADDER_M_RETRANS) ||
+            !(r->flags & (ELKO_SYN | ELKO_FIN)) || !ladder_is_synchronized(c->state))
                 return;
         for (size_t i = 0; (o = ladder_back(c, i)) != NULL; i++) {
                 if (!ladder_seg_from(o, LADDER_NEAR) || !(o->marks & want))
@@ -507,7 +513,8 @@ static void ladder_note_state(struct ladder_conn *c, int state, uint64_t now, co
 }
 
 /* Marks a segment, keeps or folds it. `ev` NULL: a record taken over from another connection. */
-static void ladder_take(struct ladder_conn *c, struct ladder_rec *r, const struct elko_trace_event *ev)
+static void ladder_take(struct ladder_conn *c, struct ladder_rec *r,
+                        const struct elko_trace_event *ev)
 {
         enum elko_why why = ev && r->from == LADDER_NEAR ? ev->why : ELKO_WHY_NONE;
         int64_t before;
@@ -533,19 +540,19 @@ static void ladder_take(struct ladder_conn *c, struct ladder_rec *r, const struc
 
 static bool ladder_same_seg(const struct ladder_rec *r, const struct elko_trace_event *ev)
 {
-        return r && r->kind == LADDER_SEG && r->from == LADDER_FAR && r->at == ev->now
-               && r->seq == ev->seg.seq && r->ack == ev->seg.ack && r->flags == ev->seg.flags
-               && r->len == ev->seg.len;
+        return r && r->kind == LADDER_SEG && r->from == LADDER_FAR && r->at == ev->now &&
+               r->seq == ev->seg.seq && r->ack == ev->seg.ack && r->flags == ev->seg.flags &&
+               r->len == ev->seg.len;
 }
 
-/* A SYN for a listener is told before anything else is known of it. That it was taken shows that there is
- * one. */
+/* A SYN for a listener is told before anything else is known of it. That it was taken shows that
+ * there is one. */
 static void ladder_was_listening(struct ladder_conn *c)
 {
         struct ladder_rec *r = ladder_last(c);
 
-        if (!r || r->kind != LADDER_SEG || r->from != LADDER_FAR || c->state != (int)ELKO_TCP_CLOSED
-            || (r->flags & (ELKO_SYN | ELKO_ACK)) != ELKO_SYN)
+        if (!r || r->kind != LADDER_SEG || r->from != LADDER_FAR ||
+            c->state != (int)ELKO_TCP_CLOSED || (r->flags & (ELKO_SYN | ELKO_ACK)) != ELKO_SYN)
                 return;
         r->state = ELKO_TCP_LISTEN;
         c->state = ELKO_TCP_LISTEN;
@@ -573,6 +580,7 @@ static bool ladder_drop_is_noise(enum elko_drop d)
         case ELKO_DROP_TCP_NO_CONN:
         case ELKO_DROP_TCP_NO_CONN_RST:
         case ELKO_DROP_TCP_RST_TAKEN:
+        case ELKO_DROP_TCP_LISTEN_FLAGS:
         case ELKO_DROP_TCP_RST_SEQ:
         case ELKO_DROP_TCP_SYN_IN_SYNC:
         case ELKO_DROP_TCP_RCV_DUP:
@@ -610,15 +618,14 @@ static bool ladder_caused(const struct ladder_rec *r, const struct elko_trace_ev
         if (to == (int)ELKO_TCP_LISTEN)
                 return (fl & ELKO_RST) != 0;
         if (to == (int)ELKO_TCP_CLOSED)
-                return (fl & ELKO_RST)
-                       || (r->from == LADDER_FAR && ev->old_state == ELKO_TCP_LAST_ACK
-                           && (fl & ELKO_ACK));
+                return (fl & ELKO_RST) || (r->from == LADDER_FAR &&
+                                           ev->old_state == ELKO_TCP_LAST_ACK && (fl & ELKO_ACK));
         if (r->from == LADDER_NEAR)
-                return ((fl & ELKO_FIN)
-                        && (to == (int)ELKO_TCP_FIN_WAIT_1 || to == (int)ELKO_TCP_LAST_ACK))
-                       || ((fl & ELKO_SYN) && ladder_opening(to));
-        return to != (int)ELKO_TCP_SYN_SENT && to != (int)ELKO_TCP_FIN_WAIT_1
-               && to != (int)ELKO_TCP_LAST_ACK;
+                return ((fl & ELKO_FIN) &&
+                        (to == (int)ELKO_TCP_FIN_WAIT_1 || to == (int)ELKO_TCP_LAST_ACK)) ||
+                       ((fl & ELKO_SYN) && ladder_opening(to));
+        return to != (int)ELKO_TCP_SYN_SENT && to != (int)ELKO_TCP_FIN_WAIT_1 &&
+               to != (int)ELKO_TCP_LAST_ACK;
 }
 
 static void ladder_on_state(struct ladder_conn *c, const struct elko_trace_event *ev)
@@ -654,8 +661,8 @@ static void ladder_on_lost(struct ladder_conn *c, const struct elko_trace_event 
         for (size_t i = 0; (o = ladder_back(c, i)) != NULL; i++) {
                 if (!ladder_seg_from(o, LADDER_NEAR) || !ladder_takes_numbers(o))
                         continue;
-                if ((int32_t)(o->seq - ev->seg.seq) >= 0
-                    && (int32_t)(o->seq - (ev->seg.seq + (ev->seg.len ? ev->seg.len : 1))) < 0) {
+                if ((int32_t)(o->seq - ev->seg.seq) >= 0 &&
+                    (int32_t)(o->seq - (ev->seg.seq + (ev->seg.len ? ev->seg.len : 1))) < 0) {
                         o->marks |= LADDER_M_LOST;
                         return;
                 }
@@ -673,8 +680,8 @@ static bool ladder_wants(const struct elko_trace_event *ev)
         case ELKO_TRACE_STATE:
         case ELKO_TRACE_LOST: return true;
         case ELKO_TRACE_DROP:
-                return ev->drop >= ELKO_DROP_TCP_OPTIONS && ev->drop < ELKO_DROP_COUNT
-                       && ev->seg.flags != 0;
+                return ev->drop >= ELKO_DROP_TCP_OPTIONS && ev->drop < ELKO_DROP_COUNT &&
+                       ev->seg.flags != 0;
         case ELKO_TRACE_TIMER:
         case ELKO_TRACE_RECOVERY:
         case ELKO_TRACE_METRICS:
@@ -686,19 +693,19 @@ static bool ladder_wants(const struct elko_trace_event *ev)
 /* Would this event, of endpoints that are not in the table, begin a connection worth counting? */
 static bool ladder_begins(const struct elko_trace_event *ev)
 {
-        return (ev->kind == ELKO_TRACE_STATE && ladder_opening((int)ev->state)
-                && !ladder_opening((int)ev->old_state))
-               || (ev->kind == ELKO_TRACE_DROP && ev->drop == ELKO_DROP_TCP_NO_CONN);
+        return (ev->kind == ELKO_TRACE_STATE && ladder_opening((int)ev->state) &&
+                !ladder_opening((int)ev->old_state)) ||
+               (ev->kind == ELKO_TRACE_DROP && ev->drop == ELKO_DROP_TCP_NO_CONN);
 }
 
-/* The SYN that reopens a TIME-WAIT connection was recorded with the old one, if its event came before
- * the change of state: it belongs to the new one. */
+/* The SYN that reopens a TIME-WAIT connection was recorded with the old one, if its event came
+ * before the change of state: it belongs to the new one. */
 static void ladder_take_over_syn(struct ladder_conn *from, struct ladder_conn *to, uint64_t now)
 {
         struct ladder_rec *last = ladder_last(from), copy;
 
-        if (!last || last->kind != LADDER_SEG || from->ntail > 0 || last->at != now
-            || (last->flags & (ELKO_SYN | ELKO_ACK)) != ELKO_SYN)
+        if (!last || last->kind != LADDER_SEG || from->ntail > 0 || last->at != now ||
+            (last->flags & (ELKO_SYN | ELKO_ACK)) != ELKO_SYN)
                 return;
         copy = *last;
         from->nrec--;
@@ -714,8 +721,8 @@ static struct ladder_conn *ladder_find(struct ladder *l, const struct elko_trace
         size_t i = l->nconn;
 
         while (i-- > 0) {
-                if (!ladder_same_end(&l->conn[i].end[LADDER_NEAR], &ev->local)
-                    || !ladder_same_end(&l->conn[i].end[LADDER_FAR], &ev->remote))
+                if (!ladder_same_end(&l->conn[i].end[LADDER_NEAR], &ev->local) ||
+                    !ladder_same_end(&l->conn[i].end[LADDER_FAR], &ev->remote))
                         continue;
                 if (!ladder_supersedes(&l->conn[i], ev))
                         return &l->conn[i];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Where does the picture go? The one file of the ladder that asks its environment, and only when it is
- * told to: the locale's variables in POSIX's order (LC_ALL, LC_CTYPE, LANG), the terminal, NO_COLOR.
+ * Where does the picture go? The one file of the ladder that asks its environment, and only when it
+ * is told to: the locale's variables in POSIX's order (LC_ALL, LC_CTYPE, LANG), the terminal,
+ * NO_COLOR.
  */
 
 #include "ladder.h"
@@ -28,7 +29,8 @@ static const char *ladder_locale(void)
 
 void ladder_options_fit(struct ladder_options *o, FILE *out)
 {
-        const char *locale = ladder_locale(), *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
+        const char *locale = ladder_locale(), *no_colour = getenv("NO_COLOR"),
+                   *term = getenv("TERM");
         bool utf8 = strcasestr(locale, "utf-8") || strcasestr(locale, "utf8");
         bool tty = isatty(fileno(out)) == 1;
         struct winsize ws = {0};

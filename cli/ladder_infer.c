@@ -3,14 +3,14 @@
 /*
  * Theory. Two sorts of facts move the state.
  *
- * A segment that the end *sent* proves what it has done, and often what it must have received before:
- * SYN+ACK proves that a SYN arrived, a FIN proves CLOSE. So the sending rules may correct an
- * assumption: an end that repeats its SYN+ACK has not seen our ACK, whatever we believed.
+ * A segment that the end *sent* proves what it has done, and often what it must have received
+ * before: SYN+ACK proves that a SYN arrived, a FIN proves CLOSE. So the sending rules may correct
+ * an assumption: an end that repeats its SYN+ACK has not seen our ACK, whatever we believed.
  *
- * A segment that *arrived* moves the state along the edges of figure 5, with the checks of 3.10.7 that
- * need no more than sequence numbers: is the ACK of the SYN or FIN acceptable, is the RST where it
- * must be (3.5.3). Windows are not known here, so a RST is taken to be acceptable only where RFC 5961
- * accepts it at once: exactly at RCV.NXT.
+ * A segment that *arrived* moves the state along the edges of figure 5, with the checks of 3.10.7
+ * that need no more than sequence numbers: is the ACK of the SYN or FIN acceptable, is the RST
+ * where it must be (3.5.3). Windows are not known here, so a RST is taken to be acceptable only
+ * where RFC 5961 accepts it at once: exactly at RCV.NXT.
  *
  * Timers of the other end can't be seen: its TIME-WAIT never ends here.
  */
@@ -21,7 +21,8 @@
 
 static uint32_t infer_end(const struct ladder_infer_seg *s)
 {
-        return s->seq + s->len + ((s->flags & ELKO_SYN) ? 1u : 0u) + ((s->flags & ELKO_FIN) ? 1u : 0u);
+        return s->seq + s->len + ((s->flags & ELKO_SYN) ? 1u : 0u) +
+               ((s->flags & ELKO_FIN) ? 1u : 0u);
 }
 
 static bool infer_after(uint32_t a, uint32_t b)
@@ -52,8 +53,8 @@ static void infer_note_sent(struct ladder_infer *t, const struct ladder_infer_se
                 t->fin_sent = true;
                 t->fin_end = end;
         }
-        if ((s->flags & ELKO_ACK) && !(s->flags & ELKO_RST)
-            && (!t->rcv_known || infer_after(s->ack, t->rcv_nxt))) {
+        if ((s->flags & ELKO_ACK) && !(s->flags & ELKO_RST) &&
+            (!t->rcv_known || infer_after(s->ack, t->rcv_nxt))) {
                 t->rcv_nxt = s->ack;
                 t->rcv_known = true;
         }
@@ -99,13 +100,13 @@ void ladder_infer_sent(struct ladder_infer *t, const struct ladder_infer_seg *s)
                 infer_sent_syn(t, s);
         } else if (s->flags & ELKO_RST) {
                 infer_sent_rst(t);
-        } else if (t->state == LADDER_INFER_NONE || t->state == (int)ELKO_TCP_CLOSED
-                   || t->state == (int)ELKO_TCP_LISTEN) {
+        } else if (t->state == LADDER_INFER_NONE || t->state == (int)ELKO_TCP_CLOSED ||
+                   t->state == (int)ELKO_TCP_LISTEN) {
                 /* It speaks of a connection that we did not see being opened. */
                 if (!t->fin_sent)
                         t->state = ELKO_TCP_ESTABLISHED;
-        } else if (t->state == (int)ELKO_TCP_SYN_SENT
-                   || (t->state == (int)ELKO_TCP_SYN_RECEIVED && s->len > 0)) {
+        } else if (t->state == (int)ELKO_TCP_SYN_SENT ||
+                   (t->state == (int)ELKO_TCP_SYN_RECEIVED && s->len > 0)) {
                 t->state = ELKO_TCP_ESTABLISHED;
         }
         infer_note_sent(t, s);

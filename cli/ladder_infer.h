@@ -4,8 +4,8 @@
 
 /*
  * The state of a TCP that we can't ask, inferred from its segments: RFC 9293's state diagram
- * (3.3.2, figure 5) replayed. What it sent is certain; what arrived there is the caller's assumption.
- * Pure: no memory but this struct, no time.
+ * (3.3.2, figure 5) replayed. What it sent is certain; what arrived there is the caller's
+ * assumption. Pure: no memory but this struct, no time.
  */
 
 #include <elko/info.h>
@@ -17,13 +17,13 @@
 #define LADDER_INFER_NONE ((int)ELKO_TCP_STATE_COUNT)
 
 struct ladder_infer {
-        int state;         /* enum elko_tcp_state, or LADDER_INFER_NONE */
-        bool passive;      /* SYN-RECEIVED was reached from LISTEN (MUST-11) */
+        int state;    /* enum elko_tcp_state, or LADDER_INFER_NONE */
+        bool passive; /* SYN-RECEIVED was reached from LISTEN (MUST-11) */
         bool iss_known, rcv_known;
-        uint32_t iss;      /* its initial sequence number */
-        uint32_t snd_nxt;  /* after the highest that it sent; valid with iss_known */
-        uint32_t rcv_nxt;  /* after the highest that arrived; valid with rcv_known */
-        bool fin_sent;     /* its FIN is the number before fin_end */
+        uint32_t iss;     /* its initial sequence number */
+        uint32_t snd_nxt; /* after the highest that it sent; valid with iss_known */
+        uint32_t rcv_nxt; /* after the highest that arrived; valid with rcv_known */
+        bool fin_sent;    /* its FIN is the number before fin_end */
         uint32_t fin_end;
 };
 

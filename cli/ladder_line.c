@@ -19,7 +19,8 @@ struct ladder_text_buf {
         size_t n, need;
 };
 
-__attribute__((format(printf, 2, 3))) static void ladder_say(struct ladder_text_buf *b, const char *f, ...)
+__attribute__((format(printf, 2, 3))) static void ladder_say(struct ladder_text_buf *b,
+                                                             const char *f, ...)
 {
         size_t room = b->need < b->n ? b->n - b->need : 0;
         va_list ap;
@@ -51,7 +52,8 @@ static void ladder_say_ends(struct ladder_text_buf *b, const elko_endpoint *from
 
 static void ladder_say_flags(struct ladder_text_buf *b, uint16_t flags)
 {
-        static const char *const names[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE"};
+        static const char *const names[] = {"FIN", "SYN", "RST", "PSH", "ACK",
+                                            "URG", "ECE", "CWR", "AE"};
         const char *plus = "";
 
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -83,7 +85,8 @@ static void ladder_say_options(struct ladder_text_buf *b, const struct elko_trac
                 gap = " ";
         }
         for (unsigned i = 0; i < s->sack_count && i < 4; i++) {
-                ladder_say(b, "%ssack=%" PRIu32 "-%" PRIu32, gap, s->sack[i].left, s->sack[i].right);
+                ladder_say(b, "%ssack=%" PRIu32 "-%" PRIu32, gap, s->sack[i].left,
+                           s->sack[i].right);
                 gap = " ";
         }
         if (gap != open)
@@ -100,7 +103,7 @@ static void ladder_say_segment(struct ladder_text_buf *b, const struct elko_trac
                 ladder_say(b, " ack=%" PRIu32, s->ack);
         if (s->len)
                 ladder_say(b, " len=%" PRIu32, s->len);
-        ladder_say(b, " win=%" PRIu32, s->wnd_bytes ? s->wnd_bytes : s->wnd);
+        ladder_say(b, " win=%" PRIu32, s->wnd_bytes);
         ladder_say_options(b, s);
 }
 
@@ -141,11 +144,15 @@ static void ladder_say_body(struct ladder_text_buf *b, const struct elko_trace_e
         case ELKO_TRACE_LOST:
                 ladder_say(b, " = lost: seq=%" PRIu32 " len=%" PRIu32, ev->seg.seq, ev->seg.len);
                 break;
-        case ELKO_TRACE_RECOVERY: ladder_say(b, " = recovery: %s", ev->cause ? ev->cause : ""); break;
+        case ELKO_TRACE_RECOVERY:
+                ladder_say(b, " = recovery: %s", ev->cause ? ev->cause : "");
+                break;
         case ELKO_TRACE_METRICS:
-                ladder_say(b, " = cwnd=%" PRIu32 " ssthresh=%" PRIu32 " flight=%" PRIu32 " srtt=%" PRIu64
-                              "us rto=%" PRIu64 "us",
-                           ev->cwnd, ev->ssthresh, ev->flight, ev->srtt_ns / 1000u, ev->rto_ns / 1000u);
+                ladder_say(b,
+                           " = cwnd=%" PRIu32 " ssthresh=%" PRIu32 " flight=%" PRIu32
+                           " srtt=%" PRIu64 "us rto=%" PRIu64 "us",
+                           ev->cwnd, ev->ssthresh, ev->flight, ev->srtt_ns / 1000u,
+                           ev->rto_ns / 1000u);
                 break;
         case ELKO_TRACE_COUNT: break;
         }
@@ -157,7 +164,8 @@ size_t ladder_trace_line(const struct elko_trace_event *ev, char *buf, size_t n)
 
         if (n > 0)
                 buf[0] = '\0';
-        ladder_say(&b, "%" PRIu64 ".%06u", ev->now / 1000000000u, (unsigned)(ev->now / 1000u % 1000000u));
+        ladder_say(&b, "%" PRIu64 ".%06u", ev->now / 1000000000u,
+                   (unsigned)(ev->now / 1000u % 1000000u));
         if (ev->conn != 0)
                 ladder_say(&b, " #%" PRIu64, ev->conn);
         ladder_say_body(&b, ev);

@@ -2,15 +2,17 @@
 
 /*
  * Theory. Two recorders with one clock saw the same connection from its two ends. A segment is two
- * records then: it departs in one recording and arrives in the other. The pairs are found by sequence
- * number, acknowledgement, flags and length, in order. What departed and never arrived was lost.
+ * records then: it departs in one recording and arrives in the other. The pairs are found by
+ * sequence number, acknowledgement, flags and length, in order. What departed and never arrived was
+ * lost.
  *
- * All records of both become moments on one time line. A departure and its arrival make one row when
- * nothing that matters to its meaning lies between: a departure of the other end (the two cross), or
- * the arrival of something that departed later (it was overtaken). Otherwise they make two rows.
+ * All records of both become moments on one time line. A departure and its arrival make one row
+ * when nothing that matters to its meaning lies between: a departure of the other end (the two
+ * cross), or the arrival of something that departed later (it was overtaken). Otherwise they make
+ * two rows.
  *
- * Bulk data was folded by each recorder for itself, so an ordinary segment may have its partner inside
- * of a fold: such a one is not taken to be lost.
+ * Bulk data was folded by each recorder for itself, so an ordinary segment may have its partner
+ * inside of a fold: such a one is not taken to be lost.
  */
 
 #include "ladder_rec.h"
@@ -20,8 +22,8 @@
 struct ladder_moment {
         uint64_t at;
         const struct ladder_rec *rec;
-        size_t partner;         /* index of the other moment of this segment; NONE */
-        uint8_t side;           /* whose recording: LADDER_NEAR is `a` */
+        size_t partner; /* index of the other moment of this segment; NONE */
+        uint8_t side;   /* whose recording: LADDER_NEAR is `a` */
         bool used, drawn_whole;
 };
 
@@ -49,24 +51,73 @@ static bool ladder_arrives(const struct ladder_moment *m)
         return m->rec->kind == LADDER_SEG && m->rec->from == LADDER_FAR;
 }
 
+static bool ladder_same_segment(const struct ladder_rec *a, const struct ladder_rec *b)
+{
+        return a->seq == b->seq && a->ack == b->ack && a->flags == b->flags && a->len == b->len &&
+               a->ts_val == b->ts_val;
+}
+
 static bool ladder_pairs(const struct ladder_moment *d, const struct ladder_moment *r)
 {
-        const struct ladder_rec *a = d->rec, *b = r->rec;
+        return ladder_departs(d) && ladder_arrives(r) && d->side != r->side && !r->used &&
+               r->at >= d->at && ladder_same_segment(d->rec, r->rec);
+}
 
-        return ladder_departs(d) && ladder_arrives(r) && d->side != r->side && !r->used && r->at >= d->at
-               && a->seq == b->seq && a->ack == b->ack && a->flags == b->flags && a->len == b->len
-               && a->ts_val == b->ts_val;
+/* The least time that a segment from `side` took, by the first fit of each: an estimate for
+ * choosing. */
+static uint64_t ladder_least_transit(const struct ladder_moment *m, size_t n, uint8_t side)
+{
+        uint64_t least = ELKO_NEVER;
+
+        for (size_t i = 0; i < n; i++) {
+                for (size_t j = 0; j < n; j++) {
+                        if (m[i].side != side || !ladder_pairs(&m[i], &m[j]))
+                                continue;
+                        if (m[j].at - m[i].at < least)
+                                least = m[j].at - m[i].at;
+                        break;
+                }
+        }
+        return least;
+}
+
+/*
+ * Departure i could be what arrives at j. Equal segments (a pure ACK, repeated) can't be told
+ * apart: when there are more of them than arrivals and a later one fits as well, the earlier one is
+ * the lost one.
+ */
+static bool ladder_later_fits(const struct ladder_moment *m, size_t n, size_t i, size_t j,
+                              uint64_t least)
+{
+        size_t departures = 0, arrivals = 0;
+        bool fits = false;
+
+        for (size_t k = 0; k < n; k++) {
+                if (m[k].side == m[i].side && k >= i && ladder_departs(&m[k]) &&
+                    ladder_same_segment(m[i].rec, m[k].rec)) {
+                        departures++;
+                        fits = fits || (k > i && m[k].at + least <= m[j].at);
+                }
+                if (ladder_pairs(&m[i], &m[k]))
+                        arrivals++;
+        }
+        return fits && departures > arrivals;
 }
 
 static void ladder_find_partners(struct ladder_moment *m, size_t n)
 {
+        const uint64_t least[2] = {ladder_least_transit(m, n, 0), ladder_least_transit(m, n, 1)};
+
         for (size_t i = 0; i < n; i++) {
-                for (size_t j = 0; j < n && m[i].partner == LADDER_NO_PARTNER; j++) {
+                for (size_t j = 0; j < n; j++) {
                         if (!ladder_pairs(&m[i], &m[j]))
                                 continue;
+                        if (ladder_later_fits(m, n, i, j, least[m[i].side]))
+                                break;
                         m[i].partner = j;
                         m[j].partner = i;
                         m[j].used = true;
+                        break;
                 }
         }
 }
@@ -74,13 +125,14 @@ static void ladder_find_partners(struct ladder_moment *m, size_t n)
 /* Is this moment the next? An arrival waits for its departure. */
 static bool ladder_ready(const struct ladder_moment *raw, size_t i, const size_t *place)
 {
-        return !ladder_arrives(&raw[i]) || raw[i].partner == LADDER_NO_PARTNER
-               || place[raw[i].partner] != LADDER_NO_PARTNER;
+        return !ladder_arrives(&raw[i]) || raw[i].partner == LADDER_NO_PARTNER ||
+               place[raw[i].partner] != LADDER_NO_PARTNER;
 }
 
 /* Which of two heads comes first? At one instant what is ready goes first, and arrivals before
  * departures, so that an instant's segments don't seem to cross. */
-static bool ladder_second_first(const struct ladder_moment *raw, size_t a, size_t b, const size_t *place)
+static bool ladder_second_first(const struct ladder_moment *raw, size_t a, size_t b,
+                                const size_t *place)
 {
         if (raw[a].at != raw[b].at)
                 return raw[b].at < raw[a].at;
@@ -161,7 +213,8 @@ static bool ladder_split(const struct ladder_timeline *t, size_t i)
 
                 if (m->side == t->m[i].side)
                         continue;
-                if (ladder_departs(m) && (m->partner != LADDER_NO_PARTNER || (m->rec->marks & LADDER_M_KEY)))
+                if (ladder_departs(m) &&
+                    (m->partner != LADDER_NO_PARTNER || (m->rec->marks & LADDER_M_KEY)))
                         return true;
                 if (ladder_arrives(m) && m->partner != LADDER_NO_PARTNER && m->partner > i)
                         return true;
@@ -212,8 +265,8 @@ static void ladder_merge_departure(struct ladder_merger *g, size_t i)
         }
         marked = *m->rec;
         /* What one end alone can see: holes, repetitions, drops are the receiver's knowledge. */
-        marked.marks |= g->t.m[m->partner].rec->marks
-                        & (LADDER_M_GAP | LADDER_M_FILL | LADDER_M_DROPPED | LADDER_M_KEY);
+        marked.marks |= g->t.m[m->partner].rec->marks &
+                        (LADDER_M_GAP | LADDER_M_FILL | LADDER_M_DROPPED | LADDER_M_KEY);
         if (g->t.m[m->partner].rec->drop)
                 marked.drop = g->t.m[m->partner].rec->drop;
         if (ladder_split(&g->t, i)) {
@@ -235,7 +288,8 @@ static void ladder_merge_arrival(struct ladder_merger *g, const struct ladder_mo
         if (m->partner != LADDER_NO_PARTNER)
                 ladder_merge_push(g, m, LADDER_ARRIVE);
         else if (m->side == LADDER_NEAR)
-                ladder_merge_push(g, m, LADDER_WHOLE); /* its departure is inside of a fold of `b` */
+                ladder_merge_push(g, m,
+                                  LADDER_WHOLE); /* its departure is inside of a fold of `b` */
 }
 
 /* A change of state without a segment: worth a row unless the end's next segment shows it. */
@@ -277,15 +331,16 @@ static int ladder_merge_first(const struct ladder_conn *c)
 {
         const struct ladder_rec *r = c->nrec ? &c->rec[0] : NULL;
 
-        if (c->first_state == (int)ELKO_TCP_CLOSED && r && r->kind == LADDER_SEG && r->from == LADDER_FAR
-            && (r->flags & (ELKO_SYN | ELKO_ACK)) == ELKO_SYN && r->state == (uint8_t)ELKO_TCP_SYN_RECEIVED)
+        if (c->first_state == (int)ELKO_TCP_CLOSED && r && r->kind == LADDER_SEG &&
+            r->from == LADDER_FAR && (r->flags & (ELKO_SYN | ELKO_ACK)) == ELKO_SYN &&
+            r->state == (uint8_t)ELKO_TCP_SYN_RECEIVED)
                 return ELKO_TCP_LISTEN;
         if (ladder_is_synchronized(c->first_state) || c->first_state == (int)ELKO_TCP_LISTEN || !r)
                 return c->first_state;
         if (r->kind == LADDER_STATE && r->old_state == (uint8_t)ELKO_TCP_LISTEN)
                 return ELKO_TCP_LISTEN;
-        return r->kind == LADDER_SEG && r->from == LADDER_FAR && (r->flags & ELKO_SYN)
-                               && c->first_state != (int)ELKO_TCP_CLOSED
+        return r->kind == LADDER_SEG && r->from == LADDER_FAR && (r->flags & ELKO_SYN) &&
+                               c->first_state != (int)ELKO_TCP_CLOSED
                        ? ELKO_TCP_LISTEN
                        : ELKO_TCP_CLOSED;
 }
@@ -314,7 +369,8 @@ static bool ladder_merge_conn(struct ladder_conn *out, const struct ladder_conn 
         out->time_wait_at[LADDER_FAR] = b->time_wait_at[LADDER_NEAR];
         out->flow[LADDER_FAR] = b->flow[LADDER_NEAR]; /* what was sent, not what arrived */
         out->flow[LADDER_FAR].syn_acked = a->flow[LADDER_FAR].syn_acked;
-        out->flow[LADDER_FAR].fin_acked = a->flow[LADDER_FAR].fin_acked || b->flow[LADDER_NEAR].fin_acked;
+        out->flow[LADDER_FAR].fin_acked =
+                a->flow[LADDER_FAR].fin_acked || b->flow[LADDER_NEAR].fin_acked;
         out->flow[LADDER_NEAR].fin_acked |= b->flow[LADDER_FAR].fin_acked;
         out->first_at = a->first_at < b->first_at ? a->first_at : b->first_at;
         out->last_at = a->last_at > b->last_at ? a->last_at : b->last_at;
@@ -334,8 +390,8 @@ static bool ladder_mirror(const struct ladder_conn *a, const struct ladder_conn 
         const struct ladder_flow *fa = a->flow, *fb = b->flow;
 
         for (int e = LADDER_NEAR; e <= LADDER_FAR; e++) {
-                if (a->end[e].port != b->end[!e].port
-                    || memcmp(&a->end[e].ip, &b->end[!e].ip, sizeof a->end[e].ip) != 0)
+                if (a->end[e].port != b->end[!e].port ||
+                    memcmp(&a->end[e].ip, &b->end[!e].ip, sizeof a->end[e].ip) != 0)
                         return false;
                 /* The same endpoints may have had several connections. */
                 if (fa[e].iss_known && fb[!e].iss_known && fa[e].iss != fb[!e].iss)
@@ -359,8 +415,8 @@ struct ladder *ladder_merge(const struct ladder *a, const struct ladder *b)
         l->more = a->more;
         for (size_t i = 0; i < a->nconn; i++) {
                 for (size_t j = 0; j < b->nconn; j++) {
-                        if (a->conn[i].printed || b->conn[j].printed
-                            || !ladder_mirror(&a->conn[i], &b->conn[j]))
+                        if (a->conn[i].printed || b->conn[j].printed ||
+                            !ladder_mirror(&a->conn[i], &b->conn[j]))
                                 continue;
                         if (!ladder_merge_conn(&l->conn[l->nconn], &a->conn[i], &b->conn[j])) {
                                 ladder_free(l);

@@ -13,8 +13,8 @@
 enum ladder_section { LADDER_OPENING, LADDER_DATA, LADDER_CLOSING, LADDER_SECTIONS };
 
 enum ladder_story_limits {
-        LADDER_REMARKS = 3,       /* of one row */
-        LADDER_NOTES_MAX = 64,    /* of one connection; each situation is explained once */
+        LADDER_REMARKS = 3,    /* of one row */
+        LADDER_NOTES_MAX = 64, /* of one connection; each situation is explained once */
 };
 
 /* An explanation below its section: a numbered step or a lettered remark. */
@@ -31,10 +31,10 @@ struct ladder_row {
         uint64_t at;
         enum ladder_part part;
         enum ladder_section section;
-        int state[2];     /* by end, after the row */
+        int state[2]; /* by end, after the row */
         int before[2];
-        bool show[2];     /* print the state */
-        int step;         /* index of its note, -1: none */
+        bool show[2];               /* print the state */
+        int step;                   /* index of its note, -1: none */
         int remark[LADDER_REMARKS]; /* indices of notes, -1: none */
 };
 
@@ -43,11 +43,11 @@ struct ladder_story {
         size_t nrow, cap;
         struct ladder_note note[LADDER_NOTES_MAX];
         size_t nnote;
-        enum ladder_end client;   /* drawn on the left */
-        int first[2];             /* states before the first row, by end */
+        enum ladder_end client; /* drawn on the left */
+        int first[2];           /* states before the first row, by end */
         enum ladder_sit title[LADDER_SECTIONS];
         bool far_inferred, crossed, lost;
-        int opener, closer;       /* enum ladder_end, -1: nobody, 2: both */
+        int opener, closer; /* enum ladder_end, -1: nobody, 2: both */
         int resetter;
         bool refused;
 };

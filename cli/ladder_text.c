@@ -3,8 +3,8 @@
 /*
  * Theory. The founding text of elko explains the three-way handshake and the four-way close step by
  * step; these are its sentences, with the numbers of the real segments put in. A step explains what
- * the segment says and what it changes; a remark explains what is unusual. Each names the place in the
- * RFC where the rule stands. English is plain ASCII, so that it can be printed anywhere.
+ * the segment says and what it changes; a remark explains what is unusual. Each names the place in
+ * the RFC where the rule stands. English is plain ASCII, so that it can be printed anywhere.
  */
 
 #include "ladder_text.h"
@@ -186,11 +186,11 @@ static const struct ladder_text ladder_texts[LADDER_SIT_COUNT] = {
 /* --- remarks: data */
 [LADDER_SIT_RETRANS_RTO] = {{"sent again (timer)", "超时重传"}, {
 "Sent again because the retransmission timer expired before an acknowledgement came[, {after} after the first time]. The timeout doubles with each expiry, and the congestion window falls to one segment.",
-"在重传定时器超时之前没有收到确认，因此重传[（距首次发送 {after}）]。每次超时后，超时时间加倍，拥塞窗口降为一个报文段。"},
+"在重传计时器超时之前没有收到确认，因此重传[（距首次发送 {after}）]。每次超时后，超时时间加倍，拥塞窗口降为一个报文段。"},
 "6298, 5; 5681, 3.1"},
 [LADDER_SIT_RETRANS_FAST] = {{"sent again (fast)", "快速重传"}, {
 "Sent again without waiting for the timer: acknowledgements of later data (duplicate ACKs, SACK) show that it is missing[, {after} after the first time].",
-"对后续数据的确认（重复 ACK、SACK）表明该报文段已丢失，因此不等定时器超时就立即重传[（距首次发送 {after}）]。"},
+"对后续数据的确认（重复 ACK、SACK）表明该报文段已丢失，因此不等计时器超时就立即重传[（距首次发送 {after}）]。"},
 "5681, 3.2; 8985"},
 [LADDER_SIT_RETRANS_PEER] = {{"received before", "重复收到"}, {
 "{From} sends again what has arrived before: the acknowledgement was lost or late. {To} drops the data and acknowledges again.",
@@ -218,7 +218,7 @@ static const struct ladder_text ladder_texts[LADDER_SIT_COUNT] = {
 "9293, 3.8.6"},
 [LADDER_SIT_PROBE] = {{"window probe", "窗口探测"}, {
 "A zero-window probe: the persist timer makes {from} send a little into the closed window, to force an answer that tells the window of now. The intervals grow.",
-"零窗口探测：持续定时器到时，{from}向已关闭的窗口发送极少的数据，迫使对方应答并告知当前窗口。探测间隔逐次加长。"},
+"零窗口探测：持续计时器到时，{from}向已关闭的窗口发送极少的数据，迫使对方应答并告知当前窗口。探测间隔逐次加长。"},
 "9293, 3.8.6.1"},
 [LADDER_SIT_KEEPALIVE] = {{"keepalive", "保活探测"}, {
 "A keepalive probe: the connection was silent for long. Its sequence number {seq} is one that was acknowledged already, so the other end, if it is there, must answer with an ACK.",

@@ -62,7 +62,7 @@ enum ladder_sit {
         X(OPENED_BEFORE, "open before the recording began", "开始记录之前已经建立")                \
         X(CLOSED_FIRST, "closed first", "主动关闭方")                                              \
         X(CLOSED_BOTH, "both ends at once", "双方同时关闭")                                        \
-        X(RESET_BY, "reset by", "复位方")                                                          \
+        X(RESET_BY, "reset by", "RST 发送方")                                                      \
         X(NOBODY, "nobody yet", "双方均未关闭")                                                    \
         X(BYTES, "bytes", "字节")                                                                  \
         X(SEGMENTS, "segments", "个报文段")                                                        \
@@ -117,6 +117,8 @@ enum ladder_sit {
         X(SEMICOLON, "; ", "；")                                                                   \
         X(COMMA, ", ", "，")                                                                       \
         X(COLON, ": ", "：")                                                                       \
+        X(SEE, "RFC", "RFC")                                                                      \
+        X(FIGURE, "figure", "图")                                                                 \
         X(PAREN_OPEN, " (", "（")                                                                  \
         X(PAREN_CLOSE, ")", "）")
 /* clang-format on */
@@ -138,7 +140,9 @@ struct ladder_var {
         const char *name, *value; /* value NULL: none */
 };
 
-/* Replaces {names} and [groups] of `text`; the result is cut at n - 1 bytes and always terminated. */
-void ladder_expand(const char *text, const struct ladder_var *var, size_t nvar, char *buf, size_t n);
+/* Replaces {names} and [groups] of `text`; the result is cut at n - 1 bytes and always terminated.
+ * */
+void ladder_expand(const char *text, const struct ladder_var *var, size_t nvar, char *buf,
+                   size_t n);
 
 #endif

@@ -2,11 +2,12 @@
 
 /*
  * Theory. The tables hold the blocks that can occur in elko's own texts, in names and in addresses:
- * CJK, kana, Hangul, fullwidth forms, emoji. A full table of UAX #11 would be longer than the ladder.
+ * CJK, kana, Hangul, fullwidth forms, emoji. A full table of UAX #11 would be longer than the
+ * ladder.
  *
- * Wrapping Chinese: a line may break between any two wide characters, except that closing punctuation
- * never begins a line and opening punctuation never ends one (GB/T 15834, 5.1). Between a Latin word
- * and a wide character a line may break as well.
+ * Wrapping Chinese: a line may break between any two wide characters, except that closing
+ * punctuation never begins a line and opening punctuation never ends one (GB/T 15834, 5.1). Between
+ * a Latin word and a wide character a line may break as well.
  */
 
 #include "ladder_width.h"
@@ -18,14 +19,17 @@ struct ladder_range {
 };
 
 static const struct ladder_range ladder_wide[] = {
-        {0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0x33ff},   {0x3400, 0x4dbf},
-        {0x4e00, 0x9fff},   {0xa000, 0xa4cf},   {0xac00, 0xd7a3},   {0xf900, 0xfaff},
-        {0xfe30, 0xfe6f},   {0xff01, 0xff60},   {0xffe0, 0xffe6},   {0x1f300, 0x1f64f},
+        {0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0x33ff}, {0x3400, 0x4dbf},
+        {0x4e00, 0x9fff},   {0xa000, 0xa4cf},   {0xac00, 0xd7a3}, {0xf900, 0xfaff},
+        {0xfe30, 0xfe6f},   {0xff01, 0xff60},   {0xffe0, 0xffe6}, {0x1f300, 0x1f64f},
         {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd},
 };
 
 static const struct ladder_range ladder_none[] = {
-        {0x0300, 0x036f}, {0x200b, 0x200f}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f},
+        {0x0300, 0x036f},
+        {0x200b, 0x200f},
+        {0x20d0, 0x20ff},
+        {0xfe00, 0xfe0f},
 };
 
 /* May not begin a line. The curly quotes are of ambiguous width: one column. */
@@ -112,9 +116,11 @@ size_t ladder_fit(const char *s, unsigned cols)
 
 static bool ladder_may_break(uint32_t before, uint32_t after)
 {
-        if (ladder_one_of(ladder_no_line_start, sizeof ladder_no_line_start / sizeof ladder_no_line_start[0], after))
+        if (ladder_one_of(ladder_no_line_start,
+                          sizeof ladder_no_line_start / sizeof ladder_no_line_start[0], after))
                 return false;
-        if (ladder_one_of(ladder_no_line_end, sizeof ladder_no_line_end / sizeof ladder_no_line_end[0], before))
+        if (ladder_one_of(ladder_no_line_end,
+                          sizeof ladder_no_line_end / sizeof ladder_no_line_end[0], before))
                 return false;
         if (before == ' ' || after == ' ')
                 return before == ' ';

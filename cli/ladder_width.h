@@ -3,10 +3,10 @@
 #define LADDER_WIDTH_H
 
 /*
- * How many columns of a terminal a UTF-8 text takes: East Asian wide and fullwidth characters take two
- * (UAX #11), everything else one, combining marks none. Characters of ambiguous width (box drawing,
- * arrows, circled numbers) count as one, as terminals with a non-CJK font draw them. No locale is
- * asked, so the result is the same everywhere.
+ * How many columns of a terminal a UTF-8 text takes: East Asian wide and fullwidth characters take
+ * two (UAX #11), everything else one, combining marks none. Characters of ambiguous width (box
+ * drawing, arrows, circled numbers) count as one, as terminals with a non-CJK font draw them. No
+ * locale is asked, so the result is the same everywhere.
  */
 
 #include <stddef.h>
@@ -23,9 +23,9 @@ unsigned ladder_cols(const char *s);
 size_t ladder_fit(const char *s, unsigned cols);
 
 /*
- * The length in bytes of the first line when `s` is wrapped at `cols` columns; *skip is what separates
- * it from the next line (a space or newline), 0 or 1. Lines break at spaces, and before and after wide
- * characters, but not before closing punctuation nor after opening punctuation.
+ * The length in bytes of the first line when `s` is wrapped at `cols` columns; *skip is what
+ * separates it from the next line (a space or newline), 0 or 1. Lines break at spaces, and before
+ * and after wide characters, but not before closing punctuation nor after opening punctuation.
  */
 size_t ladder_wrap(const char *s, unsigned cols, size_t *skip);
 

@@ -328,16 +328,16 @@ static const struct ek_opt network_opts[] = {
          .arg = "BYTES",
          .kind = EK_OPT_SIZE,
          .offset = NETWORK(rcvbuf),
-         .min = 1024,
+         .min = 2048,
          .max = 1u << 30,
-         .help = "largest receive buffer of a connection, 1K to 1G; default 512K"},
+         .help = "largest receive buffer of a connection, 2K to 1G; default 512K"},
         {.name = "sndbuf",
          .arg = "BYTES",
          .kind = EK_OPT_SIZE,
          .offset = NETWORK(sndbuf),
-         .min = 1024,
+         .min = 2048,
          .max = 1u << 30,
-         .help = "largest send buffer of a connection, 1K to 1G; default 4M"},
+         .help = "largest send buffer of a connection, 2K to 1G; default 4M"},
         {.name = "mss",
          .arg = "BYTES",
          .kind = EK_OPT_COUNT,
@@ -362,8 +362,8 @@ static const struct ek_opt network_opts[] = {
          .kind = EK_OPT_COUNT,
          .offset = NETWORK(initial_window),
          .min = 1,
-         .max = 1000,
-         .help = "initial congestion window, 1 to 1000; default 10 (RFC 6928)"},
+         .max = 100,
+         .help = "initial congestion window, 1 to 100; default 10 (RFC 6928)"},
         {.name = "ttl",
          .arg = "HOPS",
          .kind = EK_OPT_COUNT,
@@ -660,29 +660,25 @@ static void say_unknown(const struct ek_command_spec *spec, const char *given)
 
 enum { HELP_WIDTH = 90, HELP_INDENT = 26 };
 
-/* `text` folded at HELP_WIDTH; the first line continues at `column`, later ones begin at
- * `indent`. */
-static void print_folded(FILE *out, const char *text, int column, int indent)
+/* `text` folded at HELP_WIDTH; it begins at column `indent`, and so do its further lines. */
+static void print_folded(FILE *out, const char *text, int indent)
 {
-        while (*text != '\0') {
-                int len = (int)strcspn(text, " \n");
+        int column = indent;
 
-                if (column + len > HELP_WIDTH && column > indent) {
+        while (*text != '\0') {
+                int len = (int)strcspn(text, " ");
+
+                if (column > indent && column + 1 + len > HELP_WIDTH) {
                         fprintf(out, "\n%*s", indent, "");
                         column = indent;
+                } else if (column > indent) {
+                        fputc(' ', out);
+                        column++;
                 }
                 fprintf(out, "%.*s", len, text);
+                column += len;
                 text += len;
-                column += len + 1;
-                if (*text == '\n') {
-                        fprintf(out, "\n%*s", indent, "");
-                        column = indent;
-                        text++;
-                } else if (*text == ' ') {
-                        text++;
-                        if (column <= HELP_WIDTH)
-                                fputc(' ', out);
-                }
+                text += strspn(text, " ");
         }
         fputc('\n', out);
 }
@@ -706,14 +702,14 @@ static void print_option(FILE *out, const struct ek_opt *opt)
                 fprintf(out, "%-*s", HELP_INDENT, left);
         else
                 fprintf(out, "%s\n%*s", left, HELP_INDENT, "");
-        print_folded(out, opt->help, HELP_INDENT, HELP_INDENT);
+        print_folded(out, opt->help, HELP_INDENT);
 }
 
 void ek_options_print_help(const struct ek_command_spec *spec, FILE *out)
 {
         fprintf(out, "usage: elko %s [options]%s%s\n\n", spec->name,
                 spec->usage[0] != '\0' ? " " : "", spec->usage);
-        print_folded(out, spec->about, 0, 0);
+        print_folded(out, spec->about, 0);
         fprintf(out, "\nOptions of this command:\n");
         for (size_t i = 0; is_own(spec, i); i++)
                 print_option(out, opt_at(spec, i));
@@ -760,6 +756,20 @@ static bool check_arguments(const struct ek_command_spec *spec, const struct ek_
         return true;
 }
 
+/* Options that exclude each other. */
+static bool check_together(const struct ek_command_spec *spec, const struct ek_options *common)
+{
+        bool ours = common->link_kind == EK_LINK_TUN || common->link_kind == EK_LINK_TAP;
+
+        if (ours || common->host_addr.count == 0)
+                return true;
+        ek_util_error(
+                "%s: --host-addr is for tun: and tap: links; this link's other side is configured "
+                "outside of elko",
+                spec->name);
+        return false;
+}
+
 /* The word that getopt_long() stopped at, as the user wrote it. */
 static const char *culprit(char **argv, char letter[3])
 {
@@ -798,5 +808,6 @@ enum ek_options_result ek_options_parse(const struct ek_command_spec *spec, int 
         }
         common->args = argv + optind;
         common->arg_count = argc - optind;
-        return check_arguments(spec, common) ? EK_OPTIONS_GO : EK_OPTIONS_BAD;
+        return check_arguments(spec, common) && check_together(spec, common) ? EK_OPTIONS_GO
+                                                                             : EK_OPTIONS_BAD;
 }

@@ -13,6 +13,7 @@
  */
 
 enum {
+        EK_CONN_LOAD = 3, /* connections per bucket: 4 / 3 to 8 / 3 bytes each */
         RESETS_BURST = 256,                  /* to one destination at once, ... */
         RESET_INTERVAL_NS = 1000000,         /* ... then one in this span */
 };
@@ -161,7 +162,7 @@ static bool init_pools(struct ek_tcp *t)
                             c->max_listeners) &&
                ek_slab_init(&t->settings, t->region, sizeof(struct ek_settings), chunk,
                             c->max_connections + c->max_listeners) &&
-               ek_hashtab_init(&t->conns, t->region, &table_ops, t, EK_HASHTAB_DEFAULT_LOAD);
+               ek_hashtab_init(&t->conns, t->region, &table_ops, t, EK_CONN_LOAD);
 }
 
 bool ek_tcp_init(struct ek_tcp *t, struct ek_region *region, struct ek_ipstack *ip,

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The built core needs four functions of its surroundings and has no state of its own.
+"""The built core needs no more than four functions of its surroundings and has no state of its own.
 
 All members of the archive are linked into one object, so that what they need of each other is resolved;
 what is left over is what the core asks of the outside. Writable data would be a hidden global: two stacks
@@ -28,11 +28,9 @@ with tempfile.TemporaryDirectory() as tmp:
         check(False, "the core needs only " + " ".join(sorted(WANTED)), "\n    ".join(guilty))
     else:
         check(True, "undefined symbols")
-    # Exactly these four, once everything is there; a core still growing may not use them all yet.
-    if os.path.isdir("src/stack") and any(f.endswith(".c") for f in os.listdir("src/stack")):
-        check(not unused, "the core uses all four functions", "unused: " + " ".join(sorted(unused)))
-    elif unused:
-        print("not used yet: " + " ".join(sorted(unused)))
+    # Needing less is no fault: whether a small memcmp becomes a call is the compiler's choice.
+    if unused:
+        print("not called by this compiler's code: " + " ".join(sorted(unused)))
 
     _, out = run("objdump", "-h", "-w", whole)
     sections = [l.split() for l in out.splitlines() if l.strip()[:1].isdigit()]

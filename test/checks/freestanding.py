@@ -63,7 +63,7 @@ def wasm_module(path):
 
 
 def compile_all(name, cc, tmp):
-    """Compile every file of the core; the objects."""
+    """Compile every file of the core; the objects, or none when there is no point in linking."""
     def one(src):
         obj = os.path.join(tmp, src.replace("/", "_") + ".o")
         return src, obj, run(*cc, *FLAGS, "-c", src, "-o", obj)
@@ -72,11 +72,13 @@ def compile_all(name, cc, tmp):
         for src, obj, (code, out) in pool.map(one, files("src", ".c")):
             if check(code == 0, f"{name}: {src}", "\n    ".join(out.splitlines()[:8])):
                 objs.append(obj)
-    return objs
+    return objs if len(objs) == len(files("src", ".c")) else []
 
 
 def arm(tmp):
     objs = compile_all("cortex-m4", ARM, tmp)
+    if not objs:
+        return
     whole = os.path.join(tmp, "core.elf")
     code, out = run("arm-none-eabi-ld", "-r", *objs, "-o", whole)
     if check(code == 0, "cortex-m4: link", out):
@@ -92,6 +94,8 @@ def arm(tmp):
 
 def wasm(tmp):
     objs = compile_all("wasm32", WASM, tmp)
+    if not objs:
+        return
     ld = shutil.which("wasm-ld") or shutil.which("wasm-ld-14")
     if not ld:
         print("no wasm-ld: not linked")

@@ -156,6 +156,7 @@ EK_TEST(grows_with_the_load_and_shrinks_back)
                 CHECK(f->n <= 2 * f->t.n_buckets);
         }
         CHECK_EQ(f->t.n_buckets, N / 2);
+        CHECK_EQ(ek_hashtab_bytes(&f->t), 4096 * sizeof(uint32_t));
         CHECK(ek_hashtab_longest_chain(&f->t) < 16);
         for (i = 0; i < N; i++) {
                 take_out(f, i);

@@ -224,6 +224,8 @@ EK_TEST(most_recent_first)
         CHECK_EQ(out[0].lo, 10);
         CHECK_EQ(out[1].lo, 30);
         CHECK_EQ(out[2].lo, 50);
+        CHECK(ek_ranges_overlap(s, 0, 15, &out[0]));
+        CHECK_EQ(out[0].stamp, 3);
         free(s);
 }
 

@@ -417,6 +417,13 @@ EK_TEST(misuse_traps)
         CHECK_TRAPS(ek_region_init(mem.p, mem.size, 32));
         ek_region_free(r, p, 128);
         CHECK_TRAPS(ek_region_free(r, p, 128));
+
+        /* Once a block's two halves have been joined, the second is no block any more. */
+        CHECK(ek_region_alloc(r, 64) == p && ek_region_alloc(r, 64) == p + 64);
+        ek_region_free(r, p + 64, 64);
+        ek_region_free(r, p, 64);
+        CHECK(ek_region_alloc(r, 128) == p);
+        CHECK_TRAPS(ek_region_free(r, p + 64, 64));
         free(mem.all);
 }
 

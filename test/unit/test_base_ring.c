@@ -173,6 +173,7 @@ EK_TEST(a_ring_without_buffer_works)
         CHECK(ek_ring_move_to(&ring, &byte, 1, 0) == NULL);
         CHECK_EQ(ring.cap, 1);
         CHECK(ek_ring_detach(&ring) == &byte);
+        CHECK_EQ(ring.cap, 0);
         CHECK(ek_ring_check(&ring));
 }
 

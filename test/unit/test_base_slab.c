@@ -150,6 +150,8 @@ EK_TEST(exactly_max_objects)
         ek_slab_free(&f.s, first);
         CHECK_EQ(ek_slab_alloc(&f.s), first);
         CHECK_EQ(ek_slab_high_water(&f.s), 200);
+        CHECK_EQ(f.s.max_chunks, (200 + f.s.slots - 1) / f.s.slots);
+        CHECK_EQ(ek_slab_index_limit(&f.s), ((f.s.max_chunks - 1) << f.s.shift) + f.s.slots);
         CHECK(ek_slab_check(&f.s));
         close_slab(&f);
 }

@@ -293,6 +293,22 @@ EK_TEST(a_jump_costs_no_more_than_the_timers_in_it)
         }
 }
 
+EK_TEST(asking_again_costs_nothing)
+{
+        struct model *m = open_model(0);
+
+        model_set(m, 0, 1000000);
+        model_set(m, 1, 2000000);
+        model_cancel(m, 0);
+        CHECK_EQ(ek_wheel_next(&m->w), 2000000);
+        ek_work_counter = 0;
+        CHECK_EQ(ek_wheel_next(&m->w), 2000000);
+        CHECK(ek_wheel_expire(&m->w, 1999999) == NULL);
+        CHECK_EQ(ek_wheel_next(&m->w), 2000000);
+        CHECK_EQ(ek_work_counter, 0);
+        free(m);
+}
+
 EK_TEST(many_timers_in_a_tick_cost_little_each)
 {
         struct model *m = open_model(UINT64_C(1) << 40);

@@ -47,16 +47,18 @@ EK_TEST(a_lower_sample_counts_at_once)
 
 EK_TEST(an_old_minimum_is_forgotten)
 {
+        const uint64_t t = 1000000;
         struct ek_winfilter f;
 
-        ek_winfilter_reset(&f, 0, 10);
-        CHECK_EQ(ek_winfilter_min(&f, 1000, 300, 50), 10);
-        CHECK_EQ(ek_winfilter_min(&f, 1000, 600, 60), 10);
-        CHECK_EQ(ek_winfilter_min(&f, 1000, 900, 70), 10);
-        CHECK_EQ(ek_winfilter_min(&f, 1000, 1000, 70), 10);
-        CHECK_EQ(ek_winfilter_min(&f, 1000, 1001, 70), 50);
-        CHECK_EQ(ek_winfilter_min(&f, 1000, 1301, 75), 60);
-        CHECK_EQ(ek_winfilter_min(&f, 1000, 9000, 99), 99);
+        ek_winfilter_reset(&f, t, 10);
+        CHECK_EQ(ek_winfilter_min(&f, 1000, t + 250, 40), 10); /* not past a quarter yet */
+        CHECK_EQ(ek_winfilter_min(&f, 1000, t + 300, 50), 10); /* the second choice */
+        CHECK_EQ(ek_winfilter_min(&f, 1000, t + 600, 60), 10); /* the third */
+        CHECK_EQ(ek_winfilter_min(&f, 1000, t + 900, 70), 10);
+        CHECK_EQ(ek_winfilter_min(&f, 1000, t + 1000, 70), 10);
+        CHECK_EQ(ek_winfilter_min(&f, 1000, t + 1001, 70), 50);
+        CHECK_EQ(ek_winfilter_min(&f, 1000, t + 1301, 75), 60);
+        CHECK_EQ(ek_winfilter_min(&f, 1000, t + 9000, 99), 99);
 }
 
 EK_TEST(maximum_is_the_mirror_image)

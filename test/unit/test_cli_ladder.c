@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_cli_ladder.c - whole pictures. Each test plays a conversation as trace events, in the order and
- * with the fields that elko gives them, and compares what is drawn with a file of test/data/ladder.
- * `LADDER_UPDATE=1` writes the files instead; read them before they are believed.
+ * test_cli_ladder.c - whole pictures. Each test plays a conversation as trace events, in the order
+ * and with the fields that elko gives them, and compares what is drawn with a file of
+ * test/data/ladder. `LADDER_UPDATE=1` writes the files instead; read them before they are believed.
  */
 #include "cli/ladder.c"
 #include "cli/ladder_draw.c"
@@ -10,8 +10,12 @@
 #include "cli/ladder_infer.c"
 #include "cli/ladder_line.c"
 #include "cli/ladder_merge.c"
+#include "cli/ladder_notes.c"
+#include "cli/ladder_pen.c"
 #include "cli/ladder_story.c"
+#include "cli/ladder_summary.c"
 #include "cli/ladder_text.c"
+#include "cli/ladder_weave.c"
 #include "cli/ladder_width.c"
 
 #include "ek_test.h"
@@ -31,8 +35,10 @@ struct play {
         enum elko_tcp_state state;
 };
 
-static const elko_endpoint client_end = {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 2}}, 49152, 0};
-static const elko_endpoint server_end = {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1}}, 80, 0};
+static const elko_endpoint client_end = {
+        {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 2}}, 49152, 0};
+static const elko_endpoint server_end = {
+        {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1}}, 80, 0};
 
 static struct play play_new(const struct ladder_options *o, bool client)
 {
@@ -42,8 +48,8 @@ static struct play play_new(const struct ladder_options *o, bool client)
                          .start = ELKO_SEC(1000),
                          .conn = 1,
                          .wnd = 65160,
-                         .options = ELKO_OPT_MSS | ELKO_OPT_SACK_PERMITTED | ELKO_OPT_TIMESTAMPS
-                                    | ELKO_OPT_WSCALE};
+                         .options = ELKO_OPT_MSS | ELKO_OPT_SACK_PERMITTED | ELKO_OPT_TIMESTAMPS |
+                                    ELKO_OPT_WSCALE};
 
         CHECK(p.l != NULL);
         return p;
@@ -63,11 +69,15 @@ static struct elko_trace_event event(const struct play *p, enum elko_trace_kind 
                                          .rcv_nxt = p->rcv_nxt};
 }
 
-static struct elko_trace_segment segment(const struct play *p, uint16_t flags, uint32_t seq, uint32_t ack,
-                                         uint32_t len)
+static struct elko_trace_segment segment(const struct play *p, uint16_t flags, uint32_t seq,
+                                         uint32_t ack, uint32_t len)
 {
-        struct elko_trace_segment s = {
-                .seq = seq, .ack = ack, .len = len, .flags = flags, .wnd = 501, .wnd_bytes = p->wnd};
+        struct elko_trace_segment s = {.seq = seq,
+                                       .ack = ack,
+                                       .len = len,
+                                       .flags = flags,
+                                       .wnd = 501,
+                                       .wnd_bytes = p->wnd};
 
         if (flags & S) {
                 s.options = p->options;
@@ -88,8 +98,8 @@ static void state(struct play *p, uint64_t us, enum elko_tcp_state to, const cha
         ladder_event(p->l, &ev);
 }
 
-static void out(struct play *p, uint64_t us, uint16_t flags, uint32_t seq, uint32_t ack, uint32_t len,
-                enum elko_why why)
+static void out(struct play *p, uint64_t us, uint16_t flags, uint32_t seq, uint32_t ack,
+                uint32_t len, enum elko_why why)
 {
         struct elko_trace_event ev = event(p, ELKO_TRACE_SEGMENT_OUT, us);
 
@@ -101,7 +111,8 @@ static void out(struct play *p, uint64_t us, uint16_t flags, uint32_t seq, uint3
         ladder_event(p->l, &ev);
 }
 
-static void in(struct play *p, uint64_t us, uint16_t flags, uint32_t seq, uint32_t ack, uint32_t len)
+static void in(struct play *p, uint64_t us, uint16_t flags, uint32_t seq, uint32_t ack,
+               uint32_t len)
 {
         struct elko_trace_event ev = event(p, ELKO_TRACE_SEGMENT_IN, us);
 
@@ -113,8 +124,8 @@ static void in(struct play *p, uint64_t us, uint16_t flags, uint32_t seq, uint32
         ladder_event(p->l, &ev);
 }
 
-static void drop(struct play *p, uint64_t us, uint16_t flags, uint32_t seq, uint32_t ack, uint32_t len,
-                 enum elko_drop why)
+static void drop(struct play *p, uint64_t us, uint16_t flags, uint32_t seq, uint32_t ack,
+                 uint32_t len, enum elko_drop why)
 {
         struct elko_trace_event ev = event(p, ELKO_TRACE_DROP, us);
 
@@ -197,7 +208,8 @@ static void check_straight(const char *text, const char *bar, unsigned width)
                 int a = lifeline(line, bar, 0), b = lifeline(line, bar, 1);
 
                 if (line_cols(line) > width)
-                        printf("%u columns: %.*s\n", line_cols(line), (int)strcspn(line, "\n"), line);
+                        printf("%u columns: %.*s\n", line_cols(line), (int)strcspn(line, "\n"),
+                               line);
                 CHECK(line_cols(line) <= width);
                 if (a < 0)
                         continue;
@@ -518,7 +530,8 @@ static void play_third_ack_lost_server(struct play *p)
 
 EK_TEST(duplicate_syn_and_third_ack_lost_seen_by_the_server)
 {
-        both("third_ack_lost_server", "third_ack_lost_server_zh", play_third_ack_lost_server, false);
+        both("third_ack_lost_server", "third_ack_lost_server_zh", play_third_ack_lost_server,
+             false);
 }
 
 static void play_last_ack_lost(struct play *p)
@@ -573,12 +586,12 @@ static void play_windows(struct play *p)
         p->wnd = 0;
         in(p, 324000, A, 301, 1101, 0);
         p->wnd = 32768;
-        in(p, 500000, A, 301, 1101, 0);
+        in(p, 500000, A, 301, 1102, 0);
         p->wnd = 65160;
         out(p, 7200000000, A, 1101, 301, 0, ELKO_WHY_KEEPALIVE);
-        in(p, 7200041000, A, 301, 1101, 0);
-        in(p, 7300000000, A, 300, 1101, 0);
-        out(p, 7300000010, A, 1101, 301, 0, ELKO_WHY_ACK);
+        in(p, 7200041000, A, 301, 1102, 0);
+        in(p, 7300000000, A, 300, 1102, 0);
+        out(p, 7300000010, A, 1102, 301, 0, ELKO_WHY_ACK);
 }
 
 EK_TEST(zero_window_probe_and_keepalive)
@@ -732,9 +745,9 @@ EK_TEST(ascii_narrow_and_wide)
 
 EK_TEST(ascii_has_nothing_else)
 {
-        static scenario *const all[] = {play_figures_6_and_12, play_figure_7, play_figure_8, play_figure_9,
-                                        play_figure_13, play_half_close, play_data_lost, play_windows,
-                                        play_reset, play_gives_up};
+        static scenario *const all[] = {
+                play_figures_6_and_12, play_figure_7,  play_figure_8, play_figure_9, play_figure_13,
+                play_half_close,       play_data_lost, play_windows,  play_reset,    play_gives_up};
         struct ladder_options o;
 
         ladder_options_init(&o);
@@ -785,8 +798,9 @@ EK_TEST(colour_adds_only_escapes)
 /* Whatever the width, the language and the glyphs: straight. */
 EK_TEST(straight_at_every_width)
 {
-        static scenario *const all[] = {play_figures_6_and_12, play_figure_7, play_figure_8, play_figure_13,
-                                        play_half_close, play_data_lost, play_windows, play_reset};
+        static scenario *const all[] = {play_figures_6_and_12, play_figure_7,   play_figure_8,
+                                        play_figure_13,        play_half_close, play_data_lost,
+                                        play_windows,          play_reset};
 
         for (unsigned width = 72; width <= 240; width += 7) {
                 for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -865,7 +879,8 @@ EK_TEST(memory_is_bounded)
                         in(&p, us, flags, 301 + ek_test_below(100000), 101 + ek_test_below(100000),
                            ek_test_below(1460));
                 if (ek_test_below(8) == 0)
-                        state(&p, us, (enum elko_tcp_state)ek_test_below(ELKO_TCP_STATE_COUNT), "chance");
+                        state(&p, us, (enum elko_tcp_state)ek_test_below(ELKO_TCP_STATE_COUNT),
+                              "chance");
                 if (ek_test_below(8) == 0)
                         drop(&p, us, flags, ek_test_below(1000), 1, 0,
                              (enum elko_drop)ek_test_below(ELKO_DROP_COUNT));
@@ -1097,14 +1112,16 @@ EK_TEST(trace_line)
 /* Every title fits its column, every text has all its names, English is ASCII. */
 EK_TEST(texts_are_whole)
 {
-        static const char *const names[] = {"from", "to", "From", "To", "seq", "ack", "next", "fin",
-                                            "len", "win", "after", "cause", "ended", "options",
-                                            "iseq", "iack", "inext"};
+        static const char *const names[] = {"from",  "to",      "From", "To",   "seq",   "ack",
+                                            "next",  "fin",     "len",  "win",  "after", "cause",
+                                            "ended", "options", "iseq", "iack", "inext"};
 
         for (int sit = 1; sit < LADDER_SIT_COUNT; sit++) {
                 for (int lang = LADDER_EN; lang <= LADDER_ZH; lang++) {
-                        const char *title = ladder_sit_title((enum ladder_lang)lang, (enum ladder_sit)sit);
-                        const char *text = ladder_sit_text((enum ladder_lang)lang, (enum ladder_sit)sit);
+                        const char *title =
+                                ladder_sit_title((enum ladder_lang)lang, (enum ladder_sit)sit);
+                        const char *text =
+                                ladder_sit_text((enum ladder_lang)lang, (enum ladder_sit)sit);
 
                         CHECK(title != NULL && text != NULL);
                         if (sit >= LADDER_SIT_SYN) {
@@ -1121,7 +1138,8 @@ EK_TEST(texts_are_whole)
                                 if (*c != '{')
                                         continue;
                                 n = strcspn(c, "}");
-                                while (k < 17 && !(strlen(names[k]) == n - 1 && !strncmp(names[k], c + 1, n - 1)))
+                                while (k < 17 && !(strlen(names[k]) == n - 1 &&
+                                                   !strncmp(names[k], c + 1, n - 1)))
                                         k++;
                                 CHECK(k < 17);
                         }

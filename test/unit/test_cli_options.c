@@ -192,6 +192,7 @@ EK_TEST(refusals)
                 {"--memory 1K", "1.0 MiB"},
                 {"--lang fr", "en|zh"},
                 {"--ttl 0", "from 1 to 255"},
+                {"--link packet:eth0 --host-addr 10.0.0.1/24", "--host-addr"},
         };
         struct ek_options o;
         struct own own;

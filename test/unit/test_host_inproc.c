@@ -179,7 +179,7 @@ static struct elko_inproc_config bad_link(uint64_t seed)
 
 EK_TEST(a_megabyte_over_bad_links)
 {
-        for (uint64_t seed = 1; seed <= ek_test_rounds(10); seed++) {
+        for (uint64_t seed = 1; seed <= ek_test_rounds(4); seed++) {
                 struct elko_inproc_config config = bad_link(seed);
 
                 transfer(&config, seed % 2 != 0 ? 4 : 6, ELKO_SEC(600));

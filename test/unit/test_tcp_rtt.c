@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_tcp_rtt.c - RFC 6298, worked by hand: the first and the second measurement, the floor and the
+ * ceiling, the back-off, and that no sample and no number of time-outs makes the arithmetic overflow.
+ */
+#include "tcp/rtt.h"
+
+#include <elko/types.h>
+
+#include "ek_test.h"
+
+static const struct ek_rtt_limits limits = {
+        .initial_ns = ELKO_SEC(1),
+        .min_ns = ELKO_MS(200),
+        .max_ns = ELKO_SEC(60),
+        .granularity_ns = ELKO_MS(1),
+};
+
+/* (2.1) Until there is a measurement, RTO is 1 s. */
+EK_TEST(initial_rto)
+{
+        struct ek_rtt r = {0};
+
+        CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_SEC(1));
+}
+
+/* (2.2) SRTT = R, RTTVAR = R/2, RTO = SRTT + max(G, 4 RTTVAR) = 3 R. */
+EK_TEST(first_measurement)
+{
+        struct ek_rtt r = {0};
+
+        ek_rtt_on_sample(&r, ELKO_MS(400));
+        CHECK_EQ(r.srtt_ns, ELKO_MS(400));
+        CHECK_EQ(r.rttvar_ns, ELKO_MS(200));
+        CHECK_EQ(r.min_rtt_ns, ELKO_MS(400));
+        CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_MS(1200));
+}
+
+/* (2.3) RTTVAR = 3/4 RTTVAR + 1/4 |SRTT - R'|, with the old SRTT; SRTT = 7/8 SRTT + 1/8 R'. */
+EK_TEST(later_measurements)
+{
+        struct ek_rtt r = {0};
+
+        ek_rtt_on_sample(&r, ELKO_MS(400));
+        ek_rtt_on_sample(&r, ELKO_MS(800));
+        CHECK_EQ(r.rttvar_ns, ELKO_MS(250)); /* 150 + 100 */
+        CHECK_EQ(r.srtt_ns, ELKO_MS(450));   /* 350 + 100 */
+        CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_MS(1450));
+        ek_rtt_on_sample(&r, ELKO_MS(50));
+        CHECK_EQ(r.rttvar_ns, ELKO_US(287500)); /* 187.5 + 100 */
+        CHECK_EQ(r.srtt_ns, ELKO_MS(400));      /* 393.75 + 6.25 */
+        CHECK_EQ(r.min_rtt_ns, ELKO_MS(50));
+}
+
+/* (2.3), (2.4): G and the floor. */
+EK_TEST(floor_and_granularity)
+{
+        struct ek_rtt r = {0};
+        struct ek_rtt_limits coarse = limits;
+
+        for (int i = 0; i < 100; i++)
+                ek_rtt_on_sample(&r, ELKO_MS(10));
+        CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_MS(200));
+        coarse.granularity_ns = ELKO_MS(500);
+        CHECK(ek_rtt_rto(&r, &coarse) >= ELKO_MS(505));
+        CHECK(ek_rtt_rto(&r, &coarse) <= ELKO_MS(511));
+}
+
+/* (2.5) a maximum of at least 60 s. */
+EK_TEST(ceiling)
+{
+        struct ek_rtt r = {0};
+
+        ek_rtt_on_sample(&r, ELKO_SEC(50));
+        CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_SEC(60));
+}
+
+/* (5.5) doubling, up to the ceiling; progress ends it. */
+EK_TEST(back_off)
+{
+        static const uint64_t want[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
+        struct ek_rtt r = {0};
+
+        for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+                CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_SEC(want[i]));
+                ek_rtt_on_timeout(&r);
+        }
+        for (int i = 0; i < 1000; i++)
+                ek_rtt_on_timeout(&r);
+        CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_SEC(60));
+        ek_rtt_on_progress(&r);
+        CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_SEC(1));
+}
+
+/* A clock may be coarser than the path: 0 is a sample, not "no sample". */
+EK_TEST(zero_sample)
+{
+        struct ek_rtt r = {0};
+
+        ek_rtt_on_sample(&r, 0);
+        CHECK(r.srtt_ns != 0 && r.min_rtt_ns != 0);
+        for (int i = 0; i < 100; i++)
+                ek_rtt_on_sample(&r, 0);
+        CHECK(r.srtt_ns != 0);
+        CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_MS(200));
+}
+
+/* Samples of any magnitude that a 100-year clock can give: RTO stays inside of its limits, SRTT
+ * between the least and the greatest sample. */
+EK_TEST(never_out_of_bounds)
+{
+        for (uint32_t i = ek_test_rounds(2000); i > 0; i--) {
+                struct ek_rtt r = {0};
+                uint64_t least = UINT64_MAX, most = 0;
+
+                for (int k = 0; k < 50; k++) {
+                        uint64_t sample = ek_test_magnitude(60), rto;
+
+                        sample = sample == 0 ? 1 : sample;
+                        least = sample < least ? sample : least;
+                        most = sample > most ? sample : most;
+                        ek_rtt_on_sample(&r, sample);
+                        rto = ek_rtt_rto(&r, &limits);
+                        CHECK(rto >= limits.min_ns && rto <= limits.max_ns);
+                        CHECK(r.srtt_ns + 16 >= least / 8 * 7 && r.srtt_ns <= most);
+                        CHECK(r.rttvar_ns <= most);
+                        CHECK_EQ(r.min_rtt_ns, least);
+                }
+        }
+}
+
+/* A steady path: SRTT goes to the sample, the deviation to nothing. */
+EK_TEST(converges)
+{
+        struct ek_rtt r = {0};
+
+        ek_rtt_on_sample(&r, ELKO_SEC(1));
+        for (int i = 0; i < 200; i++)
+                ek_rtt_on_sample(&r, ELKO_MS(300));
+        CHECK(r.srtt_ns >= ELKO_MS(300) && r.srtt_ns - ELKO_MS(300) < 16);
+        CHECK(r.rttvar_ns < 64);
+        CHECK_EQ(r.min_rtt_ns, ELKO_MS(300));
+}
+
+EK_TEST_MAIN();

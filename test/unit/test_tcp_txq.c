@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_tcp_txq.c - the retransmission queue against a plain array with one entry for each sequence
+ * number: random pushes, ACKs at any place, marks and retransmissions in pieces, across the wrap.
+ */
+#include "tcp/txq.h"
+
+#include "base/region.h"
+
+#include "ek_test.h"
+
+enum { SPACE = 4096, REGION = 1 << 20 };
+
+struct byte {
+        uint32_t rec; /* number of the transmission that it belongs to */
+        uint64_t sent_at;
+        uint32_t sends;
+        bool lost;
+};
+
+struct model {
+        struct byte b[SPACE];
+        uint32_t una, nxt; /* offsets; base is added for sequence numbers */
+        uint32_t fin;      /* offset of the FIN, SPACE: none */
+        uint32_t recs;
+};
+
+struct bench {
+        struct ek_txq q;
+        struct ek_slab slab;
+        struct ek_region *region;
+        struct model m;
+        uint32_t base;
+        uint64_t now;
+};
+
+static uint8_t region_memory[REGION];
+
+static void start(struct bench *x, uint32_t base)
+{
+        memset(x, 0, sizeof(*x));
+        x->region = ek_region_init(region_memory, sizeof(region_memory), 1024);
+        CHECK(ek_slab_init(&x->slab, x->region, sizeof(struct ek_txrec), 4096, 10000));
+        ek_txq_init(&x->q);
+        x->base = base;
+        x->m.fin = SPACE;
+        x->now = 1000;
+}
+
+static seq_t seq(const struct bench *x, uint32_t off)
+{
+        return seq_make(x->base + off);
+}
+
+static void finish(struct bench *x)
+{
+        ek_txq_clear(&x->q, &x->slab);
+        CHECK(ek_txq_is_empty(&x->q));
+        CHECK_EQ(ek_slab_live(&x->slab), 0);
+}
+
+/* Everything that can be asked of the queue, asked of the array. */
+static void compare(struct bench *x)
+{
+        struct model *m = &x->m;
+        uint32_t lost = 0, first = SPACE;
+        struct ek_txrec *rec;
+
+        CHECK(ek_txq_check(&x->q, &x->slab, seq(x, m->una), seq(x, m->nxt)));
+        CHECK_EQ(x->q.bytes, m->nxt - m->una);
+        for (uint32_t i = m->nxt; i-- > m->una;) {
+                lost += m->b[i].lost;
+                first = m->b[i].lost ? i : first;
+        }
+        CHECK_EQ(x->q.lost_bytes, lost);
+        rec = ek_txq_next_lost(&x->q, &x->slab);
+        CHECK_EQ(rec == NULL, lost == 0);
+        if (rec != NULL)
+                CHECK_EQ(rec->seq.v, seq(x, first).v);
+        CHECK_EQ(ek_txq_is_empty(&x->q), m->una == m->nxt);
+}
+
+static void push(struct bench *x, uint32_t n, uint8_t flags)
+{
+        struct model *m = &x->m;
+
+        CHECK(ek_txq_push(&x->q, &x->slab, seq(x, m->nxt), n, flags, x->now));
+        for (uint32_t i = 0; i < n; i++)
+                m->b[m->nxt + i] = (struct byte){.rec = m->recs, .sent_at = x->now, .sends = 1};
+        m->recs++;
+        m->nxt += n;
+        if (flags & EK_TXREC_FIN)
+                m->fin = m->nxt - 1;
+}
+
+/* RFC 6298, 3 (Karn): a sample only if nothing that is acknowledged was sent twice; from the newest. */
+static void ack(struct bench *x, uint32_t to)
+{
+        struct model *m = &x->m;
+        struct ek_txq_acked got = ek_txq_ack(&x->q, &x->slab, seq(x, to));
+        bool again = false;
+
+        for (uint32_t i = m->una; i < to; i++)
+                again = again || m->b[i].sends > 1;
+        CHECK_EQ(got.bytes, to - m->una);
+        CHECK_EQ(got.fin, m->fin < to);
+        CHECK_EQ(got.retransmitted, again);
+        CHECK_EQ(got.rtt_sent_at, again || to == m->una ? 0 : m->b[to - 1].sent_at);
+        m->una = to;
+        if (m->fin < to)
+                m->fin = SPACE;
+}
+
+static void mark_all(struct bench *x)
+{
+        ek_txq_mark_all_lost(&x->q, &x->slab);
+        for (uint32_t i = x->m.una; i < x->m.nxt; i++)
+                x->m.b[i].lost = true;
+}
+
+static void mark_head(struct bench *x)
+{
+        struct model *m = &x->m;
+        bool done = ek_txq_mark_head_lost(&x->q, &x->slab);
+
+        CHECK_EQ(done, m->una < m->nxt && !m->b[m->una].lost);
+        if (!done)
+                return;
+        for (uint32_t i = m->una; i < m->nxt && m->b[i].rec == m->b[m->una].rec; i++)
+                m->b[i].lost = true;
+}
+
+static void unmark_all(struct bench *x)
+{
+        ek_txq_clear_lost(&x->q, &x->slab);
+        for (uint32_t i = x->m.una; i < x->m.nxt; i++)
+                x->m.b[i].lost = false;
+}
+
+static void resend(struct bench *x)
+{
+        struct model *m = &x->m;
+        struct ek_txrec *rec = ek_txq_next_lost(&x->q, &x->slab);
+        uint32_t n, at;
+
+        if (rec == NULL)
+                return;
+        n = 1 + ek_test_below(rec->len);
+        at = rec->seq.v - x->base;
+        CHECK(ek_txq_on_resent(&x->q, &x->slab, n, x->now));
+        m->recs++;
+        for (uint32_t i = at; i < at + n; i++) {
+                m->b[i].lost = false;
+                m->b[i].sends++;
+                m->b[i].sent_at = x->now;
+        }
+        /* what is left of the record is one of its own now */
+        for (uint32_t i = at; i < at + n; i++)
+                m->b[i].rec = m->recs;
+        m->recs++;
+}
+
+static void random_step(struct bench *x)
+{
+        struct model *m = &x->m;
+        uint32_t n;
+
+        x->now += 1 + ek_test_below(1000);
+        switch (ek_test_below(8)) {
+        case 0:
+        case 1:
+        case 2:
+                n = 1 + ek_test_below(20);
+                if (m->fin == SPACE && m->nxt + n < SPACE)
+                        push(x, n, ek_test_below(60) == 0 ? EK_TXREC_FIN : 0);
+                return;
+        case 3:
+                ack(x, m->una + ek_test_below(m->nxt - m->una + 1));
+                return;
+        case 4:
+                if (ek_test_below(4) == 0)
+                        mark_all(x);
+                return;
+        case 5:
+                mark_head(x);
+                return;
+        case 6:
+                resend(x);
+                return;
+        default:
+                if (ek_test_below(20) == 0)
+                        unmark_all(x);
+                return;
+        }
+}
+
+EK_TEST(against_an_array)
+{
+        static const uint32_t bases[] = {0, 0xfffffff0u, 0x7ffffff0u, 0xfffff800u};
+
+        for (uint32_t round = 0; round < ek_test_rounds(60); round++) {
+                static struct bench x;
+
+                start(&x, bases[round % 4]);
+                for (int i = 0; i < 700; i++) {
+                        random_step(&x);
+                        compare(&x);
+                }
+                finish(&x);
+        }
+}
+
+/* RELIABILITY A7-4: an ACK in the middle of a segment. */
+EK_TEST(a7_4_ack_inside_a_record)
+{
+        static struct bench x;
+
+        for (uint32_t cut = 1; cut < 10; cut++) {
+                start(&x, 0xfffffffau);
+                push(&x, 10, 0);
+                push(&x, 10, 0);
+                mark_all(&x);
+                ack(&x, cut);
+                compare(&x);
+                CHECK_EQ(ek_txq_next_lost(&x.q, &x.slab)->len, 10 - cut);
+                finish(&x);
+        }
+}
+
+/* RELIABILITY A7-8: the FIN is acknowledged when its own number is, not earlier. */
+EK_TEST(a7_8_fin_counts_only_with_its_number)
+{
+        static struct bench x;
+
+        start(&x, 0xfffffffau);
+        push(&x, 11, EK_TXREC_FIN); /* ten bytes and FIN */
+        ack(&x, 10);
+        compare(&x);
+        ack(&x, 11);
+        compare(&x);
+        finish(&x);
+}
+
+/* No memory for the second half of a record: nothing is changed. */
+EK_TEST(split_without_memory_changes_nothing)
+{
+        static struct bench x;
+
+        start(&x, 0);
+        push(&x, 10, 0);
+        mark_all(&x);
+        while (ek_slab_alloc(&x.slab) != EK_NIL)
+                ;
+        CHECK(!ek_txq_on_resent(&x.q, &x.slab, 4, 5));
+        compare(&x);
+        CHECK(ek_txq_on_resent(&x.q, &x.slab, 10, 5));
+        CHECK_EQ(x.q.lost_count, 0);
+        CHECK(!ek_txq_push(&x.q, &x.slab, seq(&x, 10), 1, 0, 5));
+}
+
+/* RELIABILITY A7-10: the number of transmissions saturates. */
+EK_TEST(a7_10_many_retransmissions)
+{
+        static struct bench x;
+
+        start(&x, 0);
+        push(&x, 10, 0);
+        for (int i = 0; i < 1000; i++) {
+                ek_txq_mark_head_lost(&x.q, &x.slab);
+                CHECK(ek_txq_on_resent(&x.q, &x.slab, 10, x.now));
+        }
+        CHECK_EQ(ek_txq_head(&x.q, &x.slab)->sends, UINT8_MAX);
+        CHECK(ek_txq_ack(&x.q, &x.slab, seq(&x, 10)).retransmitted);
+        finish(&x);
+}
+
+EK_TEST_MAIN();
