@@ -7,7 +7,7 @@
  * segment is an arrow between them, and each step of the handshake and of the close is explained.
  *
  *      l = ladder_new(&options);
- *      elko_trace_set(stack, ladder_trace, l);         or call ladder_event() from a hook of your own
+ *      elko_trace_set(stack, ladder_trace, l);      or call ladder_event() from your own hook
  *      ... run ...
  *      ladder_print(l, stdout);
  *      ladder_free(l);

@@ -3,7 +3,7 @@
 /*
  * `--trace`: one event as one line of text, for eyes and for grep.
  *
- *      0.041216 #1 <  10.0.0.1:80 > 10.0.0.2:49152 SYN+ACK seq=1 ack=2 win=65160 [mss=1460] ESTABLISHED
+ *      0.041216 #1 < 10.0.0.1:80 > 10.0.0.2:49152 SYN+ACK seq=1 ack=2 win=65160 [mss=1460] SYN-SENT
  *
  * `>` leaves this end, `<` arrives, `=` is a change of this end itself. Numbers are absolute.
  */

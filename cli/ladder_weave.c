@@ -114,7 +114,7 @@ static bool ladder_was_answered(struct ladder_weaver *w, size_t i)
                 if (a->from == LADDER_NEAR && (a->flags & ELKO_SYN)) {
                         again = true;
                         if (a->ts_val == r->ts_val)
-                                return false; /* no timestamps, or the clock did not tick between the two */
+                                return false; /* no timestamps, or no tick between */
                 } else if (a->from == LADDER_FAR && !(a->flags & ELKO_SYN)) {
                         return !again && !(r->flags & ELKO_ACK);
                 } else if (a->from == LADDER_FAR && (a->flags & ELKO_ACK)) {

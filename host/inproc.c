@@ -67,14 +67,15 @@ static size_t side_events(struct elko_inproc *p, int side)
 static size_t side_send(struct elko_inproc *p, struct side *s)
 {
         size_t room = elko_drv_tx_room(s->drv);
-        size_t n, sent = 0;
+        size_t n;
+        int taken;
 
         if (room == 0)
                 return 0;
         n = elko_output(s->stack, s->link, p->frames, room < BATCH ? room : BATCH, p->now);
-        if (n > 0)
-                sent = (size_t)elko_drv_tx(s->drv, p->frames, n);
-        elko_drv_tx_lost(s->drv, n - sent);
+        taken = elko_drv_tx(s->drv, p->frames, n);
+        if (taken >= 0 && (size_t)taken < n)
+                elko_drv_tx_lost(s->drv, n - (size_t)taken);
         return n;
 }
 

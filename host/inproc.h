@@ -26,8 +26,8 @@ struct elko_inproc_config {
         struct elko_drv_mem_config wire;    /* default: MTU 1500, 50 us each way, infinite rate */
         struct elko_drv_fault_config fault; /* at side 0's end: TX is 0 -> 1, RX is 1 -> 0 */
         bool with_fault;                    /* default false: no fault wrapper */
-        FILE *pcapng;                       /* record side 0's end (behind the faults); NULL: no.
-                                          * Flushed at the end, not closed. */
+        FILE *pcapng;                       /* record what side 0 sends and gets; NULL: nothing.
+                                             * Flushed at the end, not closed. */
         uint64_t seed;                      /* default 1 */
         uint64_t start;                     /* first instant; default 1 s */
 

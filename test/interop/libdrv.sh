@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# For the drv_*.sh tests: a private network namespace, the compiled drv_echo, and counting of checks.
+# For the drv_*.sh tests: a private network namespace, the compiled drv_echo, counting of checks.
 #
 # A test sources this file first; the script is then started again inside of a namespace of its own,
 # which vanishes with it. drv_echo is compiled from the sources, so that these tests need no tool.
@@ -78,14 +78,15 @@ stop_echo() {
 
 # The capture opens without complaint and has as many packets as were counted.
 check_capture() {
-        local count
+        local count out
         command -v tshark >/dev/null || { echo "no tshark: the capture is not read"; return; }
         count=$(tshark -r "$1" 2>"$dir/err" | wc -l)
         grep -v 'Running as user' "$dir/err" >"$dir/complaints"
         check "tshark has no complaint" [ ! -s "$dir/complaints" ]
         check "tshark sees $count of $2 packets" [ "$count" = "$2" ]
         check "no malformed packet" [ -z "$(tshark -r "$1" -Y '_ws.malformed' 2>/dev/null)" ]
-        check "directions are known" [ -n "$(tshark -r "$1" -Y 'frame.packet_flags_direction == 2' 2>/dev/null)" ]
+        out=$(tshark -r "$1" -Y 'frame.packet_flags_direction == 2' 2>/dev/null)
+        check "directions are known" [ -n "$out" ]
         check "capinfos" capinfos "$1"
 }
 

@@ -133,7 +133,7 @@ EK_TEST(an_unknown_request_is_answered_in_words)
         close_bed(&b);
 }
 
-/* A client that connects and says nothing is cut off, and does not keep others from being served. */
+/* A client that says nothing is cut off, and does not keep others from being served. */
 EK_TEST(silent_clients_do_not_hold_the_server)
 {
         struct elko_drv_why why;
