@@ -365,12 +365,49 @@ static void ladder_mark_numbers(struct ladder_conn *c, struct ladder_rec *r)
                 f->next = end;
 }
 
-/* Repeated data that fills a hole is not a duplicate. */
-static void ladder_mark_fill(struct ladder_conn *c, struct ladder_rec *r)
+static void ladder_hole_remove(struct ladder_conn *c, unsigned i)
 {
-        if (r->from != LADDER_FAR || !(r->marks & LADDER_M_RETRANS) || r->len == 0)
+        memmove(&c->hole[i], &c->hole[i + 1], (c->nhole - i - 1) * sizeof c->hole[0]);
+        c->nhole--;
+}
+
+static void ladder_hole_add(struct ladder_conn *c, int64_t from, int64_t to)
+{
+        if (from >= to)
                 return;
-        if (c->rcv_next > 0 && r->rel_seq + (int64_t)r->len > c->rcv_next) {
+        if (c->nhole == LADDER_HOLES)
+                ladder_hole_remove(c, 0);
+        c->hole[c->nhole++] = (struct ladder_hole){from, to};
+}
+
+/* Takes [from, to) out of the holes; false when it lies in none of them. */
+static bool ladder_hole_fill(struct ladder_conn *c, int64_t from, int64_t to)
+{
+        bool filled = false;
+
+        for (unsigned i = c->nhole; i-- > 0;) {
+                struct ladder_hole h = c->hole[i];
+
+                if (to <= h.from || from >= h.to)
+                        continue;
+                filled = true;
+                ladder_hole_remove(c, i);
+                ladder_hole_add(c, h.from, from < h.to ? from : h.to);
+                ladder_hole_add(c, to > h.from ? to : h.from, h.to);
+        }
+        return filled;
+}
+
+/* Data that fills a hole is not a duplicate. `next_before`: what the far end had sent before it. */
+static void ladder_mark_fill(struct ladder_conn *c, struct ladder_rec *r, int64_t next_before)
+{
+        if (r->from != LADDER_FAR || (r->flags & (ELKO_SYN | ELKO_RST)))
+                return;
+        if (r->marks & LADDER_M_GAP)
+                ladder_hole_add(c, next_before, r->rel_seq);
+        if (!(r->marks & LADDER_M_RETRANS) || r->len == 0)
+                return;
+        if (ladder_hole_fill(c, r->rel_seq, r->rel_seq + (int64_t)r->len)) {
                 r->marks &= ~(uint32_t)LADDER_M_RETRANS;
                 r->marks |= LADDER_M_FILL;
         }
@@ -523,7 +560,7 @@ static void ladder_take(struct ladder_conn *c, struct ladder_rec *r,
         ladder_base(c, r, ev);
         before = c->flow[r->from].next;
         ladder_mark_numbers(c, r);
-        ladder_mark_fill(c, r);
+        ladder_mark_fill(c, r, before);
         ladder_mark_ack(c, r);
         ladder_mark_probe(c, r, before, why);
         ladder_mark_window(c, r);
@@ -750,6 +787,8 @@ void ladder_event(struct ladder *l, const struct elko_trace_event *ev)
         if (c->id == 0)
                 c->id = ev->conn;
         c->last_at = ev->now;
+        if (ev->kind != ELKO_TRACE_STATE || ev->old_state != ELKO_TCP_TIME_WAIT)
+                c->ended_at = ev->now;
         if (ev->kind == ELKO_TRACE_STATE)
                 ladder_on_state(c, ev);
         else if (ev->kind == ELKO_TRACE_DROP)
@@ -760,8 +799,6 @@ void ladder_event(struct ladder *l, const struct elko_trace_event *ev)
                 ladder_on_segment(c, ev);
         if (ev->srtt_ns != 0)
                 c->srtt_ns = ev->srtt_ns;
-        if (c->flow[LADDER_FAR].iss_known && ev->irs == c->flow[LADDER_FAR].iss && ev->rcv_nxt != 0)
-                c->rcv_next = ladder_relative(ev->rcv_nxt, ev->irs, c->flow[LADDER_FAR].next);
 }
 
 void ladder_trace(void *l, const struct elko_trace_event *ev)

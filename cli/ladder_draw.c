@@ -156,7 +156,8 @@ static void ladder_put_arrow(struct ladder_pen *p, const struct ladder_row *row)
                 d = LADDER_NO_WINDOW;
         for (;; d++) {
                 ladder_label(row->rec, d, label, sizeof label);
-                if (ladder_cols(label) + 5 <= body || d == LADDER_BRIEF)
+                if (ladder_cols(label) + (d < LADDER_NO_WINDOW ? 6 : 5) <= body ||
+                    d == LADDER_BRIEF)
                         break;
         }
         if (gap_left) {
@@ -334,7 +335,8 @@ static void ladder_draw_fold(struct ladder_pen *p, const struct ladder_row *row)
         if (r->dropped)
                 ladder_add(text, sizeof text, "%s%s %s", ladder_w(p, LADDER_W_COMMA),
                            ladder_commas(r->dropped, n, sizeof n), ladder_w(p, LADDER_W_DROPPED));
-        ladder_draw_below_text(p, first, text);
+        if (r->until > r->at || r->retrans || r->dropped)
+                ladder_draw_below_text(p, first, text);
 }
 
 static void ladder_draw_state_row(struct ladder_pen *p, const struct ladder_row *row)
@@ -380,13 +382,15 @@ static const char *ladder_name(const struct ladder_pen *p, int end)
 
 static void ladder_who(const struct ladder_pen *p, int end, char *buf, size_t n)
 {
+        const char *name = ladder_name(p, end), *side = ladder_side(p, end, LADDER_W_CLIENT);
         char e[80];
 
-        snprintf(buf, n, "%s%s%s%s%s", ladder_name(p, end), " ",
-                 ladder_end_text(&p->c->end[end], e, sizeof e), ladder_w(p, LADDER_W_PAREN_OPEN),
-                 ladder_side(p, end, LADDER_W_CLIENT));
-        ladder_add(buf, n, "%s%s", ladder_w(p, LADDER_W_PAREN_CLOSE),
-                   ladder_inferred(p, end) ? " *" : "");
+        snprintf(buf, n, "%s %s", name, ladder_end_text(&p->c->end[end], e, sizeof e));
+        if (strcmp(name, side) != 0)
+                ladder_add(buf, n, "%s%s%s", ladder_w(p, LADDER_W_PAREN_OPEN), side,
+                           ladder_w(p, LADDER_W_PAREN_CLOSE));
+        if (ladder_inferred(p, end))
+                ladder_add(buf, n, " *");
 }
 
 static void ladder_draw_heading(struct ladder_pen *p, unsigned number)
@@ -504,7 +508,7 @@ static void ladder_lay_out(struct ladder_pen *p)
                 if (!ladder_wants_numbers(&p->s->row[i]))
                         continue;
                 ladder_label(p->s->row[i].rec, LADDER_ALL, label, sizeof label);
-                if (ladder_cols(label) + 5 > p->arrow)
+                if (ladder_cols(label) + 6 > p->arrow)
                         p->inline_numbers = false;
         }
 }

@@ -374,6 +374,7 @@ static bool ladder_merge_conn(struct ladder_conn *out, const struct ladder_conn 
         out->flow[LADDER_NEAR].fin_acked |= b->flow[LADDER_FAR].fin_acked;
         out->first_at = a->first_at < b->first_at ? a->first_at : b->first_at;
         out->last_at = a->last_at > b->last_at ? a->last_at : b->last_at;
+        out->ended_at = a->ended_at > b->ended_at ? a->ended_at : b->ended_at;
         out->over = a->over && b->over;
         out->synchronized = a->synchronized || b->synchronized;
         out->forgotten += b->forgotten;

@@ -32,7 +32,8 @@ enum ladder_limits {
         LADDER_TAIL_KEPT = 160, /* beyond so many records the last before a key record are folded */
         LADDER_SMALL = 40,      /* below so many, nothing is folded for a notable record's sake */
         LADDER_REC_MAX = 256,
-        LADDER_CONNS = 8, /* default of ladder_options.max_conns */
+        LADDER_HOLES = 32, /* beyond, the oldest is taken to be filled */
+        LADDER_CONNS = 8,  /* default of ladder_options.max_conns */
         LADDER_CONNS_MAX = 4096,
 };
 
@@ -102,6 +103,11 @@ struct ladder_flow {
         uint8_t wscale;
 };
 
+/* A stretch of relative numbers that has not arrived: [from, to). */
+struct ladder_hole {
+        int64_t from, to;
+};
+
 struct ladder_conn {
         elko_endpoint end[2];
         uint64_t id;                       /* event.conn, 0 while not known */
@@ -109,11 +115,13 @@ struct ladder_conn {
         bool synchronized;                 /* was ESTABLISHED or beyond */
         bool over, printed, both;
         uint64_t first_at, last_at;
+        uint64_t ended_at;                   /* the last event but for the end of TIME-WAIT */
         uint64_t time_wait_at[2], closed_at; /* ELKO_NEVER: not */
         uint64_t srtt_ns, handshake_ns;      /* 0: not known */
         uint64_t syn_at;                     /* the near end's last SYN */
         unsigned syn_sends;
-        int64_t rcv_next;    /* the near end has received so far in order, relative */
+        struct ladder_hole hole[LADDER_HOLES]; /* in what the far end sent */
+        unsigned nhole;
         bool alive_asked[2]; /* that end sent a keepalive that is not answered yet */
         const char *cause;   /* of the last change to CLOSED */
         struct ladder_flow flow[2];

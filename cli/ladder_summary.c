@@ -69,7 +69,7 @@ static void ladder_fact_time(struct ladder_pen *p)
         uint64_t rtt = p->c->srtt_ns ? p->c->srtt_ns : p->c->handshake_ns;
 
         ladder_draw_fact(p, ladder_w(p, LADDER_W_DURATION),
-                         ladder_span(p->c->last_at - p->c->first_at, span, sizeof span));
+                         ladder_span(p->c->ended_at - p->c->first_at, span, sizeof span));
         if (rtt == 0)
                 return;
         ladder_add(text, sizeof text, "%s%s%s%s", ladder_span(rtt, span, sizeof span),

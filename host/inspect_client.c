@@ -61,6 +61,10 @@ static int copy_answer(int fd, FILE *out, struct elko_drv_why *why)
                 return elko_drv_fail(why, errno,
                                      "inspect: the instance gave no answer within %d s: %s",
                                      TIMEOUT_S, strerror(errno));
+        if (first)
+                return elko_drv_fail(why, EBUSY,
+                                     "inspect: the instance hung up without an answer; it "
+                                     "has as many clients as it serves at once");
         return 0;
 }
 

@@ -340,7 +340,8 @@ static void begin_stop(struct elko_host *h)
 
 static void check_stop(struct elko_host *h)
 {
-        if (h->stop_requests == 0 || h->stopped)
+        /* A request that came during this iteration begins with the next one. */
+        if (!h->stopping || h->stopped)
                 return;
         if (h->stop_requests > 1 || h->now >= h->stop_at || (!h->more && is_idle(h)))
                 h->stopped = true;

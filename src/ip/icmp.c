@@ -230,8 +230,8 @@ static bool unreach4_kind(uint8_t code, uint8_t *kind)
 static bool unreach6_kind(uint8_t code, uint8_t *kind)
 {
         static const uint8_t kinds[] = {
-                EK_ICMP_UNREACH_NET,  EK_ICMP_UNREACH_ADMIN, EK_ICMP_UNREACH_NET,
-                EK_ICMP_UNREACH_HOST, EK_ICMP_UNREACH_PORT,  EK_ICMP_UNREACH_ADMIN,
+                EK_ICMP_UNREACH_NET,   EK_ICMP_UNREACH_ADMIN, EK_ICMP_UNREACH_NET,
+                EK_ICMP_UNREACH_HOST,  EK_ICMP_UNREACH_PORT,  EK_ICMP_UNREACH_ADMIN,
                 EK_ICMP_UNREACH_ADMIN,
         };
 
@@ -333,8 +333,7 @@ static bool quote_ours(const struct ek_ip_in *in, const struct ek_icmp_msg *m, s
 }
 
 static enum elko_drop error_in(struct ek_ipstack *ip, struct ek_ip_in *in,
-                               const struct ek_icmp_msg *m, uint8_t kind, bool *error,
-                               uint64_t now)
+                               const struct ek_icmp_msg *m, uint8_t kind, bool *error, uint64_t now)
 {
         bool v4 = in->hdr.version == 4;
         struct ek_quote q;
@@ -355,8 +354,7 @@ static enum elko_drop icmp4_in(struct ek_ipstack *ip, struct ek_ip_in *in, bool 
                                uint64_t now)
 {
         struct ek_icmp_msg m;
-        enum elko_drop drop =
-                ek_icmp4_parse(in->hdr.payload, in->hdr.payload_len, in->csum_ok, &m);
+        enum elko_drop drop = ek_icmp4_parse(in->hdr.payload, in->hdr.payload_len, in->csum_ok, &m);
         uint8_t kind;
 
         if (drop != ELKO_DROP_NONE)

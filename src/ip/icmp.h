@@ -75,8 +75,7 @@ enum elko_drop ek_icmp_in(struct ek_ipstack *ip, struct ek_ip_in *in, bool group
  * fragment (RFC 1122, 3.2.2; RFC 4443, 2.4e).
  */
 void ek_icmp_send_port_unreachable(struct ek_ipstack *ip, const struct ek_ip_in *in, uint64_t now);
-void ek_icmp_send_proto_unreachable(struct ek_ipstack *ip, const struct ek_ip_in *in,
-                                    uint64_t now);
+void ek_icmp_send_proto_unreachable(struct ek_ipstack *ip, const struct ek_ip_in *in, uint64_t now);
 void ek_icmp_send_param_problem(struct ek_ipstack *ip, const struct ek_ip_in *in, uint64_t now);
 
 #endif

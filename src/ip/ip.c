@@ -108,7 +108,7 @@ size_t ek_ipstack_bytes(const struct ek_ip_limits *lim, size_t block)
                block_of(lim->routes * sizeof(*ip->route.entry), block) +
                block_of(EK_ICMP_ECHO_QUEUE * sizeof(*ip->icmp.answer), block) +
                block_of(n * sizeof(*ip->neigh.entry), block) +
-               block_of(ek_ceil_pow2_u64(n) * sizeof(*ip->neigh.bucket), block) +
+               block_of((size_t)ek_ceil_pow2_u64(n) * sizeof(*ip->neigh.bucket), block) +
                block_of(lim->replies * sizeof(*ip->ctl.reply), block) +
                block_of(EK_SOLICIT_FRAMES * sizeof(*ip->ctl.solicit), block);
 }

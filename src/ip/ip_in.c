@@ -109,8 +109,7 @@ static enum elko_drop classify_target(const struct ek_ipstack *ip, const struct 
         kind = ek_ip_classify(ip, dst);
         if (kind == EK_IP_BROADCAST || ek_addr_is_broadcast(dst))
                 return ELKO_DROP_IP_MULTICAST;
-        if (kind != EK_IP_OURS &&
-            (ip->iface[in->link - 1].cfg.flags & ELKO_LINK_ANY_IP) == 0)
+        if (kind != EK_IP_OURS && (ip->iface[in->link - 1].cfg.flags & ELKO_LINK_ANY_IP) == 0)
                 return ELKO_DROP_IP_NOT_MINE;
         if (link_group) /* RFC 1122, 3.3.6: silently */
                 return ELKO_DROP_IP_MULTICAST;

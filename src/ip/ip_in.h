@@ -19,7 +19,7 @@ struct ek_ip_in {
         struct ek_ip_hdr hdr; /* link-local addresses with the scope embedded */
         elko_link link;
         enum elko_drop drop;
-        bool csum_ok; /* the link has verified the transport checksum */
+        bool csum_ok;              /* the link has verified the transport checksum */
         struct ek_icmp_error icmp; /* set for EK_IP_ICMP_ERROR only */
 };
 

@@ -18,10 +18,10 @@
 struct ek_ipstack;
 
 enum {
-        EK_IP_MAX_HDR_BYTES = 54,           /* Ethernet and IPv6 */
-        EK_REPLY_INLINE_BYTES = 128,        /* small packets need no memory from the region */
-        EK_REPLY_MAX_BYTES = 256u << 10,    /* all larger ones together */
-        EK_SOLICIT_FRAMES = 16,             /* solicitations in one batch of frames */
+        EK_IP_MAX_HDR_BYTES = 54,        /* Ethernet and IPv6 */
+        EK_REPLY_INLINE_BYTES = 128,     /* small packets need no memory from the region */
+        EK_REPLY_MAX_BYTES = 256u << 10, /* all larger ones together */
+        EK_SOLICIT_FRAMES = 16,          /* solicitations in one batch of frames */
 };
 
 /* A control packet. */

@@ -281,8 +281,8 @@ static struct ek_neigh *create(struct ek_ipstack *ip, elko_link link, const elko
 }
 
 /* A question of ours. NULL: nobody to ask as, or no room. */
-static struct ek_neigh *create_question(struct ek_ipstack *ip, elko_link link,
-                                        const elko_ip *addr, uint64_t now)
+static struct ek_neigh *create_question(struct ek_ipstack *ip, elko_link link, const elko_ip *addr,
+                                        uint64_t now)
 {
         struct ek_neigh *e;
         elko_ip source;
@@ -553,8 +553,8 @@ static void queue_advert(struct ek_ipstack *ip, elko_link link, const struct ek_
 }
 
 /* RFC 4861, 7.2.3. */
-static enum elko_drop solicit_in(struct ek_ipstack *ip, elko_link link,
-                                 const struct ek_ip_hdr *hdr, const struct ek_nd *nd, uint64_t now)
+static enum elko_drop solicit_in(struct ek_ipstack *ip, elko_link link, const struct ek_ip_hdr *hdr,
+                                 const struct ek_nd *nd, uint64_t now)
 {
         if (!ek_ip_is_local_on(ip, link, &nd->target))
                 return ELKO_DROP_ND_NOT_MINE;
@@ -593,8 +593,7 @@ static enum elko_drop advert_in(struct ek_ipstack *ip, elko_link link, const str
         if (e->state != EK_NEIGH_INCOMPLETE)
                 advert_for_known(ip, e, nd, now);
         else if (nd->has_mac)
-                resolve_entry(ip, e, nd->mac, solicited ? EK_NEIGH_REACHABLE : EK_NEIGH_STALE,
-                              now);
+                resolve_entry(ip, e, nd->mac, solicited ? EK_NEIGH_REACHABLE : EK_NEIGH_STALE, now);
         return ELKO_DROP_NONE;
 }
 

@@ -19,10 +19,10 @@ struct ek_ipstack;
 struct ek_region;
 
 /* RFC 4861, 10. */
-#define EK_NEIGH_RETRANS_NS     ELKO_SEC(1)
-#define EK_NEIGH_DELAY_NS       ELKO_SEC(5)
-#define EK_NEIGH_REACHABLE_NS   ELKO_SEC(30) /* times 0.5 .. 1.5, drawn at the start */
-#define EK_NEIGH_FAILED_NS      ELKO_SEC(1)  /* how long a failure is remembered */
+#define EK_NEIGH_RETRANS_NS   ELKO_SEC(1)
+#define EK_NEIGH_DELAY_NS     ELKO_SEC(5)
+#define EK_NEIGH_REACHABLE_NS ELKO_SEC(30) /* times 0.5 .. 1.5, drawn at the start */
+#define EK_NEIGH_FAILED_NS    ELKO_SEC(1)  /* how long a failure is remembered */
 
 enum {
         EK_NEIGH_SOLICITS = 3, /* MAX_MULTICAST_SOLICIT, MAX_UNICAST_SOLICIT */
@@ -61,7 +61,7 @@ struct ek_neigh_table {
         uint32_t *bucket;
         uint32_t n, mask;
         uint32_t n_pending; /* INCOMPLETE and UNREACHABLE */
-        uint32_t last;      /* index of the entry used last: most packets go where the last one went */
+        uint32_t last; /* index of the entry used last: most packets go where the last one went */
         struct ek_siphash_key key;
         uint64_t reachable_ns;
         struct ek_list free;

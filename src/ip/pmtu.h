@@ -14,7 +14,7 @@ struct ek_ipstack;
 enum {
         EK_PMTU_SETS = 16,
         EK_PMTU_WAYS = 4,
-        EK_PMTU_FLOOR_V4 = 552,  /* Linux's min_pmtu: below, the attacker gains more than the path */
+        EK_PMTU_FLOOR_V4 = 552, /* Linux's min_pmtu: below, the attacker gains more than the path */
         EK_PMTU_FLOOR_V6 = 1280, /* RFC 8201, 4: MUST NOT go below */
         EK_PMTU_MIN_V4 = 68,     /* RFC 791, 3.2: every link carries this */
 };

@@ -45,7 +45,7 @@ enum ek_deadline {
         EK_DL_KEEPALIVE, /* RFC 9293 3.8.4 */
         EK_DL_ABORT,     /* R2, user timeout: RFC 9293 3.8.3 */
         EK_DL_CLOSE,     /* FIN-WAIT-2 of an orphan, linger */
-        EK_DL_IDLE,      /* give empty buffers back */
+        EK_DL_IDLE,      /* give empty buffers back; try a failed allocation again */
         EK_DL_COUNT
 };
 
@@ -87,6 +87,7 @@ enum ek_tcb_flag {
         EK_TCB_FIN_EARLY = 1u << 10, /* the peer's FIN came out of order, at fin_seq */
         EK_TCB_ACTIVE = 1u << 11,   /* we opened */
         EK_TCB_WANT_WRITE = 1u << 12, /* the application met EAGAIN: tell it */
+        EK_TCB_WRITE_NOMEM = 1u << 13, /* EAGAIN for want of memory: EK_DL_IDLE tells when to retry */
         EK_TCB_MORE = 1u << 14,     /* the last send said MORE */
         EK_TCB_TS_RECENT_OK = 1u << 15, /* ts_recent holds a value */
         EK_TCB_CWND_LIMITED = 1u << 16, /* cwnd held data back since the last ACK */

@@ -66,8 +66,11 @@ void ek_tcb_rearm_keepalive(struct ek_tcp *t, struct ek_tcb *tcb)
 
 static void on_rto(struct ek_tcp *t, struct ek_tcb *tcb)
 {
-        if (ek_txq_is_empty(&tcb->act->txq))
+        if (ek_txq_is_empty(&tcb->act->txq)) {
+                /* There was no memory for the record of a first SYN: now, perhaps. */
+                ek_tcb_has_work(t, tcb);
                 return;
+        }
         t->ctr->tcp_rto++;
         tcb->stats.total_rto++;
         if (is_opening(tcb))
@@ -166,12 +169,25 @@ static void on_close(struct ek_tcp *t, struct ek_tcb *tcb)
         ek_tcb_reset(t, tcb, ELKO_ECONNABORTED, "linger time is over");
 }
 
+/* The application met EAGAIN because there was no memory; it may try again. */
+static void retry_write(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        if (!ek_tcb_has(tcb, EK_TCB_WRITE_NOMEM))
+                return;
+        tcb->flags &= ~(uint32_t)EK_TCB_WRITE_NOMEM;
+        if (!ek_tcb_has(tcb, EK_TCB_WANT_WRITE) || ek_tcb_has(tcb, EK_TCB_FIN_WANTED))
+                return;
+        tcb->flags &= ~(uint32_t)EK_TCB_WANT_WRITE;
+        ek_tcb_tell(t, tcb, ELKO_EV_WRITABLE);
+}
+
 /* A second without data: buffers and the rest of the active part go back, if they are empty. */
 static void on_idle(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         uint32_t now = ek_tcp_ms(t);
         bool quiet = now - tcb->stats.data_sent_ms >= 1000 && now - tcb->stats.data_recv_ms >= 1000;
 
+        retry_write(t, tcb);
         if (!quiet || !ek_tcb_deactivate(t, tcb))
                 ek_tcb_arm(t, tcb, EK_DL_IDLE, ek_time_add(t->now, ELKO_SEC(1)));
 }

@@ -49,9 +49,17 @@ static uint32_t room_below_limit(const struct ek_tcp *t, const struct ek_tcb *tc
         return tcb->act->snd.len < max ? max - tcb->act->snd.len : 0;
 }
 
-static int64_t no_room(struct ek_tcb *tcb)
+enum { RETRY_MEMORY_MS = 100 };
+
+/* `memory`: the limit is not reached, the region is full. No ACK will announce that it has room again, so
+ * a timer lets the application try once more. */
+static int64_t no_room(struct ek_tcp *t, struct ek_tcb *tcb, bool memory)
 {
         tcb->flags |= EK_TCB_WANT_WRITE;
+        if (memory) {
+                tcb->flags |= EK_TCB_WRITE_NOMEM;
+                ek_tcb_arm(t, tcb, EK_DL_IDLE, ek_time_add(t->now, ELKO_MS(RETRY_MEMORY_MS)));
+        }
         return ELKO_EAGAIN;
 }
 
@@ -78,7 +86,7 @@ int64_t ek_user_send(struct ek_tcp *t, struct ek_tcb *tcb, const void *data, siz
         if (len == 0)
                 return 0;
         if (want == 0 || !ek_snd_buf_ensure(t, tcb, want))
-                return no_room(tcb);
+                return no_room(t, tcb, want != 0);
         n = ek_ring_append(&tcb->act->snd, data, want);
         if (n < len)
                 tcb->flags |= EK_TCB_WANT_WRITE;
@@ -100,7 +108,7 @@ int64_t ek_user_send_reserve(struct ek_tcp *t, struct ek_tcb *tcb, size_t want,
         if (want == 0)
                 return 0;
         if (ask == 0 || !ek_snd_buf_ensure(t, tcb, ask))
-                return no_room(tcb);
+                return no_room(t, tcb, ask != 0);
         n = ek_ring_space(&tcb->act->snd, space);
         for (uint32_t i = 0; i < n && total < ask; i++) {
                 out[i].data = space[i].base;

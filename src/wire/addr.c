@@ -25,7 +25,7 @@ bool ek_addr_is_any(const elko_ip *ip)
 bool ek_addr_is_loopback(const elko_ip *ip)
 {
         if (ek_addr_is_v4(ip))
-                return ip->b[12] == 127; /* RFC 1122, 3.2.1.3 (g) */
+                return ip->b[12] == 127;                   /* RFC 1122, 3.2.1.3 (g) */
         return ek_addr_hi(ip) == 0 && ek_addr_lo(ip) == 1; /* RFC 4291, 2.5.3 */
 }
 

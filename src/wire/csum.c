@@ -158,8 +158,7 @@ uint64_t ek_csum_pseudo(const elko_ip *src, const elko_ip *dst, uint8_t proto, u
 
         ek_put32be(tail, len);
         if (ek_addr_is_v4(src) && ek_addr_is_v4(dst)) /* RFC 9293, 3.1 */
-                return load32(tail) + load32(tail + 4) + load32(src->b + 12) +
-                       load32(dst->b + 12);
+                return load32(tail) + load32(tail + 4) + load32(src->b + 12) + load32(dst->b + 12);
         return add_v6(add_v6(load64(tail), src), dst); /* RFC 8200, 8.1 */
 }
 

@@ -99,7 +99,7 @@ static uint16_t header_csum(uint32_t src, uint32_t dst, uint32_t tos, uint32_t t
 
         sum += (src >> 16) + (src & 0xffff) + (dst >> 16) + (dst & 0xffff);
         sum = (sum & 0xffff) + (sum >> 16);
-        return (uint16_t)~(sum + (sum >> 16));
+        return (uint16_t) ~(sum + (sum >> 16));
 }
 
 size_t ek_ipv4_emit(uint8_t *out, const elko_ip *src, const elko_ip *dst, uint8_t proto,

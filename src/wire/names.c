@@ -87,7 +87,7 @@ const char *elko_error_name(int error)
 {
         switch (error) {
         case ELKO_OK: return "OK";
-#define ELKO_X(name, value, text) \
+#define ELKO_X(name, value, text)                                                                  \
         case ELKO_##name: return #name;
                 ELKO_ERROR_LIST(ELKO_X)
 #undef ELKO_X
@@ -99,7 +99,7 @@ const char *elko_error_text(int error)
 {
         switch (error) {
         case ELKO_OK: return "no error";
-#define ELKO_X(name, value, text) \
+#define ELKO_X(name, value, text)                                                                  \
         case ELKO_##name: return text;
                 ELKO_ERROR_LIST(ELKO_X)
 #undef ELKO_X

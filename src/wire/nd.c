@@ -11,10 +11,10 @@
 #include "wire/eth.h"
 
 enum {
-        FIXED_BYTES = 24,         /* up to the options */
+        FIXED_BYTES = 24, /* up to the options */
         OPT_SOURCE_MAC = 1,
         OPT_TARGET_MAC = 2,
-        OPT_MAC_UNITS = 1,        /* for 6-byte addresses */
+        OPT_MAC_UNITS = 1, /* for 6-byte addresses */
         HOP_LIMIT = 255,
 };
 

@@ -13,10 +13,10 @@ struct ek_quote {
         elko_ip src, dst; /* as on the wire: src is whoever gets the error */
         uint8_t version;
         uint8_t proto;
-        uint8_t icmp_type;      /* ICMP only */
-        uint16_t sport, dport;  /* TCP and UDP; ICMP echo: identifier and sequence number */
-        uint32_t seq;           /* TCP */
-        uint32_t total_len;     /* of the quoted packet, by its own length field: unverified */
+        uint8_t icmp_type;     /* ICMP only */
+        uint16_t sport, dport; /* TCP and UDP; ICMP echo: identifier and sequence number */
+        uint32_t seq;          /* TCP */
+        uint32_t total_len;    /* of the quoted packet, by its own length field: unverified */
 };
 
 /*

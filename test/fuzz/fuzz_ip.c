@@ -42,8 +42,8 @@ static void set_up(struct bench *b, struct ek_region *region)
 {
         static const struct ek_ip_limits lim = {2, 8, 8, 8, 8};
         static const uint8_t seed[16] = {42};
-        struct elko_link_config eth = {.medium = ELKO_MEDIUM_ETHERNET, .mtu = 1500,
-                                       .mac = {2, 0, 0, 0, 0, 1}};
+        struct elko_link_config eth = {
+                .medium = ELKO_MEDIUM_ETHERNET, .mtu = 1500, .mac = {2, 0, 0, 0, 0, 1}};
         struct elko_link_config tun = {.medium = ELKO_MEDIUM_IP, .mtu = 1500};
 
         memset(b, 0, sizeof(*b));

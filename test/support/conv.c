@@ -246,7 +246,7 @@ static void note_ts(struct conv *c, struct conv_flow *f, const struct conv_seg *
 /* I-11: less than one unit of the scale may be lost (RFC 7323, 2.4). I-14. */
 static void check_edge(struct conv *c, struct conv_flow *f, const struct conv_seg *s)
 {
-        unsigned shift = (s->flags & ELKO_SYN) ? 0 : f->stack_wscale;
+        unsigned shift = (s->flags & ELKO_SYN) || !f->peer_wscale ? 0 : f->stack_wscale;
         uint32_t edge = s->ack + ((uint32_t)s->win << shift);
 
         if (!(s->flags & ELKO_ACK) || (s->flags & ELKO_RST) || !f->has_iss)
@@ -274,6 +274,18 @@ static void check_payload(struct conv *c, const struct conv_flow *f, const struc
                         conv_fail(c, "I-6: sent: byte %u of the stream is wrong", first + i);
 }
 
+static void log_sent(struct conv *c, const struct conv_seg *s)
+{
+        struct conv_flow *f = flow_of(c, s);
+        struct conv_bases b = {0};
+        char text[500];
+
+        if (f != NULL)
+                bases_out(c, f, &b);
+        conv_seg_print(s, &b, text, sizeof(text));
+        log_line(c, "> %s%s", text, f == c->f ? "" : "   (another flow)");
+}
+
 static void capture_tcp(struct conv *c, const uint8_t *tcp, uint32_t len, struct conv_seg *s)
 {
         uint32_t hdr_len;
@@ -287,25 +299,15 @@ static void capture_tcp(struct conv *c, const uint8_t *tcp, uint32_t len, struct
         check_flags(c, s);
         s->payload += (uint32_t)(tcp - (bytes + s->payload)) + hdr_len;
         f = flow_of(c, s);
+        if (f != NULL && (s->flags & ELKO_SYN))
+                note_syn(f, s);
+        if (f != NULL)
+                note_ts(c, f, s);
+        log_sent(c, s);
         if (f == NULL)
                 return;
-        if (s->flags & ELKO_SYN)
-                note_syn(f, s);
-        note_ts(c, f, s);
         check_edge(c, f, s);
         check_payload(c, f, s);
-}
-
-static void log_sent(struct conv *c, const struct conv_seg *s)
-{
-        struct conv_flow *f = flow_of(c, s);
-        struct conv_bases b = {0};
-        char text[500];
-
-        if (f != NULL)
-                bases_out(c, f, &b);
-        conv_seg_print(s, &b, text, sizeof(text));
-        log_line(c, "> %s%s", text, f == c->f ? "" : "   (another flow)");
 }
 
 static void capture(struct conv *c, const struct elko_frame *frame)
@@ -333,7 +335,6 @@ static void capture(struct conv *c, const struct elko_frame *frame)
                 capture_tcp(c, tcp, tcp_len, s);
         else
                 s->payload = (uint32_t)(tcp - bytes);
-        log_sent(c, s);
         at += len;
         c->out_count++;
 }
@@ -515,7 +516,7 @@ static void init_flows(struct conv *c)
 
 bool conv_start_(struct conv *c, const struct conv_options *o)
 {
-        uint64_t start = ELKO_SEC(1000) + 123456;
+        uint64_t start = ELKO_SEC(1000) + 124000; /* a tick of the ISS clock */
 
         if (o != NULL)
                 c->opt = *o;
@@ -606,6 +607,19 @@ static void finish(struct conv *c)
                 conv_fail(c, "I-33: %lld bytes of memory are lost",
                           (long long)(memory_held(c) - c->baseline_held));
         elko_stack_destroy(c->st);
+}
+
+/* As conv_run() does between two runs, but the options stay. */
+void conv_again_(struct conv *c)
+{
+        struct conv fresh = {.log = c->log, .variant = c->variant, .out = c->out, .opt = c->opt,
+                             .file = c->file, .line = c->line};
+
+        finish(c);
+        *c = fresh;
+        c->log.len = 0;
+        c->log.p[0] = '\0';
+        conv_start_(c, NULL);
 }
 
 static void drop_batch(struct conv *c)
@@ -715,8 +729,10 @@ static void note_peer(struct conv *c, const struct conv_pat *p)
 {
         const struct conv_opt *ts = conv_seg_opt(&p->s, 8);
 
-        if (p->s.flags & ELKO_SYN)
+        if (p->s.flags & ELKO_SYN) {
                 c->f->peer_ts = ts != NULL;
+                c->f->peer_wscale = conv_seg_opt(&p->s, 3) != NULL;
+        }
         if (ts == NULL)
                 return;
         if (p->mode != CONV_OPTS_AUTO || c->f->ts_rel_at == 0) {

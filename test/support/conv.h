@@ -81,6 +81,7 @@ struct conv_flow {
         uint32_t iss;       /* the stack's, once seen */
         bool has_iss;
         bool peer_ts;       /* the peer's last SYN had TS */
+        bool peer_wscale;   /* ... and a window scale */
         bool stack_ts;      /* the stack's last SYN had TS */
         uint32_t ts_base;   /* of the peer's TS values */
         uint32_t ts_rel;    /* peer's clock: relative value ... */
@@ -205,6 +206,10 @@ void conv_note(struct conv *c, const char *fmt, ...) __attribute__((format(print
                         return;                                                                    \
         } while (0)
 bool conv_start_(struct conv *c, const struct conv_options *o);
+
+/* End this conversation (with all that the end of a test checks) and start another in the same run. */
+#define conv_again(c) conv_again_(CONV_AT(c))
+void conv_again_(struct conv *c);
 
 /* Listen on CONV_PORT, any address; the default configuration, or `cfg`. */
 #define conv_listen(c) conv_listen_(CONV_AT(c), NULL)

@@ -860,6 +860,25 @@ EK_TEST(bulk_is_folded)
         both("bulk", "bulk_zh", play_bulk, true);
 }
 
+/* One random event or a few; the numbers are near to each other, so that much of it nearly fits. */
+static void play_chance(struct play *p, uint64_t us)
+{
+        uint16_t flags = (uint16_t)(ek_test_rand() & 0x1f);
+
+        p->wnd = ek_test_below(3) ? 65160 : 0;
+        if (ek_test_below(2))
+                out(p, us, flags, 101 + ek_test_below(100000), 301 + ek_test_below(100000),
+                    ek_test_below(1460), (enum elko_why)ek_test_below(ELKO_WHY_COUNT));
+        else
+                in(p, us, flags, 301 + ek_test_below(100000), 101 + ek_test_below(100000),
+                   ek_test_below(1460));
+        if (ek_test_below(8) == 0)
+                state(p, us, (enum elko_tcp_state)ek_test_below(ELKO_TCP_STATE_COUNT), "chance");
+        if (ek_test_below(8) == 0)
+                drop(p, us, flags, ek_test_below(1000), 1, 0,
+                     (enum elko_drop)ek_test_below(ELKO_DROP_COUNT));
+}
+
 /* Everything unusual at once, for ever: the memory is bounded all the same. */
 EK_TEST(memory_is_bounded)
 {
@@ -867,24 +886,8 @@ EK_TEST(memory_is_bounded)
         char *text;
 
         open_client(&p);
-        for (uint32_t i = 0; i < 50000; i++) {
-                uint64_t us = 50000 + i * 100;
-                uint16_t flags = (uint16_t)(ek_test_rand() & 0x1f);
-
-                p.wnd = ek_test_below(3) ? 65160 : 0;
-                if (ek_test_below(2))
-                        out(&p, us, flags, 101 + ek_test_below(100000), 301 + ek_test_below(100000),
-                            ek_test_below(1460), (enum elko_why)ek_test_below(ELKO_WHY_COUNT));
-                else
-                        in(&p, us, flags, 301 + ek_test_below(100000), 101 + ek_test_below(100000),
-                           ek_test_below(1460));
-                if (ek_test_below(8) == 0)
-                        state(&p, us, (enum elko_tcp_state)ek_test_below(ELKO_TCP_STATE_COUNT),
-                              "chance");
-                if (ek_test_below(8) == 0)
-                        drop(&p, us, flags, ek_test_below(1000), 1, 0,
-                             (enum elko_drop)ek_test_below(ELKO_DROP_COUNT));
-        }
+        for (uint32_t i = 0; i < 50000; i++)
+                play_chance(&p, 50000 + i * 100);
         CHECK(p.l->nconn <= LADDER_CONNS);
         for (size_t i = 0; i < p.l->nconn; i++) {
                 CHECK(p.l->conn[i].nrec <= LADDER_REC_MAX);
@@ -894,6 +897,27 @@ EK_TEST(memory_is_bounded)
         check_straight(text, "│", 110);
         free(text);
         ladder_free(p.l);
+}
+
+/* Recordings that make no sense, alone and merged: drawn all the same. */
+EK_TEST(nonsense_is_drawn)
+{
+        for (uint32_t round = 0; round < ek_test_rounds(100); round++) {
+                struct play p[2] = {play_new(NULL, true), play_new(NULL, false)};
+                struct ladder *m;
+                uint32_t n = ek_test_below(60);
+
+                for (uint32_t i = 0; i < n; i++)
+                        play_chance(&p[ek_test_below(2)], i * 100);
+                m = ladder_merge(p[0].l, p[1].l);
+                CHECK(m != NULL);
+                free(drawn(m));
+                free(drawn(p[0].l));
+                free(drawn(p[1].l));
+                ladder_free(m);
+                ladder_free(p[0].l);
+                ladder_free(p[1].l);
+        }
 }
 
 EK_TEST(connections_are_bounded)

@@ -4,8 +4,9 @@
  */
 
 #include <errno.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
+#include <sys/un.h>
 
 #include "drivers/mem.h"
 #include "ek_test.h"
@@ -133,26 +134,32 @@ EK_TEST(an_unknown_request_is_answered_in_words)
         close_bed(&b);
 }
 
-/* A client that says nothing is cut off, and does not keep others from being served. */
-EK_TEST(silent_clients_do_not_hold_the_server)
+/* Connected, and silent. */
+static int mute_client(const char *path)
 {
-        struct elko_drv_why why;
+        struct sockaddr_un to = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        strcpy(to.sun_path, path);
+        CHECK_EQ(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+        return fd;
+}
+
+EK_TEST(clients_beyond_the_slots_are_turned_away_until_one_is_free)
+{
+        int status, fd[8];
         struct bed b;
-        int status;
 
         open_bed(&b);
-        for (int i = 0; i < 3; i++) {
-                pid_t pid = ek_test_fork();
-
-                if (pid ==
-                    0) { /* asks with an empty line after hanging up: an error here or there */
-                        elko_host_inspect_ask_path(elko_host_inspect_path(b.server), "", stdout,
-                                                   &why);
-                        _exit(0);
-                }
-                while (waitpid(pid, &status, WNOHANG) == 0)
-                        CHECK_EQ(elko_host_step(b.host, ELKO_MS(1)), 1);
+        for (int i = 0; i < 8; i++) {
+                fd[i] = mute_client(elko_host_inspect_path(b.server));
+                CHECK_EQ(elko_host_step(b.host, ELKO_MS(1)), 1);
         }
+        ask(&b, "text", answer, sizeof(answer), &status);
+        CHECK(status != 0);
+        CHECK(strstr(answer, "inspect: ") != NULL);
+        for (int i = 0; i < 8; i++)
+                close(fd[i]);
         ask(&b, "text", answer, sizeof(answer), &status);
         CHECK_EQ(status, 0);
         close_bed(&b);

@@ -34,9 +34,9 @@ static const struct route_case tcp_cases[] = {
         {"224.0.0.1", "10.0.0.1", ELKO_DROP_IP_MARTIAN},
         {"239.255.255.255", "10.0.0.1", ELKO_DROP_IP_MARTIAN},
         {"255.255.255.255", "10.0.0.1", ELKO_DROP_IP_MARTIAN},
-        {"10.0.0.1", "10.0.0.1", ELKO_DROP_IP_MARTIAN},    /* ours: LAND */
-        {"192.0.2.1", "10.0.0.1", ELKO_DROP_IP_MARTIAN},   /* ours, on the other link */
-        {"10.0.0.255", "10.0.0.1", ELKO_DROP_IP_MARTIAN},  /* a subnet's broadcast */
+        {"10.0.0.1", "10.0.0.1", ELKO_DROP_IP_MARTIAN},   /* ours: LAND */
+        {"192.0.2.1", "10.0.0.1", ELKO_DROP_IP_MARTIAN},  /* ours, on the other link */
+        {"10.0.0.255", "10.0.0.1", ELKO_DROP_IP_MARTIAN}, /* a subnet's broadcast */
         {"10.0.0.0", "10.0.0.1", ELKO_DROP_IP_MARTIAN},
         {"192.0.2.255", "10.0.0.1", ELKO_DROP_IP_MARTIAN},
         {"::", "fd00::1", ELKO_DROP_IP_MARTIAN},
@@ -87,8 +87,7 @@ EK_TEST(addresses)
                         check_drop(v, t->drop, what);
                         CHECK_EQ(w.ctr.drops[t->drop], 1);
                 } else if (v != EK_IP_TCP) {
-                        ek_test_fail(__FILE__, __LINE__, "%s: %s", what,
-                                     elko_drop_name(w.in.drop));
+                        ek_test_fail(__FILE__, __LINE__, "%s: %s", what, elko_drop_name(w.in.drop));
                 }
                 CHECK(!ek_ip_ctl_has(&w.ip, TUN) && !ek_ip_ctl_has(&w.ip, ETH));
         }
@@ -183,7 +182,8 @@ EK_TEST(echo_request_is_answered)
                                 CHECK_EQ(ek_icmp4_parse(h.payload, h.payload_len, false, &m), 0);
                         else
                                 CHECK_EQ(ek_icmp6_parse(&h.src, &h.dst, h.payload, h.payload_len,
-                                                        false, &m), 0);
+                                                        false, &m),
+                                         0);
                         CHECK_EQ(m.type, f == 0 ? 0 : 129);
                         CHECK_MEM_EQ(h.payload + 4, icmp + 4, n - 4);
                         CHECK(pop(TUN) == NULL);
@@ -273,8 +273,8 @@ EK_TEST(popped_frames_stay_valid_until_release)
         for (int i = 0; i < 8; i++) {
                 memset(icmp, i, sizeof(icmp));
                 icmp[0] = 8, icmp[1] = 0;
-                CHECK_EQ(feed_icmp(TUN, "10.0.0.7", "10.0.0.1", 64, icmp,
-                                   (size_t)(20 + 10 * i)), EK_IP_CONSUMED);
+                CHECK_EQ(feed_icmp(TUN, "10.0.0.7", "10.0.0.1", 64, icmp, (size_t)(20 + 10 * i)),
+                         EK_IP_CONSUMED);
         }
         for (int i = 0; i < 8; i++)
                 CHECK(ek_ip_ctl_pop(&w.ip, TUN, &f[i], w.now));
@@ -440,15 +440,24 @@ EK_TEST(errors_about_tcp_v4)
                 uint8_t type, code;
                 int kind; /* -1: ignored */
         } t[] = {
-                {3, 0, EK_ICMP_UNREACH_NET},    {3, 1, EK_ICMP_UNREACH_HOST},
-                {3, 2, EK_ICMP_UNREACH_PROTO},  {3, 3, EK_ICMP_UNREACH_PORT},
-                {3, 4, EK_ICMP_TOO_BIG},        {3, 5, EK_ICMP_UNREACH_NET},
-                {3, 9, EK_ICMP_UNREACH_ADMIN},  {3, 10, EK_ICMP_UNREACH_ADMIN},
-                {3, 13, EK_ICMP_UNREACH_ADMIN}, {3, 15, EK_ICMP_UNREACH_ADMIN},
-                {3, 16, -1},                    {3, 255, -1},
-                {4, 0, -1},                     {5, 1, -1},
-                {11, 0, EK_ICMP_TIME_EXCEEDED}, {12, 0, EK_ICMP_PARAM},
-                {13, 0, -1},                    {200, 0, -1},
+                {3, 0, EK_ICMP_UNREACH_NET},
+                {3, 1, EK_ICMP_UNREACH_HOST},
+                {3, 2, EK_ICMP_UNREACH_PROTO},
+                {3, 3, EK_ICMP_UNREACH_PORT},
+                {3, 4, EK_ICMP_TOO_BIG},
+                {3, 5, EK_ICMP_UNREACH_NET},
+                {3, 9, EK_ICMP_UNREACH_ADMIN},
+                {3, 10, EK_ICMP_UNREACH_ADMIN},
+                {3, 13, EK_ICMP_UNREACH_ADMIN},
+                {3, 15, EK_ICMP_UNREACH_ADMIN},
+                {3, 16, -1},
+                {3, 255, -1},
+                {4, 0, -1},
+                {5, 1, -1},
+                {11, 0, EK_ICMP_TIME_EXCEEDED},
+                {12, 0, EK_ICMP_PARAM},
+                {13, 0, -1},
+                {200, 0, -1},
         };
         elko_ip local = ip_of("10.0.0.1"), remote = ip_of("203.0.113.9");
 
@@ -514,13 +523,20 @@ EK_TEST(errors_about_tcp_v6)
                 uint8_t type, code;
                 int kind;
         } t[] = {
-                {1, 0, EK_ICMP_UNREACH_NET},   {1, 1, EK_ICMP_UNREACH_ADMIN},
-                {1, 2, EK_ICMP_UNREACH_NET},   {1, 3, EK_ICMP_UNREACH_HOST},
-                {1, 4, EK_ICMP_UNREACH_PORT},  {1, 5, EK_ICMP_UNREACH_ADMIN},
-                {1, 6, EK_ICMP_UNREACH_ADMIN}, {1, 7, -1},
-                {2, 0, EK_ICMP_TOO_BIG},       {3, 0, EK_ICMP_TIME_EXCEEDED},
-                {4, 0, EK_ICMP_PARAM},         {4, 1, EK_ICMP_UNREACH_PROTO},
-                {5, 0, -1},                    {134, 0, -1},
+                {1, 0, EK_ICMP_UNREACH_NET},
+                {1, 1, EK_ICMP_UNREACH_ADMIN},
+                {1, 2, EK_ICMP_UNREACH_NET},
+                {1, 3, EK_ICMP_UNREACH_HOST},
+                {1, 4, EK_ICMP_UNREACH_PORT},
+                {1, 5, EK_ICMP_UNREACH_ADMIN},
+                {1, 6, EK_ICMP_UNREACH_ADMIN},
+                {1, 7, -1},
+                {2, 0, EK_ICMP_TOO_BIG},
+                {3, 0, EK_ICMP_TIME_EXCEEDED},
+                {4, 0, EK_ICMP_PARAM},
+                {4, 1, EK_ICMP_UNREACH_PROTO},
+                {5, 0, -1},
+                {134, 0, -1},
                 {137, 0, -1},
         };
         elko_ip src = ip_of("fd00::1"), dst = ip_of("2600::9");
@@ -671,7 +687,8 @@ EK_TEST(unknown_protocol_is_refused)
         CHECK_EQ(m.type, 3);
         CHECK_EQ(m.code, 2);
         body[0] = 132;
-        n = make_ip(p, "fd00::7", "fd00::1", 60, body, 40); /* behind a destination options header */
+        n = make_ip(p, "fd00::7", "fd00::1", 60, body,
+                    40); /* behind a destination options header */
         check_drop(feed(TUN, p, n), ELKO_DROP_IP_PROTOCOL, "SCTP");
         CHECK(pop(TUN) != NULL);
         h = frame_ip(NULL);

@@ -199,7 +199,7 @@ EK_TEST(reachable_stale_delay_probe)
         pass(ELKO_SEC(14)); /* below 0.5 * 30 s */
         CHECK_EQ(resolve("192.0.2.9", NULL), EK_NEIGH_READY);
         CHECK_EQ(state("192.0.2.9"), EK_NEIGH_REACHABLE);
-        pass(ELKO_SEC(32)); /* above 1.5 * 30 s */
+        pass(ELKO_SEC(32));                             /* above 1.5 * 30 s */
         CHECK_EQ(ek_ip_next_deadline(&w.ip), EK_NEVER); /* idle neighbours cost no wake-ups */
         CHECK_EQ(resolve("192.0.2.9", NULL), EK_NEIGH_READY);
         CHECK_EQ(state("192.0.2.9"), EK_NEIGH_DELAY);
@@ -275,12 +275,12 @@ EK_TEST(arp_that_is_ignored)
                 uint16_t op;
                 const char *spa, *tpa;
         } t[] = {
-                {EK_ARP_REQUEST, "192.0.2.9", "192.0.2.8"},  /* for somebody else */
-                {EK_ARP_REQUEST, "192.0.2.9", "10.0.0.1"},   /* ours, but not on this link */
-                {EK_ARP_REQUEST, "192.0.2.1", "192.0.2.1"},  /* somebody has our address */
+                {EK_ARP_REQUEST, "192.0.2.9", "192.0.2.8"}, /* for somebody else */
+                {EK_ARP_REQUEST, "192.0.2.9", "10.0.0.1"},  /* ours, but not on this link */
+                {EK_ARP_REQUEST, "192.0.2.1", "192.0.2.1"}, /* somebody has our address */
                 {EK_ARP_REPLY, "192.0.2.1", "192.0.2.9"},
-                {EK_ARP_REPLY, "192.0.2.9", "192.0.2.1"},    /* unsolicited */
-                {EK_ARP_REPLY, "192.0.2.9", "192.0.2.9"},    /* gratuitous */
+                {EK_ARP_REPLY, "192.0.2.9", "192.0.2.1"}, /* unsolicited */
+                {EK_ARP_REPLY, "192.0.2.9", "192.0.2.9"}, /* gratuitous */
                 {EK_ARP_REQUEST, "192.0.2.9", "192.0.2.9"},
                 {EK_ARP_REQUEST, "192.0.2.255", "192.0.2.1"}, /* from a broadcast address */
         };
@@ -366,7 +366,8 @@ EK_TEST(neighbours_by_hand)
 
 EK_TEST(group_addresses_are_mapped)
 {
-        static const uint8_t v4_group[] = {1, 0, 0x5e, 0, 0, 5}, v6_group[] = {0x33, 0x33, 0, 0, 0, 5};
+        static const uint8_t v4_group[] = {1, 0, 0x5e, 0, 0, 5},
+                             v6_group[] = {0x33, 0x33, 0, 0, 0, 5};
 
         world_new();
         CHECK_EQ(resolve("224.0.0.5", NULL), EK_NEIGH_READY);
@@ -402,11 +403,13 @@ EK_TEST(nd_question_and_answer)
         CHECK(nd.has_mac);
         CHECK_MEM_EQ(nd.mac, our_mac, 6);
         CHECK_EQ(w.ctr.nd_solicits_out, 1);
-        CHECK_EQ(feed_nd(EK_ICMP6_NEIGH_ADVERT, 0x60, "2001:db8::9", "fe80::1", "2001:db8::9", NULL),
-                 EK_IP_CONSUMED); /* without an address it answers nothing */
+        CHECK_EQ(
+                feed_nd(EK_ICMP6_NEIGH_ADVERT, 0x60, "2001:db8::9", "fe80::1", "2001:db8::9", NULL),
+                EK_IP_CONSUMED); /* without an address it answers nothing */
         CHECK_EQ(state("2001:db8::9"), EK_NEIGH_INCOMPLETE);
         CHECK_EQ(feed_nd(EK_ICMP6_NEIGH_ADVERT, 0x60, "2001:db8::9", "fe80::1", "2001:db8::9",
-                         peer_mac), EK_IP_CONSUMED);
+                         peer_mac),
+                 EK_IP_CONSUMED);
         CHECK(is_ready(&a));
         CHECK_EQ(state("2001:db8::9"), EK_NEIGH_REACHABLE);
         resolve("2001:db8::9", NULL);
@@ -453,7 +456,8 @@ EK_TEST(nd_advertisement_table)
                 feed_nd(EK_ICMP6_NEIGH_ADVERT, 0x60, "fe80::9", "fe80::1", "fe80::9", peer_mac);
                 CHECK_EQ(state("fe80::9"), EK_NEIGH_REACHABLE);
                 CHECK_EQ(feed_nd(EK_ICMP6_NEIGH_ADVERT, t[i].flags, "fe80::9", "fe80::1", "fe80::9",
-                                 t[i].mac), EK_IP_CONSUMED);
+                                 t[i].mac),
+                         EK_IP_CONSUMED);
                 CHECK_EQ(state("fe80::9"), t[i].state);
                 resolve("fe80::9", NULL);
                 CHECK_MEM_EQ(mac, t[i].want, 6);
@@ -467,7 +471,8 @@ EK_TEST(nd_solicitation_is_answered)
 
         world_new();
         CHECK_EQ(feed_nd(EK_ICMP6_NEIGH_SOLICIT, 0, "fe80::9", "ff02::1:ff00:1", "2001:db8::1",
-                         peer_mac), EK_IP_CONSUMED);
+                         peer_mac),
+                 EK_IP_CONSUMED);
         nd = expect_nd(EK_ICMP6_NEIGH_ADVERT, peer_mac, "fe80::9");
         CHECK(ek_addr_equal(&nd.target, &us));
         CHECK_EQ(nd.flags, EK_ND_SOLICITED | EK_ND_OVERRIDE);
@@ -502,13 +507,15 @@ EK_TEST(nd_that_is_ignored)
 {
         world_new();
         CHECK_EQ(feed_nd(EK_ICMP6_NEIGH_SOLICIT, 0, "fe80::9", "ff02::1:ff00:1", "fe80::5:0:0:1",
-                         peer_mac), EK_IP_DROPPED);
+                         peer_mac),
+                 EK_IP_DROPPED);
         CHECK_EQ(w.in.drop, ELKO_DROP_ND_NOT_MINE);
         CHECK_EQ(feed_nd(EK_ICMP6_NEIGH_SOLICIT, 0, "fe80::9", "fe80::1", "fd00::1", peer_mac),
                  EK_IP_DROPPED); /* ours, but not on this link */
         CHECK_EQ(w.in.drop, ELKO_DROP_ND_NOT_MINE);
         CHECK_EQ(feed_nd(EK_ICMP6_NEIGH_SOLICIT, 0, "fe80::9", "ff02::1:ff00:2", "fe80::1",
-                         peer_mac), EK_IP_DROPPED);
+                         peer_mac),
+                 EK_IP_DROPPED);
         CHECK_EQ(w.in.drop, ELKO_DROP_IP_MULTICAST); /* a group that we are not in */
         CHECK_EQ(state("fe80::9"), EK_NEIGH_FREE);
         CHECK(!ek_ip_ctl_has(&w.ip, ETH));
@@ -644,7 +651,8 @@ EK_TEST(askers_replace_stale_entries_only)
         CHECK_EQ(feed_arp(EK_ARP_REQUEST, other_mac, "192.0.2.99", "192.0.2.1"), EK_IP_CONSUMED);
         CHECK_EQ(state("192.0.2.99"), EK_NEIGH_FREE); /* answered, not remembered */
         drain();
-        feed_arp(EK_ARP_REPLY, other_mac, "192.0.2.10", "192.0.2.10"); /* .10 moved: STALE, oldest */
+        feed_arp(EK_ARP_REPLY, other_mac, "192.0.2.10",
+                 "192.0.2.10"); /* .10 moved: STALE, oldest */
         resolve("192.0.2.11", NULL);
         resolve("192.0.2.12", NULL);
         resolve("192.0.2.13", NULL);
@@ -713,8 +721,8 @@ EK_TEST(random_conversation)
                 case 2:
                         if (v6)
                                 feed_nd(EK_ICMP6_NEIGH_ADVERT, (uint8_t)(ek_test_below(8) << 5),
-                                        text, "fe80::1", text, ek_test_below(2) ? peer_mac
-                                                                                : other_mac);
+                                        text, "fe80::1", text,
+                                        ek_test_below(2) ? peer_mac : other_mac);
                         else
                                 feed_arp(EK_ARP_REPLY, peer_mac, text, "192.0.2.1");
                         break;

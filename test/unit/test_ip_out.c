@@ -57,14 +57,14 @@ EK_TEST(pmtu_values)
                 bool taken;
                 uint32_t after;
         } t[] = {
-                {"8.8.8.8", 0, false, 1500},     {"8.8.8.8", 1, false, 1500},
-                {"8.8.8.8", 67, false, 1500},    {"8.8.8.8", 68, true, 552},
-                {"8.8.8.8", 295, true, 552},     {"8.8.8.8", 296, true, 552},
-                {"8.8.8.8", 551, true, 552},     {"8.8.8.8", 552, true, 552},
-                {"8.8.8.8", 553, true, 553},     {"8.8.8.8", 1499, true, 1499},
-                {"8.8.8.8", 1500, false, 1500},  {"8.8.8.8", 65535, false, 1500},
-                {"2001:db8::9", 0, false, 1500}, {"2001:db8::9", 1279, false, 1500},
-                {"2001:db8::9", 1280, true, 1280}, {"2001:db8::9", 1499, true, 1499},
+                {"8.8.8.8", 0, false, 1500},        {"8.8.8.8", 1, false, 1500},
+                {"8.8.8.8", 67, false, 1500},       {"8.8.8.8", 68, true, 552},
+                {"8.8.8.8", 295, true, 552},        {"8.8.8.8", 296, true, 552},
+                {"8.8.8.8", 551, true, 552},        {"8.8.8.8", 552, true, 552},
+                {"8.8.8.8", 553, true, 553},        {"8.8.8.8", 1499, true, 1499},
+                {"8.8.8.8", 1500, false, 1500},     {"8.8.8.8", 65535, false, 1500},
+                {"2001:db8::9", 0, false, 1500},    {"2001:db8::9", 1279, false, 1500},
+                {"2001:db8::9", 1280, true, 1280},  {"2001:db8::9", 1499, true, 1499},
                 {"2001:db8::9", 1500, false, 1500}, {"2001:db8::9", 0xffffffff, false, 1500},
         };
 
@@ -183,7 +183,7 @@ EK_TEST(many_solicitations_in_one_batch)
                 n++;
         CHECK_EQ(n, EK_SOLICIT_FRAMES);
         CHECK(ek_ip_ctl_has(&w.ip, ETH)); /* more, after the release */
-        for (uint32_t i = 0; i < n; i++) /* all valid together */
+        for (uint32_t i = 0; i < n; i++)  /* all valid together */
                 CHECK_EQ(f[i].part[0].data[14 + 27], 10 + i);
         ek_ip_ctl_release(&w.ip);
         while (ek_ip_ctl_pop(&w.ip, ETH, &f[0], w.now)) {
@@ -231,8 +231,8 @@ static enum ek_ip_verdict feed_raw_echo(uint8_t *icmp, size_t n)
 
 EK_TEST(large_replies_have_a_byte_limit)
 {
-        struct ek_ip_limits lim = {.links = 1, .addresses = 2, .routes = 2, .neighbours = 4,
-                                   .replies = 64};
+        struct ek_ip_limits lim = {
+                .links = 1, .addresses = 2, .routes = 2, .neighbours = 4, .replies = 64};
         struct elko_link_config c = {.medium = ELKO_MEDIUM_IP, .mtu = 65535};
         static uint8_t icmp[65515] = {8};
         int taken = 0;

@@ -5,8 +5,8 @@
 
 EK_TEST(links)
 {
-        struct ek_ip_limits lim = {.links = 2, .addresses = 4, .routes = 4, .neighbours = 4,
-                                   .replies = 4};
+        struct ek_ip_limits lim = {
+                .links = 2, .addresses = 4, .routes = 4, .neighbours = 4, .replies = 4};
         struct elko_link_config c = {.medium = ELKO_MEDIUM_IP, .mtu = 575};
 
         world_empty(&lim);
@@ -35,12 +35,12 @@ EK_TEST(links)
 EK_TEST(limits_and_memory)
 {
         static const struct ek_ip_limits bad[] = {
-                {0, 1, 1, 4, 1}, {65, 1, 1, 4, 1},   {1, 0, 1, 4, 1},    {1, 257, 1, 4, 1},
-                {1, 1, 0, 4, 1}, {1, 1, 1025, 4, 1}, {1, 1, 1, 3, 1},    {1, 1, 1, 65536, 1},
+                {0, 1, 1, 4, 1}, {65, 1, 1, 4, 1},    {1, 0, 1, 4, 1}, {1, 257, 1, 4, 1},
+                {1, 1, 0, 4, 1}, {1, 1, 1025, 4, 1},  {1, 1, 1, 3, 1}, {1, 1, 1, 65536, 1},
                 {1, 1, 1, 4, 0}, {1, 1, 1, 4, 65536},
         };
-        struct ek_ip_limits lim = {.links = 2, .addresses = 4, .routes = 4, .neighbours = 100,
-                                   .replies = 10};
+        struct ek_ip_limits lim = {
+                .links = 2, .addresses = 4, .routes = 4, .neighbours = 100, .replies = 10};
         static const uint8_t seed[16] = {1};
         size_t before;
 
@@ -65,15 +65,24 @@ EK_TEST(address_refusals)
                 const char *cidr;
                 int error;
         } t[] = {
-                {ETH, "192.0.2.1/24", ELKO_EEXIST},    {TUN, "192.0.2.1/32", ELKO_EEXIST},
-                {ETH, "192.0.2.2/24", 0},              {3, "10.1.0.1/24", ELKO_EINVAL},
-                {0, "10.1.0.1/24", ELKO_EINVAL},       {ETH, "10.1.0.255/24", ELKO_EINVAL},
-                {ETH, "10.1.0.0/24", ELKO_EINVAL},     {ETH, "10.1.0.0/31", 0},
-                {ETH, "10.1.0.255/32", 0},             {ETH, "0.0.0.0/0", ELKO_EINVAL},
-                {ETH, "127.0.0.1/8", ELKO_EINVAL},     {ETH, "224.0.0.1/4", ELKO_EINVAL},
-                {ETH, "255.255.255.255/32", ELKO_EINVAL}, {ETH, "::/64", ELKO_EINVAL},
-                {ETH, "::1/128", ELKO_EINVAL},         {ETH, "ff02::5/64", ELKO_EINVAL},
-                {TUN, "fe80::1/64", 0},                {ETH, "fe80::1/64", ELKO_EEXIST},
+                {ETH, "192.0.2.1/24", ELKO_EEXIST},
+                {TUN, "192.0.2.1/32", ELKO_EEXIST},
+                {ETH, "192.0.2.2/24", 0},
+                {3, "10.1.0.1/24", ELKO_EINVAL},
+                {0, "10.1.0.1/24", ELKO_EINVAL},
+                {ETH, "10.1.0.255/24", ELKO_EINVAL},
+                {ETH, "10.1.0.0/24", ELKO_EINVAL},
+                {ETH, "10.1.0.0/31", 0},
+                {ETH, "10.1.0.255/32", 0},
+                {ETH, "0.0.0.0/0", ELKO_EINVAL},
+                {ETH, "127.0.0.1/8", ELKO_EINVAL},
+                {ETH, "224.0.0.1/4", ELKO_EINVAL},
+                {ETH, "255.255.255.255/32", ELKO_EINVAL},
+                {ETH, "::/64", ELKO_EINVAL},
+                {ETH, "::1/128", ELKO_EINVAL},
+                {ETH, "ff02::5/64", ELKO_EINVAL},
+                {TUN, "fe80::1/64", 0},
+                {ETH, "fe80::1/64", ELKO_EEXIST},
                 {ETH, "2001:db8::/64", 0},
         };
 
@@ -91,8 +100,8 @@ EK_TEST(address_refusals)
 
 EK_TEST(address_limit)
 {
-        struct ek_ip_limits lim = {.links = 1, .addresses = 3, .routes = 2, .neighbours = 4,
-                                   .replies = 4};
+        struct ek_ip_limits lim = {
+                .links = 1, .addresses = 3, .routes = 2, .neighbours = 4, .replies = 4};
         struct elko_link_config c = {.medium = ELKO_MEDIUM_IP, .mtu = 1500};
 
         world_empty(&lim);
@@ -201,8 +210,8 @@ EK_TEST(link_local_destinations)
 
 EK_TEST(one_link_needs_no_scope)
 {
-        struct ek_ip_limits lim = {.links = 2, .addresses = 3, .routes = 2, .neighbours = 4,
-                                   .replies = 4};
+        struct ek_ip_limits lim = {
+                .links = 2, .addresses = 3, .routes = 2, .neighbours = 4, .replies = 4};
         struct elko_link_config c = {.medium = ELKO_MEDIUM_IP, .mtu = 1500};
 
         world_empty(&lim);
@@ -215,8 +224,8 @@ EK_TEST(one_link_needs_no_scope)
 
 EK_TEST(route_refusals)
 {
-        struct ek_ip_limits lim = {.links = 1, .addresses = 3, .routes = 2, .neighbours = 4,
-                                   .replies = 4};
+        struct ek_ip_limits lim = {
+                .links = 1, .addresses = 3, .routes = 2, .neighbours = 4, .replies = 4};
         struct elko_link_config c = {.medium = ELKO_MEDIUM_IP, .mtu = 1500};
         uint32_t gen;
         elko_ip ip = ip_of("10.0.0.0");
@@ -268,8 +277,8 @@ static unsigned matching_bits(const elko_ip *a, const elko_ip *b)
 
 EK_TEST(longest_prefix_against_brute_force)
 {
-        struct ek_ip_limits lim = {.links = 3, .addresses = 1, .routes = 300, .neighbours = 4,
-                                   .replies = 1};
+        struct ek_ip_limits lim = {
+                .links = 3, .addresses = 1, .routes = 300, .neighbours = 4, .replies = 1};
         struct elko_link_config c = {.medium = ELKO_MEDIUM_IP, .mtu = 1500};
         static struct model_route model[300];
 
@@ -353,8 +362,8 @@ EK_TEST(source_selection)
 
 EK_TEST(source_from_another_link)
 {
-        struct ek_ip_limits lim = {.links = 2, .addresses = 3, .routes = 4, .neighbours = 4,
-                                   .replies = 4};
+        struct ek_ip_limits lim = {
+                .links = 2, .addresses = 3, .routes = 4, .neighbours = 4, .replies = 4};
         struct elko_link_config c = {.medium = ELKO_MEDIUM_IP, .mtu = 1500};
 
         world_empty(&lim);

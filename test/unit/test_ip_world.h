@@ -112,8 +112,11 @@ static EK_UNUSED void add_links(uint32_t tun_flags)
 
 static EK_UNUSED void world_sized(uint32_t neighbours, uint32_t replies, uint32_t tun_flags)
 {
-        struct ek_ip_limits lim = {.links = 4, .addresses = 16, .routes = 32,
-                                   .neighbours = neighbours, .replies = replies};
+        struct ek_ip_limits lim = {.links = 4,
+                                   .addresses = 16,
+                                   .routes = 32,
+                                   .neighbours = neighbours,
+                                   .replies = replies};
 
         world_empty(&lim);
         add_links(tun_flags);
@@ -232,12 +235,11 @@ static EK_UNUSED enum ek_ip_verdict feed_arp(uint16_t op, const uint8_t *sha, co
 
 /* ND: a solicitation or advertisement; mac NULL: without the option. */
 static EK_UNUSED enum ek_ip_verdict feed_nd(uint8_t type, uint8_t flags, const char *src,
-                                            const char *dst, const char *target,
-                                            const uint8_t *mac)
+                                            const char *dst, const char *target, const uint8_t *mac)
 {
         elko_ip s = ip_of(src), d = ip_of(dst);
-        struct ek_nd nd = {.type = type, .flags = flags, .has_mac = mac != NULL,
-                           .target = ip_of(target)};
+        struct ek_nd nd = {
+                .type = type, .flags = flags, .has_mac = mac != NULL, .target = ip_of(target)};
         uint8_t p[EK_ND_BYTES];
         size_t n;
 

@@ -41,15 +41,24 @@ static size_t tcp_packet(uint8_t *p, const char *src, const char *dst, const str
 
 EK_TEST(tcp_lines)
 {
-        struct ek_tcp_hdr syn = {.src_port = 40000, .dst_port = 80, .seq = 1000, .flags = ELKO_SYN,
+        struct ek_tcp_hdr syn = {.src_port = 40000,
+                                 .dst_port = 80,
+                                 .seq = 1000,
+                                 .flags = ELKO_SYN,
                                  .wnd = 64240,
                                  .opt = {.present = ELKO_OPT_MSS | ELKO_OPT_SACK_PERMITTED |
                                                     ELKO_OPT_TIMESTAMPS | ELKO_OPT_WSCALE,
-                                         .mss = 1460, .wscale = 7, .ts_val = 5}};
-        struct ek_tcp_hdr data = {.src_port = 80, .dst_port = 40000, .seq = UINT32_MAX, .ack = 7,
-                                  .flags = ELKO_PSH | ELKO_ACK, .wnd = 512,
-                                  .opt = {.present = ELKO_OPT_SACK, .sack_count = 1,
-                                          .sack = {{10, 20}}}};
+                                         .mss = 1460,
+                                         .wscale = 7,
+                                         .ts_val = 5}};
+        struct ek_tcp_hdr data = {
+                .src_port = 80,
+                .dst_port = 40000,
+                .seq = UINT32_MAX,
+                .ack = 7,
+                .flags = ELKO_PSH | ELKO_ACK,
+                .wnd = 512,
+                .opt = {.present = ELKO_OPT_SACK, .sack_count = 1, .sack = {{10, 20}}}};
         uint8_t p[200];
         size_t n = tcp_packet(p, "10.0.0.1", "10.0.0.2", &syn, 0);
 
@@ -67,8 +76,10 @@ EK_TEST(tcp_lines)
 EK_TEST(other_lines)
 {
         uint8_t p[100] = {0}, mac[6] = {2, 0, 0, 0, 0, 1}, all[6];
-        struct ek_arp arp = {.op = EK_ARP_REQUEST, .sha = {2, 0, 0, 0, 0, 1},
-                             .spa = elko_ip_v4(10, 0, 0, 1), .tpa = elko_ip_v4(10, 0, 0, 2)};
+        struct ek_arp arp = {.op = EK_ARP_REQUEST,
+                             .sha = {2, 0, 0, 0, 0, 1},
+                             .spa = elko_ip_v4(10, 0, 0, 1),
+                             .tpa = elko_ip_v4(10, 0, 0, 2)};
         struct ek_icmp_msg echo = {.type = 8, .word = 0x00050006, .body_len = 4};
         size_t n;
 
@@ -93,8 +104,8 @@ EK_TEST(other_lines)
 EK_TEST(any_garbage_and_any_capacity)
 {
         for (uint32_t round = 0; round < ek_test_rounds(100000); round++) {
-                size_t n = ek_test_below(120), cap = ek_test_below(3) ? EK_DUMP_TEXT
-                                                                      : ek_test_below(60);
+                size_t n = ek_test_below(120),
+                       cap = ek_test_below(3) ? EK_DUMP_TEXT : ek_test_below(60);
                 uint8_t *p = malloc(n + 1);
                 char *buf = malloc(cap + 1);
 
@@ -114,8 +125,13 @@ EK_TEST(any_garbage_and_any_capacity)
 EK_TEST(longest_line)
 {
         static const char host[] = "fec0:1111:2222:3333:4444:5555:6666:7777";
-        struct ek_tcp_hdr h = {.src_port = 65535, .dst_port = 65535, .seq = 4000000000u,
-                               .ack = 4000000000u, .flags = 0x1ff, .wnd = 65535, .urg = 65535,
+        struct ek_tcp_hdr h = {.src_port = 65535,
+                               .dst_port = 65535,
+                               .seq = 4000000000u,
+                               .ack = 4000000000u,
+                               .flags = 0x1ff,
+                               .wnd = 65535,
+                               .urg = 65535,
                                .opt = {.present = ELKO_OPT_SACK, .sack_count = 4}};
         uint8_t p[300], frame[320], mac[6] = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
         size_t n;

@@ -71,8 +71,8 @@ EK_TEST(data_offsets)
 
 EK_TEST(fields)
 {
-        static const uint8_t p[] = {0x12, 0x34, 0x00, 0x50, 1, 2, 3, 4, 5, 6, 7, 8,
-                                    0x5f, 0xff, 0xab, 0xcd, 0, 0, 0x11, 0x22};
+        static const uint8_t p[] = {0x12, 0x34, 0x00, 0x50, 1,    2,    3, 4, 5,    6,
+                                    7,    8,    0x5f, 0xff, 0xab, 0xcd, 0, 0, 0x11, 0x22};
         struct ek_tcp_hdr h;
 
         CHECK_EQ(ek_tcp_parse(p, 20, &h), ELKO_DROP_NONE);
@@ -196,13 +196,14 @@ EK_TEST(option_lists)
 
 EK_TEST(option_values)
 {
-        static const uint8_t syn[] = {2, 4, 0x05, 0xb4, 4, 2,  8, 10, 1, 2,
-                                      3, 4, 5,    6,    7, 8,  1, 3,  3, 7};
-        static const uint8_t sack[] = {5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0xff, 0xff, 0xff, 0xfe, 0, 0, 0, 0};
+        static const uint8_t syn[] = {2, 4, 0x05, 0xb4, 4, 2, 8, 10, 1, 2,
+                                      3, 4, 5,    6,    7, 8, 1, 3,  3, 7};
+        static const uint8_t sack[] = {5, 18,   0,    0,    0,    1, 0, 0, 0,
+                                       2, 0xff, 0xff, 0xff, 0xfe, 0, 0, 0, 0};
         struct ek_tcp_opts o = options(syn, sizeof(syn));
 
-        CHECK_EQ(o.present, ELKO_OPT_MSS | ELKO_OPT_SACK_PERMITTED | ELKO_OPT_TIMESTAMPS |
-                                    ELKO_OPT_WSCALE);
+        CHECK_EQ(o.present,
+                 ELKO_OPT_MSS | ELKO_OPT_SACK_PERMITTED | ELKO_OPT_TIMESTAMPS | ELKO_OPT_WSCALE);
         CHECK_EQ(o.mss, 1460);
         CHECK_EQ(o.wscale, 7);
         CHECK_EQ(o.ts_val, 0x01020304);
@@ -227,11 +228,12 @@ EK_TEST(wscale_is_clamped)
 /* A1-12: the last one counts. */
 EK_TEST(duplicates)
 {
-        static const uint8_t two_ts[] = {8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 8, 10, 0, 0, 0, 3, 0, 0, 0, 4};
+        static const uint8_t two_ts[] = {8, 10, 0, 0, 0, 1, 0, 0, 0, 2,
+                                         8, 10, 0, 0, 0, 3, 0, 0, 0, 4};
         static const uint8_t two_mss[] = {2, 4, 1, 0, 2, 4, 2, 0};
         static const uint8_t mss_then_zero[] = {2, 4, 1, 0, 2, 4, 0, 0};
-        static const uint8_t two_sack[] = {5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4,
-                                           5, 10, 0, 0, 0, 5, 0, 0, 0, 6};
+        static const uint8_t two_sack[] = {5, 18, 0, 0, 0, 1,  0, 0, 0, 2, 0, 0, 0, 3,
+                                           0, 0,  0, 4, 5, 10, 0, 0, 0, 5, 0, 0, 0, 6};
         struct ek_tcp_opts o = options(two_ts, sizeof(two_ts));
 
         CHECK_EQ(o.ts_val, 3);
@@ -320,12 +322,15 @@ EK_TEST(random_lists)
 
 EK_TEST(syn_options_as_linux_orders_them)
 {
-        static const uint8_t with_ts[] = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 1, 3, 3, 7};
+        static const uint8_t with_ts[] = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0,
+                                          0, 9, 0, 0,    0, 0, 1, 3,  3, 7};
         static const uint8_t without_ts[] = {2, 4, 5, 0xb4, 1, 1, 4, 2, 1, 3, 3, 7};
         static const uint8_t ts_only[] = {2, 4, 5, 0xb4, 1, 1, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0};
         struct ek_tcp_opts o = {.present = ELKO_OPT_MSS | ELKO_OPT_SACK_PERMITTED |
                                            ELKO_OPT_TIMESTAMPS | ELKO_OPT_WSCALE,
-                                .mss = 1460, .wscale = 7, .ts_val = 9};
+                                .mss = 1460,
+                                .wscale = 7,
+                                .ts_val = 9};
         uint8_t p[40];
 
         CHECK_EQ(ek_tcp_opts_emit(p, &o), sizeof(with_ts));
@@ -341,8 +346,10 @@ EK_TEST(syn_options_as_linux_orders_them)
 EK_TEST(data_options)
 {
         static const uint8_t ts[] = {1, 1, 8, 10, 0, 0, 0, 9, 0, 0, 0, 8};
-        struct ek_tcp_opts o = {.present = ELKO_OPT_TIMESTAMPS | ELKO_OPT_SACK, .ts_val = 9,
-                                .ts_ecr = 8, .sack_count = 4,
+        struct ek_tcp_opts o = {.present = ELKO_OPT_TIMESTAMPS | ELKO_OPT_SACK,
+                                .ts_val = 9,
+                                .ts_ecr = 8,
+                                .sack_count = 4,
                                 .sack = {{1, 2}, {3, 4}, {5, 6}, {7, 8}}};
         uint8_t p[40];
 
@@ -395,7 +402,8 @@ EK_TEST(emit_then_parse)
                                        .flags = (uint16_t)(ek_test_rand() & 0x1ff),
                                        .wnd = (uint16_t)ek_test_rand(),
                                        .urg = (uint16_t)ek_test_rand(),
-                                       .opt = random_opts()}, back;
+                                       .opt = random_opts()},
+                                  back;
                 uint8_t *p = malloc(20 + ek_tcp_opts_len(&h.opt));
                 uint32_t n = ek_tcp_emit(p, &h);
 
