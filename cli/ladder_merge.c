@@ -285,11 +285,13 @@ static void ladder_merge_arrival(struct ladder_merger *g, const struct ladder_mo
         if (m->drawn_whole)
                 return;
         g->state[m->side] = m->rec->state;
-        if (m->partner != LADDER_NO_PARTNER)
+        if (m->partner != LADDER_NO_PARTNER) {
                 ladder_merge_push(g, m, LADDER_ARRIVE);
-        else if (m->side == LADDER_NEAR)
-                ladder_merge_push(g, m,
-                                  LADDER_WHOLE); /* its departure is inside of a fold of `b` */
+        } else if (m->side == LADDER_NEAR) {
+                /* Its departure is inside of a fold of `b`, or the network made a second one. */
+                ladder_merge_push(g, m, LADDER_WHOLE);
+                g->out->rec[g->out->nrec - 1].marks |= LADDER_M_UNSENT;
+        }
 }
 
 /* A change of state without a segment: worth a row unless the end's next segment shows it. */

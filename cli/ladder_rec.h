@@ -58,6 +58,7 @@ enum ladder_mark {
         LADDER_M_FAST = 1u << 15,      /* retransmission that did not wait for the timer */
         LADDER_M_FILL = 1u << 16,      /* fills a hole in what was received */
         LADDER_M_ANSWER = 1u << 17,    /* answer to a keepalive */
+        LADDER_M_UNSENT = 1u << 18,    /* merged: nobody saw it depart */
 };
 
 /* How much of a segment's way one row shows. */

@@ -282,7 +282,8 @@ static void ladder_tell_ack_of_fin(struct ladder_teller *t, size_t i)
         enum ladder_end closed = r->from == LADDER_NEAR ? LADDER_FAR : LADDER_NEAR;
 
         if (t->fin_acked[closed]) {
-                ladder_remark(t, i, LADDER_SIT_TIME_WAIT_ACK);
+                if (t->s->row[i].before[r->from] == (int)ELKO_TCP_TIME_WAIT)
+                        ladder_remark(t, i, LADDER_SIT_TIME_WAIT_ACK);
                 return;
         }
         if (r->flags & ELKO_FIN)
@@ -313,7 +314,7 @@ static void ladder_tell_marks(struct ladder_teller *t, size_t i)
         const struct ladder_rec *r = t->s->row[i].rec;
         uint32_t m = r->marks;
         bool control = (r->flags & (ELKO_SYN | ELKO_FIN | ELKO_RST)) != 0;
-        bool reason_known = r->from == LADDER_NEAR || t->c->both;
+        bool reason_known = t->c->both ? !(m & LADDER_M_UNSENT) : r->from == LADDER_NEAR;
 
         if ((m & LADDER_M_RETRANS) && !control)
                 ladder_remark(t, i,

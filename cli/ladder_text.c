@@ -193,8 +193,8 @@ static const struct ladder_text ladder_texts[LADDER_SIT_COUNT] = {
 "对后续数据的确认（重复 ACK、SACK）表明该报文段已丢失，因此不等计时器超时就立即重传[（距首次发送 {after}）]。"},
 "5681, 3.2; 8985"},
 [LADDER_SIT_RETRANS_PEER] = {{"received before", "重复收到"}, {
-"{From} sends again what has arrived before: the acknowledgement was lost or late. {To} drops the data and acknowledges again.",
-"{from}重传了已经收到过的数据：确认丢失或来迟了。{to}丢弃重复的数据，并再次确认。"},
+"What has arrived before arrives again: {from} sent it again because the acknowledgement was lost or late, or the network duplicated it. {To} drops the data and acknowledges again.",
+"已经收到过的数据再次到达：可能是确认丢失或迟到引起{from}重传，也可能是网络复制了报文段。{to}丢弃重复的数据，并再次确认。"},
 "9293, 3.10.7.4"},
 [LADDER_SIT_GAP] = {{"a hole before it", "前面有缺失"}, {
 "Something before this segment is missing: lost, or overtaken on the way. {To} keeps it and repeats the acknowledgement of what it has in order (with SACK: names what arrived beyond the hole).",

@@ -54,7 +54,6 @@ enum ladder_sit {
         X(THE_CLIENT_CAP, "The client", "客户端")                                                  \
         X(THE_SERVER_CAP, "The server", "服务器")                                                  \
         X(CONNECTION, "Connection", "连接")                                                        \
-        X(TIME, "ms", "毫秒")                                                                      \
         X(SUMMARY, "Summary", "小结")                                                              \
         X(OPENED, "opened by", "主动打开方")                                                       \
         X(OPENED_IN, "handshake", "握手用时")                                                      \

@@ -206,6 +206,8 @@ static void receive(struct elko_host *h, struct link *l)
         }
         if (n > 0)
                 elko_input(h->stack, l->number, h->packets, (size_t)n, h->now);
+        /* A full batch: there is more, and it should not wait until all output is written. */
+        l->readable = n == BATCH;
         h->stats.packets_in += (uint64_t)n;
 }
 
@@ -283,14 +285,24 @@ static void refresh_now(struct elko_host *h)
                 elko_drv_set_now(h->link[i].drv, h->now);
 }
 
+/* As much is read as is written, or a device's queue towards us overflows while we send. */
+static void receive_more(struct elko_host *h)
+{
+        for (unsigned i = 0; i < h->links && !h->stopped; i++)
+                if (h->link[i].readable)
+                        receive(h, &h->link[i]);
+}
+
 /* Events and output until there is neither; true: the budget is used up and work may be left. */
 static bool settle(struct elko_host *h)
 {
         for (int round = 0; round < SETTLE_ROUNDS && !h->stopped; round++) {
                 size_t done;
 
-                if (round > 0)
+                if (round > 0) {
                         refresh_now(h);
+                        receive_more(h);
+                }
                 done = drain_events(h);
                 done += pull_all_links(h);
                 if (done == 0)

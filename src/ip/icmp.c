@@ -80,8 +80,9 @@ static struct ek_reply *compose(struct ek_ipstack *ip, const elko_ip *src, const
 }
 
 /* The message into a composed reply, and the reply into the queue. */
-static void send(struct ek_ipstack *ip, struct ek_reply *r, const elko_ip *src, const elko_ip *dst,
-                 const struct ek_icmp_msg *m, const uint8_t *body, uint64_t *counter)
+static void queue_message(struct ek_ipstack *ip, struct ek_reply *r, const elko_ip *src,
+                          const elko_ip *dst, const struct ek_icmp_msg *m, const uint8_t *body,
+                          uint64_t *counter)
 {
         uint8_t *p = ek_reply_packet(r) + ip_bytes(dst);
 
@@ -140,7 +141,7 @@ int ek_icmp_echo_request(struct ek_ipstack *ip, const elko_ip *to, uint16_t id, 
         if (r == NULL)
                 return error;
         remember_id(&ip->icmp, id);
-        send(ip, r, &src, &dst, &m, payload, NULL);
+        queue_message(ip, r, &src, &dst, &m, payload, NULL);
         return 0;
 }
 
@@ -202,7 +203,7 @@ static enum elko_drop echo_request_in(struct ek_ipstack *ip, const struct ek_ip_
         r = compose(ip, &in->hdr.dst, &in->hdr.src, EK_ICMP_HDR_BYTES + m->body_len, &error);
         if (r == NULL)
                 return ELKO_DROP_ICMP_QUEUE;
-        send(ip, r, &in->hdr.dst, &in->hdr.src, &reply, m->body, &ip->ctr->icmp_echo_out);
+        queue_message(ip, r, &in->hdr.dst, &in->hdr.src, &reply, m->body, &ip->ctr->icmp_echo_out);
         return ELKO_DROP_NONE;
 }
 
@@ -434,7 +435,7 @@ static void send_error(struct ek_ipstack *ip, const struct ek_ip_in *in, uint8_t
         r = compose(ip, &h->dst, &h->src, EK_ICMP_HDR_BYTES + m.body_len, &error);
         if (r == NULL)
                 return;
-        send(ip, r, &h->dst, &h->src, &m, h->packet, &ip->ctr->icmp_errors_out);
+        queue_message(ip, r, &h->dst, &h->src, &m, h->packet, &ip->ctr->icmp_errors_out);
 }
 
 void ek_icmp_send_port_unreachable(struct ek_ipstack *ip, const struct ek_ip_in *in, uint64_t now)

@@ -94,27 +94,39 @@ static enum elko_drop group_target(const struct ek_ipstack *ip, const struct ek_
         return ELKO_DROP_IP_MULTICAST;
 }
 
-/* What the destination is to us; `link_group`: the frame came to a group. */
-static enum elko_drop classify_target(const struct ek_ipstack *ip, const struct ek_ip_in *in,
-                                      bool link_group, enum target *target)
+/* A destination that is no address of ours. */
+static enum elko_drop foreign_target(const struct ek_ipstack *ip, const struct ek_ip_in *in,
+                                     enum target *target)
 {
         const elko_ip *dst = &in->hdr.dst;
-        enum ek_ip_known_kind kind;
 
-        *target = NOT_OURS;
         if (is_zero_net(dst) || ek_addr_is_loopback(dst))
                 return ELKO_DROP_IP_MARTIAN;
         if (ek_addr_is_multicast(dst))
                 return group_target(ip, in, target);
-        kind = ek_ip_classify(ip, dst);
-        if (kind == EK_IP_BROADCAST || ek_addr_is_broadcast(dst))
+        if (ek_addr_is_broadcast(dst))
                 return ELKO_DROP_IP_MULTICAST;
-        if (kind != EK_IP_OURS && (ip->iface[in->link - 1].cfg.flags & ELKO_LINK_ANY_IP) == 0)
+        if ((ip->iface[in->link - 1].cfg.flags & ELKO_LINK_ANY_IP) == 0)
                 return ELKO_DROP_IP_NOT_MINE;
-        if (link_group) /* RFC 1122, 3.3.6: silently */
-                return ELKO_DROP_IP_MULTICAST;
         *target = UNICAST;
         return ELKO_DROP_NONE;
+}
+
+/* What the destination is to us; `link_group`: the frame came to a group. */
+static enum elko_drop classify_target(const struct ek_ipstack *ip, const struct ek_ip_in *in,
+                                      bool link_group, enum target *target)
+{
+        enum elko_drop drop = ELKO_DROP_NONE;
+
+        *target = UNICAST;
+        switch (ek_ip_classify(ip, &in->hdr.dst)) {
+        case EK_IP_OURS: break;
+        case EK_IP_BROADCAST: return ELKO_DROP_IP_MULTICAST;
+        case EK_IP_UNKNOWN: drop = foreign_target(ip, in, target); break;
+        }
+        if (drop == ELKO_DROP_NONE && *target == UNICAST && link_group)
+                return ELKO_DROP_IP_MULTICAST; /* RFC 1122, 3.3.6: silently */
+        return drop;
 }
 
 static enum elko_drop check_addresses(const struct ek_ipstack *ip, struct ek_ip_in *in,

@@ -25,8 +25,9 @@ struct ek_ip_in {
 
 /*
  * Take one packet that arrived on `link`. *out is valid as far as the verdict says; after DROPPED
- * only out->drop, and out->link. The packet is read during the call only, and out->hdr points into
- * it. packets_in and bytes_in are the caller's to count.
+ * only out->drop and out->link. The packet is read during the call only, and out->hdr points into
+ * it. packets_in, bytes_in and, once the connection is found, icmp_errors_in are the caller's to
+ * count.
  */
 enum ek_ip_verdict ek_ip_input(struct ek_ipstack *ip, elko_link link, const struct elko_packet *pkt,
                                uint64_t now, struct ek_ip_in *out);

@@ -318,6 +318,8 @@ static void apply(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_option option)
                 ek_tcb_rearm_keepalive(t, tcb);
         if (tcb->state == ELKO_TCP_SYN_SENT && (tcb->todo & EK_TODO_SYN)) {
                 /* The SYN has not left: it still can announce something else. */
+                ek_tcb_release_receive(t, tcb);
+                ek_rcv_buf_open(t, tcb, seq_make(0), 0);
                 tcb->rcv_wscale = ek_options_rcv_wscale(t, s->rcv_buf_max);
                 tcb->adv_mss = ek_tcp_adv_mss(t, &tcb->conn.key, s->max_seg);
         }

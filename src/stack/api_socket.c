@@ -94,7 +94,7 @@ int64_t elko_recv_ready(elko_stack *st, elko_sock s)
 {
         struct ek_tcb *tcb = ek_handle_tcb(&st->tcp, s);
 
-        return tcb == NULL ? ELKO_EBADF : (int64_t)tcb->act->rcv.len;
+        return tcb == NULL ? ELKO_EBADF : ek_user_ready(tcb);
 }
 
 int elko_shutdown(elko_stack *st, elko_sock s)

@@ -222,12 +222,22 @@ int elko_echo_request(elko_stack *st, const elko_ip *to, uint16_t id, uint16_t s
 
 bool elko_echo_next(elko_stack *st, struct elko_echo *out)
 {
-        return ek_icmp_echo_next(&st->ip, out);
+        bool got = ek_icmp_echo_next(&st->ip, out);
+
+        if (!ek_icmp_echo_pending(&st->ip))
+                st->echo_told = false;
+        return got;
 }
 
 bool elko_next_event(elko_stack *st, struct elko_event *ev)
 {
-        return ek_sock_next_event(&st->tcp, ev);
+        if (ek_sock_next_event(&st->tcp, ev))
+                return true;
+        if (!ek_icmp_echo_pending(&st->ip) || st->echo_told)
+                return false;
+        st->echo_told = true;
+        *ev = (struct elko_event){.sock = ELKO_SOCK_NONE, .bits = ELKO_EV_ECHO};
+        return true;
 }
 
 /* ---- seeing inside ---- */

@@ -16,6 +16,7 @@ struct elko_stack {
         struct elko_counters ctr;
         struct ek_ipstack ip;
         struct ek_tcp tcp;
+        bool echo_told; /* the application knows that echo answers wait */
 };
 
 /* Every public call that passes time begins with this: time never goes back. */

@@ -41,6 +41,7 @@ struct ek_half_open {
         uint32_t ts : 1;      /* the peer offered timestamps, and so do we */
         uint32_t sack : 1;
         uint32_t asked : 1;   /* the application has seen it */
+        uint32_t small : 1;   /* the SYN+ACK announces the small window: memory is short */
         uint32_t prev : 17;
         uint32_t half_mss : 15; /* the peer's MSS option / 2; 0: none */
 };

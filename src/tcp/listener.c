@@ -2,6 +2,7 @@
 #include "tcp/listener.h"
 
 #include "tcp/tcp.h"
+#include "tcp/user_calls.h"
 #include "wire/addr.h"
 
 /*
@@ -127,9 +128,8 @@ void ek_listener_close(struct ek_tcp *t, struct ek_listener *ls)
                 struct ek_tcb *tcb = ek_container_of(n, struct ek_tcb, app);
 
                 tcb->flags &= ~(uint32_t)EK_TCB_QUEUED;
-                tcb->flags |= EK_TCB_ORPHAN;
                 tcb->listener = EK_NIL;
-                ek_tcb_reset(t, tcb, ELKO_ECONNABORTED, "listener closed");
+                ek_user_abort(t, tcb); /* it may be over already */
         }
         ek_list_remove(&ls->app);
         unlink_from_bucket(t, ls);

@@ -16,6 +16,24 @@
 
 enum { LEAST_WINDOW = 2048, SHARE_OF_FREE = 64 };
 
+/*
+ * A SYN+ACK announces a window before there is a connection that could reserve memory for it. So it
+ * announces one of two sizes, and the connection is refused when the handshake ends and the size that
+ * was announced can't be had: the peer's data is not acknowledged, hence not lost.
+ */
+uint32_t ek_rcv_buf_syn_ack(const struct ek_tcp *t, const struct ek_settings *settings, bool small)
+{
+        uint32_t full = ek_min_u32(t->cfg.rcv_buf_bytes, settings->rcv_buf_max);
+
+        return ek_min_u32(UINT16_MAX, small ? ek_min_u32(full, LEAST_WINDOW) : full);
+}
+
+bool ek_rcv_buf_is_short(struct ek_tcp *t, const struct ek_settings *settings)
+{
+        return ek_rcv_buf_initial(t, settings) <
+               ek_min_u32(t->cfg.rcv_buf_bytes, settings->rcv_buf_max);
+}
+
 /* The first window of a new connection: at most a fair share of what is left. */
 uint32_t ek_rcv_buf_initial(struct ek_tcp *t, const struct ek_settings *settings)
 {
@@ -31,12 +49,14 @@ uint32_t ek_rcv_buf_initial(struct ek_tcp *t, const struct ek_settings *settings
         return want;
 }
 
-/* Open the window of a connection whose RCV.NXT is known now. */
-void ek_rcv_buf_open(struct ek_tcp *t, struct ek_tcb *tcb, seq_t rcv_nxt)
+/* Reserve the space of a new window, `least` bytes of it at least; false: not even that is there. The
+ * window begins at RCV.NXT; an active open, which does not know it yet, gives anything. */
+bool ek_rcv_buf_open(struct ek_tcp *t, struct ek_tcb *tcb, seq_t rcv_nxt, uint32_t least)
 {
-        uint32_t space = ek_rcv_buf_initial(t, ek_tcb_settings(t, tcb));
+        uint32_t space = ek_max_u32(least, ek_rcv_buf_initial(t, ek_tcb_settings(t, tcb)));
 
-        while (space >= LEAST_WINDOW) {
+        EK_ASSERT(tcb->rcv_reserved == 0);
+        while (space >= LEAST_WINDOW && space >= least) {
                 uint32_t block = (uint32_t)ek_region_block_bytes(t->region, space);
 
                 if (ek_region_reserve(t->region, block)) {
@@ -45,9 +65,12 @@ void ek_rcv_buf_open(struct ek_tcp *t, struct ek_tcb *tcb, seq_t rcv_nxt)
                 }
                 space /= 2;
         }
+        if (space < least)
+                return false;
         if (space < LEAST_WINDOW)
-                space = 0; /* a zero window: it opens when memory is there (ek_rcv_buf_ensure) */
+                space = 0; /* a zero window: it opens when the peer asks and memory is there */
         ek_rcv_window_init(&tcb->win, space, rcv_nxt, t->now);
+        return true;
 }
 
 /* The ring exists after this, if memory allows. */

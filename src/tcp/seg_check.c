@@ -116,7 +116,7 @@ static void on_unacceptable(struct ek_tcp *t, struct ek_tcb *tcb, const struct e
         }
         /* A window that could not be opened for want of memory is tried again when the peer asks. */
         if (tcb->win.space == 0 && is_probe(tcb, seg))
-                ek_rcv_buf_open(t, tcb, tcb->rcv_nxt);
+                ek_rcv_buf_open(t, tcb, tcb->rcv_nxt, 0);
         if (seg->hdr->data_len > 0 || is_probe(tcb, seg) || ek_seg_has(seg, ELKO_FIN)) {
                 note_duplicate(t, tcb, seg);
                 if (tcb->dup_acks < UINT8_MAX)

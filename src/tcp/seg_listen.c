@@ -38,7 +38,8 @@ static void answer_with_cookie(struct ek_tcp *t, struct ek_listener *ls, const s
         };
 
         r.ts_val = ek_cookie_ts(ek_tcp_ms(t) + ek_iss_ts_offset(t, &seg->key), peer_scale, sack);
-        r.wnd = (uint16_t)ek_min_u32(UINT16_MAX, ek_rcv_buf_initial(t, settings));
+        /* Nothing tells later what was announced, so it is always the small window. */
+        r.wnd = (uint16_t)ek_rcv_buf_syn_ack(t, settings, true);
         if (ek_tcp_reply(t, &r)) {
                 t->ctr->tcp_syn_cookies_sent++;
                 t->cookies_until =

@@ -15,20 +15,44 @@ struct opened {
         seq_t iss, irs;
         uint16_t peer_mss; /* 0: no option */
         uint8_t wscale;    /* EK_HALF_OPEN_NO_WSCALE: none */
-        bool ts, sack;
+        bool ts, sack, small;
         uint32_t ts_recent;
         uint64_t rtt_ns;   /* 0: not measured */
 };
 
-static void inherit(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_listener *ls)
+static bool inherit(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_listener *ls)
 {
-        tcb->cong.ops = ls->congestion;
-        if (ls->settings != EK_NIL) {
-                struct ek_settings *own = ek_tcb_own_settings(t, &tcb->settings);
+        struct ek_settings *own;
 
-                if (own != NULL)
-                        *own = *(const struct ek_settings *)ek_slab_at(&t->settings, ls->settings);
-        }
+        tcb->cong.ops = ls->congestion;
+        if (ls->settings == EK_NIL)
+                return true;
+        own = ek_tcb_own_settings(t, &tcb->settings);
+        if (own == NULL)
+                return false;
+        *own = *(const struct ek_settings *)ek_slab_at(&t->settings, ls->settings);
+        return true;
+}
+
+/* Memory for the window that the SYN+ACK announced, unscaled. */
+static bool keep_promise(struct ek_tcp *t, struct ek_tcb *tcb, bool small)
+{
+        uint32_t announced = ek_rcv_buf_syn_ack(t, ek_tcb_settings(t, tcb), small);
+
+        if (!ek_rcv_buf_open(t, tcb, tcb->rcv_nxt, announced))
+                return false;
+        ek_rcv_window_on_sent(&tcb->win, tcb->rcv_nxt, announced);
+        return true;
+}
+
+/* It can't be: take it back as if it had never been. */
+static struct ek_tcb *unmake(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        t->ctr->nomem++;
+        tcb->state = ELKO_TCP_CLOSED;
+        tcb->flags |= EK_TCB_ORPHAN;
+        ek_tcb_bury(t, tcb);
+        return NULL;
 }
 
 /* A connection in SYN-RECEIVED, whose ACK is about to be processed. NULL: no memory. */
@@ -40,7 +64,8 @@ static struct ek_tcb *make_tcb(struct ek_tcp *t, struct ek_listener *ls, const s
 
         if (tcb == NULL)
                 return NULL;
-        inherit(t, tcb, ls);
+        if (!inherit(t, tcb, ls))
+                return unmake(t, tcb);
         tcb->state = ELKO_TCP_SYN_RECEIVED; /* the half-open entry's state goes over */
         tcb->iss = o->iss;
         tcb->irs = o->irs;
@@ -65,9 +90,8 @@ static struct ek_tcb *make_tcb(struct ek_tcp *t, struct ek_listener *ls, const s
                 opt.ts_val = o->ts_recent;
         }
         ek_options_on_syn(t, tcb, &opt);
-        ek_rcv_buf_open(t, tcb, tcb->rcv_nxt);
-        /* The SYN+ACK announced this much, unscaled. */
-        ek_rcv_window_on_sent(&tcb->win, tcb->rcv_nxt, ek_min_u32(UINT16_MAX, tcb->win.space));
+        if (!keep_promise(t, tcb, o->small))
+                return unmake(t, tcb);
         if (o->rtt_ns != 0)
                 ek_rtt_on_sample(&tcb->rtt, o->rtt_ns);
         ek_tcb_route(t, tcb);
@@ -98,6 +122,7 @@ static bool promote(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
                 .wscale = ho->wscale,
                 .ts = ho->ts,
                 .sack = ho->sack,
+                .small = ho->small,
                 .ts_recent = ho->ts_recent,
         };
         struct ek_tcb *tcb;
@@ -150,21 +175,6 @@ static void on_syn(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
                 ek_seg_on_closed(t, seg, ELKO_DROP_TCP_NO_CONN);
 }
 
-/* RST: exact sequence number only (RFC 5961, 3.2); the entry is forgotten, the user not informed. */
-static void on_reset(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
-{
-        struct ek_half_open *ho = ek_half_open_at(t, index);
-
-        if (!seq_eq(seg->seq, seq_make(ho->irs + 1))) {
-                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_HALF_OPEN_SEQ);
-                return;
-        }
-        t->ctr->tcp_attempt_fails++;
-        ek_half_open_free(t, index);
-        ek_trace_state(t, &seg->key, NULL, ELKO_TCP_SYN_RECEIVED, ELKO_TCP_LISTEN, "reset by peer");
-        ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_RST_TAKEN);
-}
-
 /* First step of 3.10.7.4 with RCV.NXT = IRS + 1 and the window that the SYN+ACK announced. */
 static bool in_window(const struct ek_half_open *ho, const struct ek_seg *seg)
 {
@@ -172,6 +182,20 @@ static bool in_window(const struct ek_half_open *ho, const struct ek_seg *seg)
 
         return seq_in(seg->seq, rcv_nxt, UINT16_MAX) ||
                (seg->len > 0 && seq_in(seq_add(seg->seq, seg->len - 1), rcv_nxt, UINT16_MAX));
+}
+
+/* The window that the SYN+ACK announced, as a field of a segment that is none: scaled. */
+static uint16_t announced_window(struct ek_tcp *t, const struct ek_half_open *ho)
+{
+        const struct ek_listener *ls = ek_listener_find(t, &ho->conn.key);
+        const struct ek_settings *s = ls == NULL || ls->settings == EK_NIL
+                                              ? &t->defaults
+                                              : ek_slab_at(&t->settings, ls->settings);
+        uint8_t scale = ho->wscale == EK_HALF_OPEN_NO_WSCALE
+                                ? 0
+                                : ek_options_rcv_wscale(t, s->rcv_buf_max);
+
+        return (uint16_t)(ek_rcv_buf_syn_ack(t, s, ho->small) >> scale);
 }
 
 /* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, for a segment outside of the window. */
@@ -183,7 +207,7 @@ static void acknowledge(struct ek_tcp *t, uint32_t index, const struct ek_seg *s
                 .seq = seq_add(ek_half_open_iss(t, ho), 1),
                 .ack = seq_make(ho->irs + 1),
                 .flags = ELKO_ACK,
-                .wnd = UINT16_MAX,
+                .wnd = announced_window(t, ho),
                 .why = ELKO_WHY_ACK_DUP,
                 .ts = ho->ts,
                 .ts_val = ek_tcp_ms(t) + ek_iss_ts_offset(t, &seg->key),
@@ -192,6 +216,27 @@ static void acknowledge(struct ek_tcp *t, uint32_t index, const struct ek_seg *s
 
         if (ek_limiter_take(&t->reset_limit, &seg->key.remote, t->now))
                 ek_tcp_reply(t, &r);
+}
+
+/* RST: exact sequence number only, inside of the window a challenge ACK (3.10.7.4 second; RFC 5961, 3.2).
+ * The entry is forgotten, the user not informed. */
+static void on_reset(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
+{
+        struct ek_half_open *ho = ek_half_open_at(t, index);
+
+        if (!seq_eq(seg->seq, seq_make(ho->irs + 1))) {
+                bool challenge = t->cfg.challenge_acks && ho->tries > 0 && in_window(ho, seg);
+
+                if (challenge)
+                        acknowledge(t, index, seg);
+                ek_tcp_drop(t, seg, NULL,
+                            challenge ? ELKO_DROP_TCP_RST_SEQ : ELKO_DROP_TCP_HALF_OPEN_SEQ);
+                return;
+        }
+        t->ctr->tcp_attempt_fails++;
+        ek_half_open_free(t, index);
+        ek_trace_state(t, &seg->key, NULL, ELKO_TCP_SYN_RECEIVED, ELKO_TCP_LISTEN, "reset by peer");
+        ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_RST_TAKEN);
 }
 
 /*
@@ -254,7 +299,7 @@ bool ek_seg_on_cookie(struct ek_tcp *t, struct ek_listener *ls, const struct ek_
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_ACCEPT_QUEUE);
                 return true;
         }
-        o = (struct opened){.iss = iss, .irs = irs, .peer_mss = cookie.mss};
+        o = (struct opened){.iss = iss, .irs = irs, .peer_mss = cookie.mss, .small = true};
         o.wscale = EK_HALF_OPEN_NO_WSCALE;
         if (t->cfg.timestamps && (opt->present & ELKO_OPT_TIMESTAMPS)) {
                 ek_cookie_from_ts(opt->ts_ecr, &cookie);

@@ -32,7 +32,7 @@ static void take_peer_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_
         tcb->rcv_nxt = seq_add(seg->seq, 1);
         tcb->last_ack_sent = tcb->rcv_nxt;
         ek_options_on_syn(t, tcb, &seg->hdr->opt);
-        ek_rcv_buf_open(t, tcb, tcb->rcv_nxt);
+        ek_rcv_window_init(&tcb->win, tcb->win.space, tcb->rcv_nxt, t->now);
         /* What our SYN announced; never scaled (RFC 7323, 2.2). */
         ek_rcv_window_on_sent(&tcb->win, tcb->rcv_nxt, ek_min_u32(UINT16_MAX, tcb->win.space));
         tcb->snd_wnd = seg->hdr->wnd;

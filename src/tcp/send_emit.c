@@ -132,11 +132,13 @@ static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
                 .seq = ek_half_open_iss(t, ho).v,
                 .ack = ho->irs + 1,
                 .flags = ELKO_SYN | ELKO_ACK,
-                .wnd = (uint16_t)ek_min_u32(UINT16_MAX, ek_rcv_buf_initial(t, s)),
                 .opt = {.present = ELKO_OPT_MSS, .mss = ek_tcp_adv_mss(t, key, s->max_seg)},
         };
         bool again = ho->tries > 0;
 
+        if (!again)
+                ho->small = ek_rcv_buf_is_short(t, s);
+        hdr.wnd = (uint16_t)ek_rcv_buf_syn_ack(t, s, ho->small);
         if (ho->wscale != EK_HALF_OPEN_NO_WSCALE) {
                 hdr.opt.present |= ELKO_OPT_WSCALE;
                 hdr.opt.wscale = ek_options_rcv_wscale(t, s->rcv_buf_max);
@@ -207,13 +209,8 @@ static uint16_t window_field(struct ek_tcp *t, struct ek_tcb *tcb, const struct 
 
         if (p->flags & ELKO_RST)
                 return 0;
-        if (p->flags & ELKO_SYN) {
-                uint32_t space = tcb->state == ELKO_TCP_SYN_SENT
-                                         ? ek_rcv_buf_initial(t, ek_tcb_settings(t, tcb))
-                                         : tcb->win.space;
-
-                return (uint16_t)ek_min_u32(UINT16_MAX, space);
-        }
+        if (p->flags & ELKO_SYN)
+                return (uint16_t)ek_min_u32(UINT16_MAX, tcb->win.space);
         adv = ek_rcv_window_plan(&tcb->win, tcb->rcv_nxt, tcb->act->rcv.len, tcb->rcv_mss,
                                  tcb->rcv_wscale);
         ek_rcv_window_on_sent(&tcb->win, tcb->rcv_nxt, adv.bytes);

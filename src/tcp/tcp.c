@@ -280,8 +280,13 @@ bool ek_tcb_activate(struct ek_tcp *t, struct ek_tcb *tcb)
         tcb->act_index = index;
         tcb->act = ek_slab_at(&t->actives, index);
         *tcb->act = ek_active_none;
-        if (tcb->state >= ELKO_TCP_ESTABLISHED)
+        if (tcb->state >= ELKO_TCP_ESTABLISHED) {
+                /* After a silence the route and its path MTU are looked up again: what ICMP said
+                 * may have expired (RFC 1191, 6.3). */
+                tcb->link = ELKO_LINK_NONE;
+                ek_tcb_route(t, tcb);
                 ek_recovery_restart(t, tcb);
+        }
         ek_tcb_arm(t, tcb, EK_DL_IDLE, ek_time_add(t->now, ELKO_SEC(1)));
         return true;
 }

@@ -200,6 +200,15 @@ static bool may_reopen(const struct ek_time_wait *tw, const struct ek_seg *seg)
         return seq_newer;
 }
 
+/* Only a listener that can take the connection makes up for the wait that is cut short (RFC 9293, 3.6.1:
+ * "it can reopen the connection directly"); else the SYN would just be a way to end it. */
+static bool is_wanted(struct ek_tcp *t, const struct ek_key *key)
+{
+        const struct ek_listener *ls = ek_listener_find(t, key);
+
+        return ls != NULL && ls->queued < ls->backlog;
+}
+
 /*
  * A segment for a connection in TIME-WAIT. Returns true when the connection was reopened: the caller
  * then offers the segment, a SYN, to the listener.
@@ -213,7 +222,8 @@ bool ek_seg_on_time_wait(struct ek_tcp *t, uint32_t index, const struct ek_seg *
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_TIME_WAIT);
                 return false;
         }
-        if (ek_seg_has(seg, ELKO_SYN) && !ek_seg_has(seg, ELKO_ACK) && may_reopen(tw, seg)) {
+        if (ek_seg_has(seg, ELKO_SYN) && !ek_seg_has(seg, ELKO_ACK) && may_reopen(tw, seg) &&
+            is_wanted(t, &seg->key)) {
                 t->ctr->tcp_time_wait_reused++;
                 kill(t, index, "reopened by a new SYN");
                 return true;

@@ -20,6 +20,7 @@ struct ek_tcb *ek_user_open(struct ek_tcp *t, const struct ek_key *key)
         tcb->adv_mss = ek_tcp_adv_mss(t, key, t->defaults.max_seg);
         tcb->rcv_mss = 536;
         tcb->rcv_wscale = ek_options_rcv_wscale(t, t->defaults.rcv_buf_max);
+        ek_rcv_buf_open(t, tcb, seq_make(0), 0);
         ek_tcp_insert(t, &tcb->conn, ek_ref(EK_KIND_TCB, tcb->index));
         ek_state_set(t, tcb, ELKO_TCP_SYN_SENT, "active OPEN");
         tcb->todo |= EK_TODO_SYN;
@@ -176,6 +177,13 @@ int64_t ek_user_recv(struct ek_tcp *t, struct ek_tcb *tcb, void *buf, size_t len
         return n;
 }
 
+int64_t ek_user_ready(const struct ek_tcb *tcb)
+{
+        int64_t n = tcb->act->rcv.len != 0 ? (int64_t)tcb->act->rcv.len : nothing_to_read(tcb);
+
+        return n == ELKO_EAGAIN ? 0 : n;
+}
+
 int64_t ek_user_peek(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_slice out[2])
 {
         struct ek_slice s[2];
@@ -259,20 +267,13 @@ void ek_user_close(struct ek_tcp *t, struct ek_tcb *tcb)
                         ek_list_remove(&tcb->app);
                 return;
         }
-        if (!ek_tcb_is_synchronized(tcb) || ek_tcb_settings(t, tcb)->linger_ns == 0) {
+        /* RFC 2525, 2.17; RFC 9293, 3.10.4 (MAY-1): the peer must learn that its data was not read. */
+        if (!ek_tcb_is_synchronized(tcb) || unread ||
+            ek_tcb_settings(t, tcb)->linger_ns == 0) {
                 ek_user_abort(t, tcb);
                 return;
         }
         ek_user_shutdown(t, tcb);
-        /* RFC 2525, 2.17; RFC 9293, 3.10.4 (MAY-1): the peer must learn that its data was not read. */
-        if (unread && !ek_tcb_has(tcb, EK_TCB_FIN_RCVD)) {
-                ek_user_abort(t, tcb);
-                return;
-        }
-        if (unread && tcb->state != ELKO_TCP_CLOSED) {
-                ek_user_abort(t, tcb);
-                return;
-        }
         orphan(t, tcb);
 }
 

@@ -33,11 +33,3 @@ size_t ek_icmp4_emit(uint8_t *out, const struct ek_icmp_msg *m)
         ek_put16be(out + 2, ek_csum_fold(ek_csum_add(0, out, n)));
         return n;
 }
-
-bool ek_icmp4_is_error(uint8_t type)
-{
-        /* RFC 1122, 3.2.2 has these informational types; 9 and 10 are RFC 1256, 40 to 43 RFC 2521
-         * and RFC 8335. */
-        return !(type == EK_ICMP4_ECHO_REPLY || type == EK_ICMP4_ECHO_REQUEST || type == 9 ||
-                 type == 10 || (type >= 13 && type <= 18) || type == 42 || type == 43);
-}

@@ -52,8 +52,4 @@ enum elko_drop ek_icmp4_parse(const uint8_t *p, uint32_t n, bool csum_ok, struct
  */
 size_t ek_icmp4_emit(uint8_t *out, const struct ek_icmp_msg *m);
 
-/* Whether a type is an error message: never answered with another one (RFC 1122, 3.2.2). Unknown
- * types count as errors. */
-bool ek_icmp4_is_error(uint8_t type);
-
 #endif

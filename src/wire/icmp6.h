@@ -37,10 +37,4 @@ enum elko_drop ek_icmp6_parse(const elko_ip *src, const elko_ip *dst, const uint
 size_t ek_icmp6_emit(uint8_t *out, const elko_ip *src, const elko_ip *dst,
                      const struct ek_icmp_msg *m);
 
-/* Whether a type is an error message: below 128 (RFC 4443, 2.1). */
-static inline bool ek_icmp6_is_error(uint8_t type)
-{
-        return type < 128;
-}
-
 #endif

@@ -427,6 +427,8 @@ static void one_cell(struct conv *c, struct cell x, unsigned seen[R_COUNT])
         r = expected(&x);
         conv_note(c, "SEQ %s, ACK %s: %s", place_names[x.place], ack_names[x.ack_place],
                   rule_texts[r.rule]);
+        if (r.rule == R_HALF_OTHER_SYN || r.rule == R_WAIT_SYN_NEW)
+                conv_forget(c);
         deliver(c, &x);
         check_reply(c, &x, &r);
         conv_state(c, r.after);

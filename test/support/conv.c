@@ -225,6 +225,7 @@ static void note_syn(struct conv_flow *f, const struct conv_seg *s)
                 f->has_iss = true;
                 f->has_edge = false;
         }
+        f->open |= (s->flags & ELKO_ACK) != 0;
         f->stack_ts = conv_seg_opt(s, 8) != NULL;
         f->stack_wscale = ws != NULL ? ws->data[0] : 0;
 }
@@ -301,6 +302,8 @@ static void capture_tcp(struct conv *c, const uint8_t *tcp, uint32_t len, struct
         f = flow_of(c, s);
         if (f != NULL && (s->flags & ELKO_SYN))
                 note_syn(f, s);
+        else if (f != NULL && f->has_iss && !(s->flags & ELKO_RST))
+                f->open = true;
         if (f != NULL)
                 note_ts(c, f, s);
         log_sent(c, s);
@@ -564,9 +567,11 @@ void conv_forget(struct conv *c)
 {
         struct conv_flow *f = c->f;
 
-        f->has_iss = f->has_stack_ts = f->has_edge = f->stack_ts = f->peer_ts = false;
+        f->has_iss = f->has_stack_ts = f->has_edge = f->stack_ts = f->peer_ts = f->open = false;
         f->sent = f->received = 0;
         f->events = 0;
+        if (f->sock != ELKO_SOCK_NONE)
+                elko_close(c->st, f->sock);
         f->sock = ELKO_SOCK_NONE;
 }
 
@@ -729,7 +734,9 @@ static void note_peer(struct conv *c, const struct conv_pat *p)
 {
         const struct conv_opt *ts = conv_seg_opt(&p->s, 8);
 
-        if (p->s.flags & ELKO_SYN) {
+        if (!(p->s.flags & (ELKO_SYN | ELKO_RST)) && c->f->has_iss)
+                c->f->open = true;
+        if ((p->s.flags & ELKO_SYN) && !c->f->open) {
                 c->f->peer_ts = ts != NULL;
                 c->f->peer_wscale = conv_seg_opt(&p->s, 3) != NULL;
         }

@@ -82,6 +82,7 @@ struct conv_flow {
         bool has_iss;
         bool peer_ts;       /* the peer's last SYN had TS */
         bool peer_wscale;   /* ... and a window scale */
+        bool open;          /* the SYNs are over: later ones of the peer change nothing */
         bool stack_ts;      /* the stack's last SYN had TS */
         uint32_t ts_base;   /* of the peer's TS values */
         uint32_t ts_rel;    /* peer's clock: relative value ... */
@@ -219,7 +220,8 @@ void conv_listen_(struct conv *c, const struct elko_listen_config *cfg);
 /* Make flow n (0 at the start) the current one. */
 void conv_flow(struct conv *c, unsigned n);
 
-/* The stack's ISN and timestamps of the current flow will be new ones (a new incarnation). */
+/* The stack's ISN and timestamps of the current flow will be new ones (a new incarnation). A handle
+ * that is still there, of a connection that is over, is closed. */
 void conv_forget(struct conv *c);
 
 /* ---- the peer ---- */

@@ -73,18 +73,6 @@ EK_TEST(icmp6_pseudo_header_counts)
         CHECK_EQ(ek_icmp6_parse(&a, &b, p, 0, true, &back), ELKO_DROP_ICMP_SHORT);
 }
 
-EK_TEST(icmp_error_types)
-{
-        static const uint8_t errors4[] = {1, 3, 4, 5, 11, 12, 30, 40, 41, 255};
-        static const uint8_t queries4[] = {0, 8, 9, 10, 13, 14, 15, 16, 17, 18, 42, 43};
-
-        for (size_t i = 0; i < sizeof(errors4); i++)
-                CHECK(ek_icmp4_is_error(errors4[i]));
-        for (size_t i = 0; i < sizeof(queries4); i++)
-                CHECK(!ek_icmp4_is_error(queries4[i]));
-        CHECK(ek_icmp6_is_error(127) && !ek_icmp6_is_error(128));
-}
-
 /* ---- quotes ---- */
 
 static enum elko_drop quote(const uint8_t *p, uint32_t n, struct ek_quote *q)
