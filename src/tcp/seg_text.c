@@ -68,6 +68,9 @@ static void advance_rcv_nxt(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t n)
         tcb->rcv_nxt = seq_add(tcb->rcv_nxt, n);
         tcb->stats.bytes_received += n;
         t->ctr->tcp_bytes_received += n;
+        /* Duplicates of an ACK that this one overtakes would count as duplicates of the new one and start
+         * a fast retransmit for nothing (RFC 5681, 2). */
+        tcb->dup_acks = 0;
 }
 
 static void take_in_order(struct ek_tcp *t, struct ek_tcb *tcb, const struct text *x)

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include "conv.h"
+
+/*
+ * Delayed acknowledgements: RFC 9293, 3.8.6.3, RFC 5681, 4.2. At least one ACK for two full segments,
+ * never later than 40 ms, at once for what is out of order, for what fills a hole, and for FIN.
+ */
+
+enum { QUICK = 10 }; /* segments that a new connection acknowledges at once */
+
+static const struct conv_options plain = {.no_sack = true, .no_ts = true};
+
+/* Past the quick ones; the peer's next number is 11. */
+static void start(struct conv *c)
+{
+        conv_open_passive(c);
+        for (unsigned i = 1; i <= QUICK; i++) {
+                conv_in(c, "P. %u:%u(1) ack 1", i, i + 1);
+                conv_out(c, ". 1:1(0) ack %u", i + 1);
+        }
+        conv_recv(c, QUICK);
+}
+
+CONV_TEST(forty_milliseconds)
+{
+        conv_start(c, &plain);
+        start(c);
+        conv_in(c, "P. 11:111(100) ack 1");
+        conv_out_after(c, ELKO_MS(40), ". 1:1(0) ack 111");
+        conv_counted(c, tcp_delayed_acks, 1);
+        conv_quiet(c, ELKO_SEC(10));
+}
+
+/* The clock runs from the first segment that is not acknowledged. */
+CONV_TEST(from_the_first_segment_on)
+{
+        conv_start(c, &plain);
+        start(c);
+        conv_in(c, "P. 11:111(100) ack 1");
+        conv_quiet(c, ELKO_MS(30));
+        conv_in(c, "P. 111:211(100) ack 1");
+        conv_out_after(c, ELKO_MS(10), ". 1:1(0) ack 211");
+        conv_in(c, "P. 211:311(100) ack 1");
+        conv_out_after(c, ELKO_MS(40), ". 1:1(0) ack 311");
+}
+
+/* RFC 5681, 4.2; RFC 2525, 2.13: every second full-sized segment. */
+CONV_TEST(a13_stretch_ack_every_second_full_segment)
+{
+        unsigned m, at = 11;
+
+        conv_start(c, &plain);
+        start(c);
+        m = c->mss;
+        conv_in(c, ". %u:%u(%u) ack 1", at, at + m, m); /* the first tells the segment size */
+        conv_ignore(c);
+        conv_advance(c, ELKO_MS(40));
+        conv_ignore(c);
+        at += m;
+        for (unsigned i = 0; i < 6; i++) {
+                conv_in(c, ". %u:%u(%u) ack 1", at, at + m, m);
+                conv_none(c);
+                conv_in(c, ". %u:%u(%u) ack 1", at + m, at + 2 * m, m);
+                conv_out(c, ". 1:1(0) ack %u", at + 2 * m);
+                at += 2 * m;
+        }
+        conv_quiet(c, ELKO_SEC(1));
+}
+
+/* A batch of packets shares one ACK: 3.10.7.4, MUST-58 and MUST-59. */
+CONV_TEST(a_batch_is_acknowledged_once)
+{
+        unsigned m, at = 11;
+
+        conv_start(c, &plain);
+        start(c);
+        m = c->mss;
+        for (unsigned i = 0; i < 8; i++, at += m)
+                conv_queue(c, ". %u:%u(%u) ack 1", at, at + m, m);
+        conv_flush(c);
+        conv_out(c, ". 1:1(0) ack %u", at);
+        conv_none(c);
+        conv_quiet(c, ELKO_SEC(1));
+}
+
+/* Data that leaves takes the ACK along. */
+CONV_TEST(piggybacked)
+{
+        conv_start(c, &plain);
+        start(c);
+        conv_in(c, "P. 11:111(100) ack 1");
+        conv_none(c);
+        conv_advance(c, ELKO_MS(20));
+        conv_send(c, 50);
+        conv_out(c, "P. 1:51(50) ack 111");
+        conv_quiet(c, ELKO_MS(100));
+        conv_in(c, ". 111:111(0) ack 51");
+        conv_quiet(c, ELKO_SEC(10));
+}
+
+CONV_TEST(at_once_out_of_order_and_for_the_fill)
+{
+        conv_start(c, &plain);
+        start(c);
+        conv_in(c, "P. 111:211(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 11");
+        conv_in(c, "P. 11:111(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 211");
+        conv_quiet(c, ELKO_SEC(1));
+}
+
+/* Part of a hole is filled: at once as well. */
+CONV_TEST(at_once_while_a_hole_remains)
+{
+        conv_start(c, &plain);
+        start(c);
+        conv_in(c, "P. 111:211(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 11");
+        conv_in(c, "P. 11:61(50) ack 1");
+        conv_out(c, ". 1:1(0) ack 61");
+}
+
+CONV_TEST(at_once_for_fin)
+{
+        conv_start(c, &plain);
+        start(c);
+        conv_in(c, "P. 11:111(100) ack 1");
+        conv_none(c);
+        conv_in(c, "F. 111:111(0) ack 1");
+        conv_out(c, ". 1:1(0) ack 112");
+        conv_quiet(c, ELKO_SEC(1));
+}
+
+CONV_TEST(at_once_for_a_duplicate)
+{
+        conv_start(c, &plain);
+        start(c);
+        conv_in(c, "P. 11:111(100) ack 1");
+        conv_none(c);
+        conv_in(c, "P. 11:111(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 111");
+        conv_quiet(c, ELKO_SEC(1));
+}
+
+CONV_TEST(option_zero_means_at_once)
+{
+        conv_start(c, &plain);
+        start(c);
+        conv_set(c, ELKO_OPTION_DELACK, 0);
+        conv_in(c, "P. 11:111(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 111");
+}
+
+CONV_TEST(option_sets_the_time)
+{
+        conv_start(c, &plain);
+        start(c);
+        conv_set(c, ELKO_OPTION_DELACK, ELKO_MS(499));
+        conv_in(c, "P. 11:111(100) ack 1");
+        conv_out_after(c, ELKO_MS(499), ". 1:1(0) ack 111");
+}
+
+/* RFC 2525, 2.13 with a link that is busy: one pull later everything is acknowledged at once. */
+CONV_TEST(a_busy_link)
+{
+        conv_start(c, &plain);
+        start(c);
+        conv_hold(c, true);
+        conv_in(c, "P. 11:111(100) ack 1");
+        conv_advance(c, ELKO_MS(200));
+        conv_in(c, "P. 111:211(100) ack 1");
+        conv_hold(c, false);
+        conv_out(c, ". 1:1(0) ack 211");
+        conv_quiet(c, ELKO_SEC(1));
+}
+
+EK_TEST_MAIN();

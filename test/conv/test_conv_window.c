@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+#include "conv.h"
+
+/*
+ * Windows, RFC 9293, 3.8.6: the peer's (usable window, WL1 and WL2, shrinking) and ours (never taken
+ * back, opened in useful steps, honoured when memory is short). RELIABILITY A8.
+ */
+
+static void small_buffers(struct elko_config *cfg)
+{
+        cfg->rcv_buf_bytes = cfg->rcv_buf_max_bytes = 4096;
+}
+
+static const struct conv_options plain = {.no_sack = true, .no_ts = true, .no_wscale = true};
+static const struct conv_options small = {
+        .no_sack = true, .no_ts = true, .no_wscale = true, .config = small_buffers};
+
+/* ---- the peer's window ---- */
+
+/* 3.8.6: not a byte beyond SND.UNA + SND.WND. */
+CONV_TEST(the_usable_window)
+{
+        conv_start(c, &plain);
+        conv_open_passive(c);
+        conv_in(c, ". 1:1(0) ack 1 win 2000");
+        conv_send(c, 5000);
+        conv_out(c, ". 1:%u(%u) ack 1", 1 + c->mss, c->mss);
+        conv_none(c); /* 540 of the window are left: silly (3.8.6.2.1) */
+        conv_in(c, ". 1:1(0) ack %u win 1000", 1 + c->mss);
+        conv_none(c);
+        conv_in(c, ". 1:1(0) ack %u win %u", 1 + c->mss, c->mss);
+        conv_out(c, ". %u:%u(%u) ack 1", 1 + c->mss, 1 + 2 * c->mss, c->mss);
+        conv_none(c);
+}
+
+/* RELIABILITY A6-10: the SYN's window is not scaled, all others are (RFC 7323, 2.2). */
+CONV_TEST(a6_10_window_of_the_syn_is_not_scaled)
+{
+        static const struct conv_options scaled = {.no_sack = true, .no_ts = true};
+
+        conv_start(c, &scaled);
+        conv_connect(c);
+        conv_out(c, "S 0:0(0) <mss M,wscale 4>");
+        conv_in(c, "S. 0:0(0) ack 1 win 1000 <mss M,wscale 7>");
+        conv_out(c, ". 1:1(0) ack 1");
+        CONV_EQ(c, conv_info(c).snd_wnd, 1000);
+        conv_in(c, ". 1:1(0) ack 1 win 1000");
+        CONV_EQ(c, conv_info(c).snd_wnd, 128000);
+}
+
+/* RELIABILITY A8-6: an older segment does not tell of the window (SND.WL1, SND.WL2). */
+CONV_TEST(a8_6_old_segments_do_not_update_the_window)
+{
+        conv_start(c, &plain);
+        conv_open_passive(c);
+        conv_in(c, "P. 1:11(10) ack 1 win 5000");
+        conv_ignore(c);
+        CONV_EQ(c, conv_info(c).snd_wnd, 5000);
+        conv_in(c, ". 11:11(0) ack 1 win 6000"); /* newer SEQ */
+        CONV_EQ(c, conv_info(c).snd_wnd, 6000);
+        conv_send(c, 100);
+        conv_ignore(c);
+        conv_in(c, ". 11:11(0) ack 101 win 7000"); /* same SEQ, newer ACK */
+        CONV_EQ(c, conv_info(c).snd_wnd, 7000);
+        conv_in(c, ". 11:11(0) ack 1 win 100"); /* same SEQ, older ACK */
+        CONV_EQ(c, conv_info(c).snd_wnd, 7000);
+        conv_ignore(c);
+        conv_in(c, "P. 21:31(10) ack 101 win 8000"); /* early, but newer */
+        conv_ignore(c);
+        CONV_EQ(c, conv_info(c).snd_wnd, 8000);
+        conv_in(c, "P. 11:21(10) ack 101 win 300"); /* late */
+        conv_ignore(c);
+        CONV_EQ(c, conv_info(c).snd_wnd, 8000);
+}
+
+/* RELIABILITY A8-4; 3.8.6, SHLD-15, SHLD-16: the window shrinks below what is under way. No new data;
+ * what was lost goes again; nothing underflows. */
+CONV_TEST(a8_4_the_peer_shrinks_its_window)
+{
+        unsigned m;
+
+        conv_start(c, &plain);
+        conv_open_passive(c);
+        m = c->mss;
+        conv_send(c, 8 * m);
+        for (unsigned i = 0; i < 8; i++)
+                conv_out(c, "* %u:%u(%u) ack 1", 1 + i * m, 1 + (i + 1) * m, m);
+        conv_send(c, 4 * m);
+        for (unsigned i = 8; i < 10; i++)
+                conv_out(c, "* %u:%u(%u) ack 1", 1 + i * m, 1 + (i + 1) * m, m);
+        conv_in(c, ". 1:1(0) ack %u win %u", 1 + 2 * m, m);
+        conv_none(c);
+        CONV_EQ(c, conv_info(c).flight, 8 * m);
+        conv_out_after(c, ELKO_MS(200), "* %u:%u(%u) ack 1", 1 + 2 * m, 1 + 3 * m, m);
+        conv_in(c, ". 1:1(0) ack %u win 65535", 1 + 10 * m);
+        conv_out(c, "* %u:%u(%u) ack 1", 1 + 10 * m, 1 + 11 * m, m);
+        conv_ignore(c);
+}
+
+/* MUST-35, MUST-37: shrunk to zero with data under way. It is probed, and as long as the peer answers
+ * the connection stays, however long. */
+CONV_TEST(a8_4_shrunk_to_zero_and_answering)
+{
+        uint64_t until;
+
+        conv_start(c, &plain);
+        conv_open_passive(c);
+        conv_send(c, 100);
+        conv_out(c, "P. 1:101(100) ack 1");
+        conv_in(c, ". 1:1(0) ack 1 win 0");
+        until = conv_elapsed(c) + ELKO_SEC(2000);
+        while (conv_elapsed(c) < until) {
+                conv_advance(c, ELKO_SEC(1));
+                if (conv_pending(c) == 0)
+                        continue;
+                conv_ignore(c);
+                conv_in(c, ". 1:1(0) ack 1 win 0");
+        }
+        conv_state(c, ELKO_TCP_ESTABLISHED);
+        conv_in(c, ". 1:1(0) ack 101 win 65535");
+        conv_ignore(c);
+        conv_send(c, 10);
+        conv_out(c, "P. 101:111(10) ack 1");
+}
+
+/* RELIABILITY A8-6: the window of another connection is none of ours. */
+CONV_TEST(a8_6_windows_are_per_connection)
+{
+        conv_start(c, &plain);
+        conv_open_passive(c);
+        conv_flow(c, 1);
+        conv_open_passive(c);
+        conv_in(c, ". 1:1(0) ack 1 win 63");
+        CONV_EQ(c, conv_info(c).snd_wnd, 63);
+        conv_flow(c, 0);
+        CONV_EQ(c, conv_info(c).snd_wnd, 65535);
+}
+
+/* ---- our window ---- */
+
+/* 3.8.6.2.2: opened when min(buffer / 2, MSS) can be announced; one update, not many. */
+CONV_TEST(a8_2_reopening_is_announced)
+{
+        conv_start(c, &small);
+        conv_open_passive(c);
+        for (unsigned i = 0; i < 4; i++) {
+                conv_in(c, ". %u:%u(1024) ack 1", 1 + i * 1024, 1025 + i * 1024);
+                conv_out(c, ". 1:1(0) ack %u win %u", 1025 + i * 1024, 3072 - i * 1024);
+        }
+        conv_counted(c, tcp_zero_window_adv, 1);
+        conv_recv_some(c, 1023);
+        conv_none(c);
+        conv_recv_some(c, 1);
+        conv_out(c, ". 1:1(0) ack 4097 win 1024");
+        conv_recv_some(c, 3072);
+        conv_ignore(c);
+        conv_in(c, ". 4097:5121(1024) ack 1");
+        conv_out(c, ". 1:1(0) ack 5121 win 3072");
+        conv_recv(c, 1024);
+        conv_ignore(c);
+}
+
+/* RELIABILITY A8-3: a reader of single bytes makes no silly windows. */
+CONV_TEST(a8_3_one_byte_reader)
+{
+        unsigned at = 1, edge = 4097, updates = 0, bytes = 0, segments = 0;
+
+        conv_start(c, &small);
+        conv_open_passive(c);
+        for (unsigned round = 0; round < 6000; round++) {
+                unsigned room = edge - at, n = room < 1024 ? room : 1024;
+
+                if (n > 0) {
+                        conv_in(c, ". %u:%u(%u) ack 1", at, at + n, n);
+                        at += n;
+                        bytes += n;
+                        segments++;
+                } else {
+                        conv_recv_some(c, 1);
+                }
+                while (conv_pending(c) > 0) {
+                        const struct conv_seg *s = conv_peek(c, conv_pending(c) - 1);
+
+                        edge = s->ack - c->f->irs + s->win;
+                        updates++;
+                        conv_ignore(c);
+                }
+        }
+        CONV_CHECK(c, bytes > 8000);
+        CONV_CHECK(c, bytes / segments >= 512);
+        CONV_CHECK(c, updates <= 3 * segments);
+}
+
+/* RELIABILITY A8-5: whatever the application reads and the peer sends, the edge stays where it was (the
+ * harness watches it in every segment). All scales. */
+static uint32_t scale_buffers;
+
+static void scaled_buffers(struct elko_config *cfg)
+{
+        cfg->rcv_buf_bytes = 65536;
+        cfg->rcv_buf_max_bytes = scale_buffers;
+}
+
+CONV_TEST(a8_5_random_reads_at_every_scale)
+{
+        static const struct conv_options scaled = {
+                .no_sack = true, .no_ts = true, .config = scaled_buffers};
+
+        for (unsigned scale = 0; scale <= 10; scale++) {
+                unsigned at = 1;
+
+                scale_buffers = 65536u << scale;
+                if (scale == 0)
+                        conv_start(c, &scaled);
+                conv_flow(c, scale);
+                conv_open_passive(c);
+                for (unsigned i = 0; i < 40; i++) {
+                        unsigned n = 1 + ek_test_below(1400);
+
+                        conv_in(c, ". %u:%u(%u) ack 1", at, at + n, n);
+                        at += n;
+                        conv_ignore(c);
+                        conv_advance(c, ELKO_MS(ek_test_below(50)));
+                        conv_ignore(c);
+                        conv_recv_some(c, ek_test_below((uint32_t)conv_info(c).rcv_buf_used + 1));
+                        conv_ignore(c);
+                }
+        }
+}
+
+/* RFC 9293, 3.8.6: an ACK, a reset, a FIN are processed though the window is closed: RELIABILITY A8-7. */
+static void close_window(struct conv *c)
+{
+        conv_start_(c, &small);
+        conv_open_passive(c);
+        for (unsigned i = 0; i < 4; i++) {
+                conv_in(c, ". %u:%u(1024) ack 1", 1 + i * 1024, 1025 + i * 1024);
+                conv_out(c, ". 1:1(0) ack %u", 1025 + i * 1024);
+        }
+}
+
+CONV_TEST(a8_7_ack_on_a_closed_window)
+{
+        close_window(c);
+        conv_send(c, 100);
+        conv_out(c, "P. 1:101(100) ack 4097 win 0");
+        conv_in(c, ". 4097:4097(0) ack 101");
+        conv_none(c);
+        CONV_EQ(c, conv_info(c).flight, 0);
+}
+
+/* "Special allowance": the ACK of a segment whose data does not fit counts. */
+CONV_TEST(a8_7_ack_of_refused_data_on_a_closed_window)
+{
+        close_window(c);
+        conv_send(c, 100);
+        conv_out(c, "P. 1:101(100) ack 4097 win 0");
+        conv_in(c, "P. 4097:4197(100) ack 101");
+        conv_out(c, ". 101:101(0) ack 4097 win 0");
+        CONV_EQ(c, conv_info(c).flight, 0);
+}
+
+CONV_TEST(a8_7_reset_on_a_closed_window)
+{
+        close_window(c);
+        conv_in(c, "R 4097:4097(0)");
+        conv_state(c, ELKO_TCP_CLOSED);
+        conv_recv(c, 4096); /* what came before it can be read */
+        conv_recv_is(c, ELKO_ECONNRESET);
+}
+
+/* SHLD-2: a reset may hold text, which is no reason to refuse it. */
+CONV_TEST(a8_7_reset_with_text_on_a_closed_window)
+{
+        close_window(c);
+        conv_in(c, "R. 4097:4107(10) ack 1");
+        conv_state(c, ELKO_TCP_CLOSED);
+}
+
+/* A reset out of the window, even by one, is nothing. */
+CONV_TEST(a8_7_wrong_reset_on_a_closed_window)
+{
+        close_window(c);
+        conv_in(c, "R 4098:4098(0)");
+        conv_in(c, "R 4096:4096(0)");
+        conv_in(c, "R 4096:4106(10)");
+        conv_none(c);
+        conv_state(c, ELKO_TCP_ESTABLISHED);
+}
+
+/* Growth: the application keeps up, so the window grows, up to its limit. */
+CONV_TEST(the_window_grows_for_a_fast_reader)
+{
+        uint32_t before;
+        unsigned at = 1;
+
+        conv_start(c, NULL);
+        conv_open_passive(c);
+        before = conv_info(c).rcv_buf;
+        for (unsigned i = 0; i < 2000; i++) {
+                conv_in(c, ". %u:%u(1200) ack 1", at, at + 1200);
+                at += 1200;
+                conv_recv(c, 1200);
+                conv_ignore(c);
+                if (i % 50 == 49) {
+                        conv_advance(c, ELKO_MS(1));
+                        conv_ignore(c);
+                }
+        }
+        CONV_CHECK(c, conv_info(c).rcv_buf > before);
+        CONV_CHECK(c, conv_info(c).rcv_buf <= c->cfg.rcv_buf_max_bytes);
+}
+
+EK_TEST_MAIN();
