@@ -82,11 +82,14 @@ static size_t side_send(struct elko_inproc *p, struct side *s)
 static size_t side_round(struct elko_inproc *p, int side)
 {
         struct side *s = &p->side[side];
+        bool due = elko_next_deadline(s->stack) <= p->now;
         size_t work;
 
         elko_drv_set_now(s->drv, p->now);
         work = side_receive(p, s);
         elko_advance(s->stack, p->now);
+        /* A deadline that did its work counts, even if nothing was sent: the end of TIME-WAIT. */
+        work += due && elko_next_deadline(s->stack) > p->now;
         work += side_events(p, side);
         return work + side_send(p, s);
 }

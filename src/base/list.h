@@ -46,7 +46,7 @@ static inline void ek_list_insert_before(struct ek_list *at, struct ek_list *n)
         EK_DCHECK(n->next == n && n->prev == n);
         n->next = at;
         n->prev = at->prev;
-        at->prev->next = n;
+        at->prev->next = n; /* NOLINT(clang-analyzer-core.NullDereference): a list is a circle */
         at->prev = n;
 }
 

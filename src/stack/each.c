@@ -86,7 +86,7 @@ bool elko_each(elko_stack *st, uint64_t *cursor, elko_sock *sock, struct elko_tc
                         kind = (enum kind)(kind + 1);
                         continue;
                 }
-                *cursor = (uint64_t)kind << 32 | (index + 1u);
+                *cursor = kind * (UINT64_C(1) << 32) + (index + 1u);
                 if (describe(st, kind, index, sock, info))
                         return true;
         }

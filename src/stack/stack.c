@@ -224,6 +224,8 @@ bool elko_echo_next(elko_stack *st, struct elko_echo *out)
 {
         bool got = ek_icmp_echo_next(&st->ip, out);
 
+        if (got)
+                ek_ip_strip_scope(&out->from);
         if (!ek_icmp_echo_pending(&st->ip))
                 st->echo_told = false;
         return got;

@@ -16,6 +16,8 @@ bool ek_dupack_is_duplicate(const struct ek_dupack_facts *f)
 
 enum ek_dupack_verdict ek_dupack_on_duplicate(struct ek_dupack *d, seq_t una, seq_t nxt)
 {
+        if (d->count == 0)
+                d->before = nxt;
         if (d->count < UINT16_MAX)
                 d->count++;
         if (d->recovering)

@@ -9,6 +9,7 @@
 
 struct ek_dupack {
         seq_t recover;   /* highest sequence number sent when the last loss was found, RFC 6582 */
+        seq_t before;    /* SND.NXT at the first duplicate: before limited transmit (RFC 5681, 3.2) */
         uint16_t count;  /* duplicate ACKs in a row, saturating */
         bool recovering; /* between the fast retransmit and the full ACK */
         bool recover_valid;

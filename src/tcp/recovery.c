@@ -28,15 +28,18 @@ void ek_recovery_start(struct ek_tcp *t, struct ek_tcb *tcb)
                 .initial_cwnd_bytes = ek_recovery_initial_cwnd(t, mss),
         };
 
-        /* RFC 5681, 3.1: a lost SYN or SYN,ACK means an initial window of one segment. */
-        if (tcb->rtt.backoff > 0)
+        /* RFC 5681, 3.1, as RFC 6928, 2 relaxed it: a SYN or SYN,ACK that had to be sent more than twice
+         * means an initial window of one segment; once may have been a path of more than a second. */
+        if (tcb->rtt.backoff > 1)
                 ev.initial_cwnd_bytes = mss;
-        /* RFC 6298 (5.7): and, without a sample, an RTO of 3 s for the data. */
-        if (tcb->rtt.backoff > 0 && tcb->rtt.srtt_ns == 0) {
-                tcb->rtt.srtt_ns = ELKO_SEC(1);
-                tcb->rtt.rttvar_ns = ELKO_MS(500);
-        }
+        tcb->rtt.syn_lost = tcb->rtt.backoff > 0;
         tcb->cong.state = ELKO_CA_OPEN;
+        /* Without its active part (no memory) the connection starts like one after a silence. */
+        if (!ek_tcb_is_active(tcb)) {
+                tcb->cong.out.cwnd_bytes = ev.initial_cwnd_bytes;
+                tcb->cong.out.ssthresh_bytes = UINT32_MAX;
+                return;
+        }
         tcb->cong.ops->init(tcb->act->priv, &tcb->cong.out, &ev);
 }
 
@@ -60,13 +63,14 @@ void ek_recovery_restart(struct ek_tcp *t, struct ek_tcb *tcb)
                         ek_min_u32(before.cwnd_bytes, tcb->cong.out.cwnd_bytes);
 }
 
-static void congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_congestion kind)
+static void congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_congestion kind,
+                       uint32_t flight)
 {
         uint32_t mss = ek_tcb_eff_mss(t, tcb);
         struct elko_cc_event ev = {
                 .now = t->now,
                 .kind = kind,
-                .flight_bytes = ek_tcb_flight(tcb),
+                .flight_bytes = flight,
                 .mss = mss,
                 .initial_cwnd_bytes = ek_recovery_initial_cwnd(t, mss),
         };
@@ -100,15 +104,19 @@ void ek_recovery_on_duplicate(struct ek_tcp *t, struct ek_tcb *tcb)
                 break;
         case EK_DUPACK_ENTER:
                 t->ctr->tcp_fast_retrans++;
-                congestion(t, tcb, ELKO_CONGESTION_LOSS);
+                /* What limited transmit sent does not count (RFC 5681, 3.2 step 2). */
+                congestion(t, tcb, ELKO_CONGESTION_LOSS,
+                           seq_diff(tcb->act->dupack.before, tcb->snd_una));
                 c->state = ELKO_CA_RECOVERY;
                 tcb->act->inflation = EK_DUPACK_THRESHOLD * mss;
+                tcb->act->inflation_max = ek_tcb_flight(tcb);
                 ek_trace_recovery(t, tcb, "three duplicate ACKs: fast retransmit");
                 retransmit_head(t, tcb);
                 break;
         case EK_DUPACK_INFLATE:
-                /* Never more than what is out: a peer can't buy window with invented duplicates. */
-                if (tcb->act->inflation + mss <= ek_tcb_flight(tcb))
+                /* No more segments can have left the network than were in it at the last progress: a
+                 * peer can't buy window with invented duplicates. */
+                if (tcb->act->inflation + mss <= tcb->act->inflation_max)
                         tcb->act->inflation += mss;
                 break;
         case EK_DUPACK_NOTHING:
@@ -137,6 +145,7 @@ static void on_partial_ack(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t acked)
         tcb->act->inflation -= ek_min_u32(tcb->act->inflation, acked);
         if (acked >= mss)
                 tcb->act->inflation += mss;
+        tcb->act->inflation_max = ek_tcb_flight(tcb);
         retransmit_head(t, tcb);
 }
 
@@ -204,7 +213,7 @@ void ek_recovery_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb)
          * has already been retransmitted by way of the timer at least once, the value of ssthresh is
          * held constant" (RFC 5681, 3.1). */
         if (tcb->rtt.backoff == 0)
-                congestion(t, tcb, ELKO_CONGESTION_TIMEOUT);
+                congestion(t, tcb, ELKO_CONGESTION_TIMEOUT, ek_tcb_flight(tcb));
         else
                 c->out.cwnd_bytes = ek_tcb_eff_mss(t, tcb);
         tcb->act->inflation = 0;
@@ -222,5 +231,5 @@ void ek_recovery_before_send(struct ek_tcp *t, struct ek_tcb *tcb)
         if (tcb->stats.data_sent_ms == 0 || !ek_txq_is_empty(&tcb->act->txq))
                 return;
         if ((uint64_t)idle_ms * 1000000 > ek_rtt_rto(&tcb->rtt, &t->rtt_limits))
-                congestion(t, tcb, ELKO_CONGESTION_IDLE);
+                congestion(t, tcb, ELKO_CONGESTION_IDLE, 0);
 }

@@ -7,6 +7,8 @@
  * sent once, unless a timestamp tells which copy was answered) is the caller's to decide.
  */
 
+#define AFTER_LOST_SYN_NS 3000000000u
+
 void ek_rtt_on_sample(struct ek_rtt *r, uint64_t sample_ns)
 {
         uint64_t dev;
@@ -35,6 +37,8 @@ uint64_t ek_rtt_rto(const struct ek_rtt *r, const struct ek_rtt_limits *lim)
 
         if (r->srtt_ns == 0) {
                 rto = lim->initial_ns; /* (2.1) */
+                if (r->syn_lost)
+                        rto = ek_max_u64(rto, AFTER_LOST_SYN_NS); /* (5.7) */
         } else {
                 /*
                  * Deviation: RFC 6298 (2.4) rounds up to 1 s. Every widely used TCP has a lower floor,

@@ -11,6 +11,7 @@ struct ek_rtt {
         uint64_t rttvar_ns;
         uint64_t min_rtt_ns; /* smallest sample ever; 0: none */
         uint8_t backoff;     /* how often the RTO was doubled, RFC 6298 (5.5) */
+        bool syn_lost;       /* the SYN was sent again: 3 s until the first sample, (5.7) */
 };
 
 struct ek_rtt_limits {

@@ -29,6 +29,12 @@ static void reset_reply(struct ek_tcp *t, const struct ek_seg *seg)
         ek_tcp_reply(t, &r);
 }
 
+/* SEG.WND in bytes. */
+static uint32_t window_of(const struct ek_tcb *tcb, const struct ek_seg *seg)
+{
+        return (uint32_t)seg->hdr->wnd << (seg->unscaled ? 0 : tcb->snd_wscale);
+}
+
 /* SYN-RECEIVED: SND.UNA < SEG.ACK =< SND.NXT makes it ESTABLISHED. */
 static enum ek_verdict leave_syn_received(struct ek_tcp *t, struct ek_tcb *tcb,
                                           const struct ek_seg *seg)
@@ -38,7 +44,7 @@ static enum ek_verdict leave_syn_received(struct ek_tcp *t, struct ek_tcb *tcb,
                 ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_ACK_RANGE);
                 return EK_DONE;
         }
-        tcb->snd_wnd = (uint32_t)seg->hdr->wnd << tcb->snd_wscale;
+        tcb->snd_wnd = window_of(tcb, seg);
         tcb->snd_wnd_max = tcb->snd_wnd;
         tcb->snd_wl1 = seg->seq;
         tcb->snd_wl2 = seg->ack;
@@ -62,7 +68,7 @@ static bool is_duplicate(const struct ek_tcb *tcb, const struct ek_seg *seg)
                 .no_data = seg->hdr->data_len == 0,
                 .no_syn_fin = !ek_seg_has(seg, ELKO_SYN | ELKO_FIN),
                 .ack_is_una = seq_eq(seg->ack, tcb->snd_una),
-                .window_same = (uint32_t)seg->hdr->wnd << tcb->snd_wscale == tcb->snd_wnd,
+                .window_same = window_of(tcb, seg) == tcb->snd_wnd,
         };
 
         return ek_dupack_is_duplicate(&f);
@@ -76,7 +82,7 @@ static void update_window(struct ek_tcb *tcb, const struct ek_seg *seg)
         if (!seq_lt(tcb->snd_wl1, seg->seq) &&
             !(seq_eq(tcb->snd_wl1, seg->seq) && seq_leq(tcb->snd_wl2, seg->ack)))
                 return;
-        tcb->snd_wnd = (uint32_t)seg->hdr->wnd << tcb->snd_wscale;
+        tcb->snd_wnd = window_of(tcb, seg);
         tcb->snd_wl1 = seg->seq;
         tcb->snd_wl2 = seg->ack;
         tcb->snd_wnd_max = ek_max_u32(tcb->snd_wnd_max, tcb->snd_wnd);
@@ -192,7 +198,10 @@ static enum ek_verdict run_pipeline(struct ek_tcp *t, struct ek_tcb *tcb, const 
                 ek_recovery_on_duplicate(t, tcb);
         }
         tcb->probes = 0;
-        ek_tcb_rearm_retransmit(t, tcb, ev.progress || ev.wnd_before != tcb->snd_wnd);
+        /* RFC 6298 (5.3): only new data restarts the timer; window updates and duplicates don't. */
+        ek_tcb_rearm_retransmit(t, tcb, ev.progress);
+        if (seq_eq(seg->ack, tcb->snd_una))
+                ek_tcb_on_answer(t, tcb);
         if (ev.progress)
                 tell_writable(t, tcb);
         if (ev.progress || tcb->snd_wnd != ev.wnd_before || ev.duplicate)

@@ -64,12 +64,12 @@ static void note_timestamp(const struct ek_tcp *t, struct ek_tcb *tcb, const str
         }
 }
 
-/* Table 6. */
+/* Table 6. Of a reset only the number counts, whatever text it holds (RFC 5961, 3.2; SHLD-2). */
 static bool is_acceptable(const struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         uint32_t wnd = ek_rcv_window_left(&tcb->win, tcb->rcv_nxt);
 
-        if (seg->len == 0)
+        if (seg->len == 0 || ek_seg_has(seg, ELKO_RST))
                 return wnd == 0 ? seq_eq(seg->seq, tcb->rcv_nxt)
                                 : seq_in(seg->seq, tcb->rcv_nxt, wnd);
         if (wnd == 0) {
@@ -211,6 +211,7 @@ void ek_seg_on_synchronized(struct ek_tcp *t, struct ek_tcb *tcb, const struct e
 
                 hdr.flags &= (uint16_t)~ELKO_SYN;
                 rest.hdr = &hdr;
+                rest.unscaled = true;
                 rest.seq = seq_add(seg->seq, 1);
                 rest.len--;
                 process(t, tcb, &rest);

@@ -18,6 +18,7 @@ struct opened {
         bool ts, sack, small;
         uint32_t ts_recent;
         uint64_t rtt_ns;   /* 0: not measured */
+        uint8_t again;     /* SYN,ACKs sent beyond the first */
 };
 
 static bool inherit(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_listener *ls)
@@ -94,6 +95,7 @@ static struct ek_tcb *make_tcb(struct ek_tcp *t, struct ek_listener *ls, const s
                 return unmake(t, tcb);
         if (o->rtt_ns != 0)
                 ek_rtt_on_sample(&tcb->rtt, o->rtt_ns);
+        tcb->rtt.backoff = o->again;
         ek_tcb_route(t, tcb);
         return tcb;
 }
@@ -136,6 +138,7 @@ static bool promote(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_ACCEPT_QUEUE);
                 return false;
         }
+        o.again = (uint8_t)(ho->tries - 1);
         if (ho->tries == 1) /* Karn: only a SYN+ACK that was sent once */
                 o.rtt_ns = ek_max_u64(1, (uint64_t)(ek_iss_ticks(t) - ho->born) * 4000);
         tcb = make_tcb(t, ls, &seg->key, &o);

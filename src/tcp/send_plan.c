@@ -143,10 +143,10 @@ static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_e
         if (p.space == 0)
                 return blocked(ELKO_LIMITED_RWND);
         if (p.len < env->mss && !fin) {
-                if (p.len < unsent || ek_tcb_fin_pending(tcb)) {
+                if (p.len < unsent) {
                         if (!cut_may_go(tcb, p.len))
                                 return blocked(ELKO_LIMITED_RWND);
-                } else if (!small_may_go(tcb, env)) {
+                } else if (!ek_tcb_fin_pending(tcb) && !small_may_go(tcb, env)) {
                         return blocked(ELKO_LIMITED_NAGLE);
                 }
         }

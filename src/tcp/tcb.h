@@ -118,6 +118,7 @@ struct ek_active {
         struct ek_ring snd, rcv;
         struct ek_txq txq;
         uint32_t inflation; /* RFC 5681 3.2: segments known to have left the network, bytes */
+        uint32_t inflation_max; /* flight at the last progress in recovery */
         struct ek_reasm reasm;
         struct ek_dupack dupack;
         uint64_t priv[ELKO_CC_PRIVATE_BYTES / 8];

@@ -106,6 +106,7 @@ struct ek_seg {
         seq_t seq, ack;
         uint32_t len; /* SEG.LEN: payload + SYN + FIN */
         elko_link link;
+        bool unscaled; /* it came with a SYN: the window field is bytes (RFC 7323, 2.2) */
 };
 
 static inline bool ek_seg_has(const struct ek_seg *seg, uint16_t flag)
@@ -279,6 +280,7 @@ uint32_t ek_recovery_initial_cwnd(const struct ek_tcp *t, uint32_t mss);
 
 /* timeouts.c: what the connection waits for after something changed */
 void ek_tcb_rearm_retransmit(struct ek_tcp *t, struct ek_tcb *tcb, bool progress);
+void ek_tcb_on_answer(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_tcb_rearm_keepalive(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_tcb_arm_persist(struct ek_tcp *t, struct ek_tcb *tcb);
 uint64_t ek_tcb_r2(const struct ek_tcp *t, const struct ek_tcb *tcb);

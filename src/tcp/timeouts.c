@@ -54,6 +54,14 @@ void ek_tcb_rearm_retransmit(struct ek_tcp *t, struct ek_tcb *tcb, bool progress
                 ek_tcb_arm(t, tcb, EK_DL_ABORT, ek_time_add(t->now, ek_tcb_r2(t, tcb)));
 }
 
+/* The peer acknowledged all that it will take. If it took its window back to zero, retransmissions are
+ * our probes, and while they are answered the connection stays (RFC 9293, 3.8.6, SHLD-17; MUST-37). */
+void ek_tcb_on_answer(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        if (tcb->snd_wnd == 0 && !ek_txq_is_empty(&tcb->act->txq) && persists_patiently(t, tcb))
+                ek_tcb_arm(t, tcb, EK_DL_ABORT, ek_time_add(t->now, ek_tcb_r2(t, tcb)));
+}
+
 void ek_tcb_rearm_keepalive(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         const struct ek_settings *s = ek_tcb_settings(t, tcb);

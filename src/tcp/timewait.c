@@ -187,8 +187,12 @@ static void acknowledge(struct ek_tcp *t, const struct ek_time_wait *tw)
         ek_tcp_reply(t, &r);
 }
 
-/* RFC 6191, 2; without timestamps RFC 9293, 3.6.1's and RFC 1122's rule on sequence numbers. */
-static bool may_reopen(const struct ek_time_wait *tw, const struct ek_seg *seg)
+/*
+ * RFC 6191, 2. Without timestamps RFC 9293, 3.6.1 (MAY-2): the peer's number is beyond all that the old
+ * incarnation used, and ours will be. The clock of ISNs sees to the latter, unless the old incarnation was
+ * faster than 250 kB/s; then the peer asks in vain until the clock has passed.
+ */
+static bool may_reopen(struct ek_tcp *t, const struct ek_time_wait *tw, const struct ek_seg *seg)
 {
         bool seq_newer = seq_gt(seg->seq, seq_make(tw->rcv_nxt));
 
@@ -197,7 +201,8 @@ static bool may_reopen(const struct ek_time_wait *tw, const struct ek_seg *seg)
 
                 return newer > 0 || (newer == 0 && seq_newer);
         }
-        return seq_newer;
+        return seq_newer && seq_gt(ek_iss_make(t, &tw->conn.key, ek_iss_ticks(t)),
+                                   seq_make(tw->snd_nxt));
 }
 
 /* Only a listener that can take the connection makes up for the wait that is cut short (RFC 9293, 3.6.1:
@@ -222,7 +227,7 @@ bool ek_seg_on_time_wait(struct ek_tcp *t, uint32_t index, const struct ek_seg *
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_TIME_WAIT);
                 return false;
         }
-        if (ek_seg_has(seg, ELKO_SYN) && !ek_seg_has(seg, ELKO_ACK) && may_reopen(tw, seg) &&
+        if (ek_seg_has(seg, ELKO_SYN) && !ek_seg_has(seg, ELKO_ACK) && may_reopen(t, tw, seg) &&
             is_wanted(t, &seg->key)) {
                 t->ctr->tcp_time_wait_reused++;
                 kill(t, index, "reopened by a new SYN");

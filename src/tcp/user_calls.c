@@ -277,12 +277,14 @@ void ek_user_close(struct ek_tcp *t, struct ek_tcb *tcb)
         orphan(t, tcb);
 }
 
-/* 3.10.5. In SYN-SENT there is nothing that a reset could be about. */
+/* 3.10.5. In SYN-SENT there is nothing that a reset could be about; in CLOSING and LAST-ACK the peer has
+ * closed, too, and a reset is for data that it would miss. */
 void ek_user_abort(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         bool silent = tcb->state == ELKO_TCP_SYN_SENT ||
-                      (tcb->state == ELKO_TCP_LAST_ACK && ek_tcb_has(tcb, EK_TCB_FIN_SENT) &&
-                       tcb->act->snd.len == 0 && tcb->act->rcv.len == 0);
+                      ((tcb->state == ELKO_TCP_CLOSING || tcb->state == ELKO_TCP_LAST_ACK) &&
+                       ek_tcb_has(tcb, EK_TCB_FIN_SENT) && tcb->act->snd.len == 0 &&
+                       tcb->act->rcv.len == 0);
 
         tcb->flags |= EK_TCB_ORPHAN;
         ek_list_remove(&tcb->app);

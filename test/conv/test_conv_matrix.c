@@ -342,6 +342,8 @@ static void reach(struct conv *c, struct cell *x)
         x->nxt = conv_stack_nxt(s);
         if (s < ELKO_TCP_ESTABLISHED || s == ELKO_TCP_FIN_WAIT_2 || s == ELKO_TCP_TIME_WAIT) {
                 conv_reach(c, s, x->active);
+                if (s == ELKO_TCP_TIME_WAIT)
+                        conv_advance(c, ELKO_MS(1)); /* a new ISS would be larger than SND.NXT */
                 return;
         }
         if (x->active)

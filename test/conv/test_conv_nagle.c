@@ -94,7 +94,7 @@ CONV_TEST(cork)
         m = c->mss;
         conv_set(c, ELKO_OPTION_CORK, 1);
         conv_send(c, m + 100);
-        conv_out(c, "* 1:%u(%u) ack 1", 1 + m, m);
+        conv_out(c, ". 1:%u(%u) ack 1", 1 + m, m);
         conv_in(c, ". 1:1(0) ack %u", 1 + m);
         conv_quiet(c, ELKO_MS(199));
         conv_out_after(c, ELKO_MS(1), "P. %u:%u(100) ack 1", 1 + m, 101 + m);

@@ -84,16 +84,16 @@ CONV_TEST(a8_4_the_peer_shrinks_its_window)
         m = c->mss;
         conv_send(c, 8 * m);
         for (unsigned i = 0; i < 8; i++)
-                conv_out(c, "* %u:%u(%u) ack 1", 1 + i * m, 1 + (i + 1) * m, m);
+                conv_out(c, "%s. %u:%u(%u) ack 1", i == 7 ? "P" : "", 1 + i * m, 1 + (i + 1) * m, m);
         conv_send(c, 4 * m);
         for (unsigned i = 8; i < 10; i++)
-                conv_out(c, "* %u:%u(%u) ack 1", 1 + i * m, 1 + (i + 1) * m, m);
+                conv_out(c, ". %u:%u(%u) ack 1", 1 + i * m, 1 + (i + 1) * m, m);
         conv_in(c, ". 1:1(0) ack %u win %u", 1 + 2 * m, m);
         conv_none(c);
         CONV_EQ(c, conv_info(c).flight, 8 * m);
-        conv_out_after(c, ELKO_MS(200), "* %u:%u(%u) ack 1", 1 + 2 * m, 1 + 3 * m, m);
+        conv_out_after(c, ELKO_MS(200), "P. %u:%u(%u) ack 1", 1 + 2 * m, 1 + 3 * m, m);
         conv_in(c, ". 1:1(0) ack %u win 65535", 1 + 10 * m);
-        conv_out(c, "* %u:%u(%u) ack 1", 1 + 10 * m, 1 + 11 * m, m);
+        conv_out(c, ". %u:%u(%u) ack 1", 1 + 10 * m, 1 + 11 * m, m);
         conv_ignore(c);
 }
 
@@ -299,6 +299,7 @@ CONV_TEST(the_window_grows_for_a_fast_reader)
         before = conv_info(c).rcv_buf;
         for (unsigned i = 0; i < 2000; i++) {
                 conv_in(c, ". %u:%u(1200) ack 1", at, at + 1200);
+                conv_ignore(c);
                 at += 1200;
                 conv_recv(c, 1200);
                 conv_ignore(c);

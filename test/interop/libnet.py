@@ -10,6 +10,7 @@ import atexit, contextlib, json, os, shutil, signal, socket, subprocess, sys, te
 ROOT = os.environ.get("ELKO_ROOT") or os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 ELKO = os.environ.get("ELKO") or os.path.join(ROOT, "build", "elko")
 LONG = os.environ.get("ELKO_LONG", "") not in ("", "0")
+CAPTURES = os.environ.get("ELKO_CAPTURES")  # a directory: every elko leaves a capture there
 KERNEL, OURS = "10.77.0.1", "10.77.0.2"
 KERNEL6, OURS6 = "fd77::1", "fd77::2"
 
@@ -46,11 +47,16 @@ def enter(*tools):
     ip("link", "set", "lo", "up")
 
 
-def clean_up():
+def end_started():
     for p in started:
         with contextlib.suppress(ProcessLookupError):
             p.kill()
             p.wait()
+    started.clear()
+
+
+def clean_up():
+    end_started()
     shutil.rmtree(tmp, ignore_errors=True)
 
 
@@ -92,11 +98,14 @@ class Elko:
     """An elko that runs in the background. `until`: text on stderr that says that it is ready."""
 
     count = 0
+    scene = "elko"  # the first word of the names of captures
 
     def __init__(self, *args, until=None, stdin=subprocess.DEVNULL, stdout=None):
         Elko.count += 1
         self.err_path = os.path.join(tmp, f"elko{Elko.count}.err")
         self.out_path = os.path.join(tmp, f"elko{Elko.count}.out")
+        if CAPTURES and args[0] != "info":
+            args = (*args, "--pcap", os.path.join(CAPTURES, f"{Elko.scene}-{Elko.count}.pcapng"))
         with open(self.err_path, "wb") as err, open(self.out_path, "wb") as out:
             self.process = subprocess.Popen([ELKO, *map(str, args)], stdin=stdin, stdout=stdout or out, stderr=err)
         started.append(self.process)
@@ -116,8 +125,7 @@ class Elko:
         end = time.monotonic() + seconds
         while text not in self.err():
             if self.process.poll() is not None or time.monotonic() > end:
-                print(f"elko says: {self.err().strip()}")
-                raise SystemExit(f"FAILED elko did not say '{text}'")
+                raise RuntimeError(f"elko did not say '{text}' but: {self.err().strip()}")
             time.sleep(0.01)
 
     def info(self):

@@ -429,6 +429,7 @@ static void set_config(struct conv *c)
         c->cfg.max_time_wait = 1024;
         c->cfg.max_half_open = 1024;
         c->cfg.slab_chunk_bytes = 16384;
+        c->cfg.max_neighbours = 4; /* the link has none */
         if (c->opt.msl_ns != 0)
                 c->cfg.msl_ns = c->opt.msl_ns;
         c->cfg.timestamps = !c->opt.no_ts;
