@@ -32,12 +32,16 @@ static bool is_hard(enum ek_icmp_kind kind)
  * again at once in smaller segments. */
 static void on_too_big(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_icmp_error *err)
 {
-        if (!ek_pmtu_update(t->ip, &tcb->conn.key.remote, err->mtu, t->now)) {
+        uint16_t before = tcb->path_mtu;
+
+        ek_pmtu_update(t->ip, &tcb->conn.key.remote, err->mtu, t->now);
+        tcb->link = ELKO_LINK_NONE; /* look the route and its MTU up again */
+        ek_tcb_route(t, tcb);
+        /* Another connection may have brought the same news; what counts is what this one knew. */
+        if (tcb->path_mtu >= before) {
                 t->ctr->drops[ELKO_DROP_ICMP_MTU]++;
                 return;
         }
-        tcb->link = ELKO_LINK_NONE; /* look the route and its MTU up again */
-        ek_tcb_route(t, tcb);
         if (ek_tcb_is_synchronized(tcb) && !ek_txq_is_empty(&tcb->act->txq)) {
                 ek_txq_mark_all_lost(&tcb->act->txq, &t->records);
                 tcb->todo |= EK_TODO_FORCE;

@@ -242,6 +242,27 @@ static void on_reset(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
         ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_RST_TAKEN);
 }
 
+static bool returns_cookie(const struct ek_tcp *t, const struct ek_seg *seg, struct ek_cookie *out)
+{
+        return t->now < t->cookies_until &&
+               ek_cookie_check(&t->secrets.cookie, &seg->key, seq_add(seg->seq, UINT32_MAX),
+                               seq_add(seg->ack, UINT32_MAX), t->now, out);
+}
+
+/* The SYN came twice: it was answered with a cookie while the queue was full, and by this entry when it
+ * was not. The peer may take either answer. */
+static bool answers_cookie(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
+{
+        struct ek_listener *ls = ek_listener_find(t, &seg->key);
+        struct ek_cookie cookie;
+
+        if (ek_seg_has(seg, ELKO_SYN) || ls == NULL || (ls->flags & ELKO_LISTEN_VERDICT) ||
+            !returns_cookie(t, seg, &cookie))
+                return false;
+        ek_half_open_free(t, index);
+        return ek_seg_on_cookie(t, ls, seg);
+}
+
 /*
  * A segment for a half-open connection. True: it is a connection now, in SYN-RECEIVED, and the caller
  * processes the segment on it.
@@ -256,7 +277,10 @@ bool ek_seg_on_half_open(struct ek_tcp *t, uint32_t index, const struct ek_seg *
                 return false;
         }
         if (ek_seg_has(seg, ELKO_SYN) && !ek_seg_has(seg, ELKO_ACK)) {
-                on_syn(t, index, seg);
+                if (ek_seg_has(seg, ELKO_FIN)) /* as in LISTEN */
+                        ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_HALF_OPEN_SEQ);
+                else
+                        on_syn(t, index, seg);
                 return false;
         }
         if (!ek_seg_has(seg, ELKO_ACK)) {
@@ -265,6 +289,8 @@ bool ek_seg_on_half_open(struct ek_tcp *t, uint32_t index, const struct ek_seg *
         }
         /* Fifth: an ACK that is not of our SYN, SND.UNA < SEG.ACK =< SND.NXT, gets a reset. */
         if (ho->tries == 0 || !seq_eq(seg->ack, seq_add(ek_half_open_iss(t, ho), 1))) {
+                if (answers_cookie(t, index, seg))
+                        return false;
                 ek_seg_on_closed(t, seg, ELKO_DROP_TCP_HALF_OPEN_SEQ);
                 return false;
         }
@@ -287,14 +313,13 @@ bool ek_seg_on_half_open(struct ek_tcp *t, uint32_t index, const struct ek_seg *
 bool ek_seg_on_cookie(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
 {
         const struct ek_tcp_opts *opt = &seg->hdr->opt;
-        seq_t iss = seq_add(seg->ack, UINT32_MAX), irs = seq_add(seg->seq, UINT32_MAX);
         struct ek_cookie cookie;
         struct ek_tcb *tcb;
         struct opened o;
 
         if (t->now >= t->cookies_until)
                 return false;
-        if (!ek_cookie_check(&t->secrets.cookie, &seg->key, irs, iss, t->now, &cookie)) {
+        if (!returns_cookie(t, seg, &cookie)) {
                 t->ctr->drops[ELKO_DROP_TCP_COOKIE]++;
                 return false;
         }
@@ -302,7 +327,10 @@ bool ek_seg_on_cookie(struct ek_tcp *t, struct ek_listener *ls, const struct ek_
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_ACCEPT_QUEUE);
                 return true;
         }
-        o = (struct opened){.iss = iss, .irs = irs, .peer_mss = cookie.mss, .small = true};
+        o = (struct opened){.iss = seq_add(seg->ack, UINT32_MAX),
+                            .irs = seq_add(seg->seq, UINT32_MAX),
+                            .peer_mss = cookie.mss,
+                            .small = true};
         o.wscale = EK_HALF_OPEN_NO_WSCALE;
         if (t->cfg.timestamps && (opt->present & ELKO_OPT_TIMESTAMPS)) {
                 ek_cookie_from_ts(opt->ts_ecr, &cookie);

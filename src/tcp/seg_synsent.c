@@ -13,14 +13,17 @@ static void refuse(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *se
 {
         struct ek_stateless r = {
                 .key = seg->key, .seq = seg->ack, .flags = ELKO_RST, .why = ELKO_WHY_RST};
+        const struct ek_txrec *head;
 
         ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_SYN_SENT);
         if (ek_seg_has(seg, ELKO_RST))
                 return;
         ek_tcp_reply(t, &r);
         /* The reset will clear the peer's half-open end (figure 10); ask again at once rather than
-         * after a whole RTO. */
-        if (ek_txq_mark_head_lost(&tcb->act->txq, &t->records)) {
+         * after a whole RTO. Once: a peer in TIME-WAIT ignores resets (RFC 1337), and the two of us
+         * would go on like this for ever. */
+        head = ek_txq_head(&tcb->act->txq, &t->records);
+        if (head != NULL && head->sends == 1 && ek_txq_mark_head_lost(&tcb->act->txq, &t->records)) {
                 tcb->todo |= EK_TODO_FORCE;
                 ek_tcb_has_work(t, tcb);
         }

@@ -227,8 +227,8 @@ bool ek_seg_on_time_wait(struct ek_tcp *t, uint32_t index, const struct ek_seg *
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_TIME_WAIT);
                 return false;
         }
-        if (ek_seg_has(seg, ELKO_SYN) && !ek_seg_has(seg, ELKO_ACK) && may_reopen(t, tw, seg) &&
-            is_wanted(t, &seg->key)) {
+        if (ek_seg_has(seg, ELKO_SYN) && !ek_seg_has(seg, ELKO_ACK | ELKO_FIN) &&
+            may_reopen(t, tw, seg) && is_wanted(t, &seg->key)) {
                 t->ctr->tcp_time_wait_reused++;
                 kill(t, index, "reopened by a new SYN");
                 return true;

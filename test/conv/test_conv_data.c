@@ -445,6 +445,21 @@ CONV_TEST(a7_13_push)
         conv_in(c, ". 1:1(0) ack %u", 2 + 2 * m);
 }
 
+/* RFC 2525, 2.18: options count in the segment size (RFC 6691); here 12 bytes of timestamps. */
+CONV_TEST(a13_options_in_the_mss_calculation)
+{
+        unsigned m;
+
+        conv_start(c, NULL);
+        conv_open_passive(c);
+        m = c->mss - 12u;
+        conv_send(c, 2 * m);
+        conv_out(c, ". 1:%u(%u) ack 1", 1 + m, m);
+        conv_out(c, "P. %u:%u(%u) ack 1", 1 + m, 1 + 2 * m, m);
+        CONV_EQ(c, c->last.packet_len, 1500);
+        conv_in(c, ". 1:1(0) ack %u", 1 + 2 * m);
+}
+
 /* RELIABILITY A7-11: a length beyond all measure is cut to what fits. */
 CONV_TEST(a7_11_huge_lengths)
 {

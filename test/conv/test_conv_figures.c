@@ -289,6 +289,41 @@ CONV_TEST(figure_12_ack_and_fin_in_one)
         conv_none(c);
 }
 
+/* A11-9: data and FIN in one batch of packets: one ACK for both, all events, the data before the end. */
+CONV_TEST(figure_12_data_and_fin_in_one_batch)
+{
+        conv_start(c, NULL);
+        conv_open_passive(c);
+        conv_queue(c, "P. 1:101(100) ack 1");
+        conv_queue(c, "P. 101:201(100) ack 1");
+        conv_queue(c, "F. 201:201(0) ack 1");
+        conv_flush(c);
+        conv_out(c, ". 1:1(0) ack 202"); /* MUST-58, MUST-59 */
+        conv_none(c);
+        conv_event(c, ELKO_EV_READABLE | ELKO_EV_EOF);
+        conv_recv(c, 200);
+        conv_recv_is(c, 0);
+}
+
+/* The whole life of a connection in one batch. */
+CONV_TEST(figure_12_all_of_the_peer_in_one_batch)
+{
+        conv_start(c, NULL);
+        conv_listen(c);
+        conv_in(c, "S 0:0(0) win 65535 <mss M>");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M>");
+        conv_queue(c, ". 1:1(0) ack 1");
+        conv_queue(c, "P. 1:11(10) ack 1");
+        conv_queue(c, "F. 11:11(0) ack 1");
+        conv_flush(c);
+        conv_out(c, ". 1:1(0) ack 12");
+        conv_none(c);
+        conv_state(c, ELKO_TCP_CLOSE_WAIT);
+        conv_accept(c);
+        conv_recv(c, 10);
+        conv_recv_is(c, 0);
+}
+
 /* ---- figure 13: simultaneous close sequence ---- */
 
 CONV_TEST(figure_13)

@@ -12,15 +12,15 @@
 
 /* ---- what is sent ---- */
 
-enum kind { SYN, SYN_ACK, FIN, FIN_ACK, ACK, RST, RST_ACK, DATA, NUL, XMAS, KINDS };
+enum kind { SYN, SYN_ACK, FIN, FIN_ACK, ACK, RST, RST_ACK, DATA, NUL, XMAS, KINDS, ANY = KINDS };
 
 enum { DATA_LEN = 10, SENT = 20 /* bytes in flight */ };
 
-static const struct {
+static struct {
         const char *flags;
         uint16_t bits;
         uint32_t payload;
-} kinds[KINDS] = {
+} kinds[KINDS + 1] = { /* the last is every_combination()'s */
         [SYN] = {"S", ELKO_SYN, 0},
         [SYN_ACK] = {"S.", ELKO_SYN | ELKO_ACK, 0},
         [FIN] = {"F", ELKO_FIN, 0},
@@ -63,7 +63,7 @@ enum reply { NOTHING, AN_ACK, RST_SEG_ACK, RST_ZERO, SYN_AND_ACK, RST_AND_SYN };
         X(LISTEN_RST, "3.10.7.2 first: a RST is ignored")                                          \
         X(LISTEN_ACK, "3.10.7.2 second: <SEQ=SEG.ACK><CTL=RST>")                                   \
         X(LISTEN_SYN, "3.10.7.2 third: <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>")                       \
-        X(LISTEN_OTHER, "3.10.7.2 fourth: drop")                                                   \
+        X(LISTEN_OTHER, "3.10.7.2 fourth: drop; deviation: SYN with FIN, too")                                                   \
         X(SENT_BAD_ACK, "3.10.7.3 first: <SEQ=SEG.ACK><CTL=RST>; elko repeats its SYN")            \
         X(SENT_BAD_ACK_RST, "3.10.7.3 first: unless the RST bit is set")                           \
         X(SENT_RST, "3.10.7.3 second: the ACK was acceptable: connection reset")                   \
@@ -77,6 +77,7 @@ enum reply { NOTHING, AN_ACK, RST_SEG_ACK, RST_ZERO, SYN_AND_ACK, RST_AND_SYN };
         X(HALF_SYN_AGAIN, "3.10.7.4: the same SYN: SYN,ACK again")                                 \
         X(HALF_OTHER_SYN, "3.10.7.4 fourth: passive: back to LISTEN, which answers it; "           \
                           "deviation: outside of the window, too")                                 \
+        X(HALF_SYN_FIN, "3.10.7.2 third; deviation: SYN with FIN is dropped")                      \
         X(HALF_NO_ACK, "3.10.7.4 fifth: the ACK bit is off: drop")                                 \
         X(HALF_BAD_ACK, "3.10.7.4 fifth: <SEQ=SEG.ACK><CTL=RST>; elko checks it before the window") \
         X(HALF_WINDOW, "3.10.7.4 first: not acceptable: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>")      \
@@ -170,7 +171,7 @@ static struct result in_listen(const struct cell *x)
         if (has(x, ELKO_ACK))
                 return result(R_LISTEN_ACK, RST_SEG_ACK, ELKO_TCP_LISTEN,
                               ELKO_DROP_TCP_LISTEN_FLAGS);
-        if (has(x, ELKO_SYN))
+        if (has(x, ELKO_SYN) && !has(x, ELKO_FIN))
                 return result(R_LISTEN_SYN, SYN_AND_ACK, ELKO_TCP_SYN_RECEIVED, ELKO_DROP_NONE);
         return result(R_LISTEN_OTHER, NOTHING, ELKO_TCP_LISTEN, ELKO_DROP_TCP_LISTEN_FLAGS);
 }
@@ -194,7 +195,8 @@ static struct result in_syn_sent(const struct cell *x)
         if (has(x, ELKO_SYN) && has(x, ELKO_ACK)) {
                 struct result r = ack_reply(x, R_SENT_SYN_ACK, ELKO_TCP_ESTABLISHED, ELKO_DROP_NONE);
 
-                r.ack_of = x->seq + 1;
+                r.ack_of = x->seq + 1 + (has(x, ELKO_FIN) ? 1 : 0);
+                r.after = has(x, ELKO_FIN) ? ELKO_TCP_CLOSE_WAIT : ELKO_TCP_ESTABLISHED;
                 return r;
         }
         if (has(x, ELKO_SYN))
@@ -214,6 +216,8 @@ static struct result in_half_open(const struct cell *x)
                         return ack_reply(x, R_HALF_RST_IN, x->state, ELKO_DROP_TCP_RST_SEQ);
                 return result(R_HALF_RST_OUT, NOTHING, x->state, ELKO_DROP_TCP_HALF_OPEN_SEQ);
         }
+        if (has(x, ELKO_SYN) && has(x, ELKO_FIN) && !has(x, ELKO_ACK))
+                return result(R_HALF_SYN_FIN, NOTHING, x->state, ELKO_DROP_TCP_HALF_OPEN_SEQ);
         if (has(x, ELKO_SYN) && !has(x, ELKO_ACK))
                 return result(x->seq == 0 ? R_HALF_SYN_AGAIN : R_HALF_OTHER_SYN, SYN_AND_ACK,
                               x->state, ELKO_DROP_COUNT);
@@ -232,7 +236,8 @@ static struct result in_time_wait(const struct cell *x)
                 return result(R_WAIT_RST, NOTHING, x->state, ELKO_DROP_TCP_TIME_WAIT);
         if (has(x, ELKO_SYN)) {
                 /* Only where somebody listens, and beyond all that the old one used. */
-                if (!has(x, ELKO_ACK) && !x->active && (int32_t)(x->seq - x->rcv_nxt) > 0)
+                if (!has(x, ELKO_ACK) && !has(x, ELKO_FIN) && !x->active &&
+                    (int32_t)(x->seq - x->rcv_nxt) > 0)
                         return result(R_WAIT_SYN_NEW, SYN_AND_ACK, ELKO_TCP_SYN_RECEIVED,
                                       ELKO_DROP_NONE);
                 return ack_reply(x, R_WAIT_SYN_OLD, x->state, ELKO_DROP_TCP_TIME_WAIT);
@@ -379,6 +384,9 @@ static void place(struct conv *c, struct cell *x)
                                                                   : x->rcv_nxt + 65535;
         wnd = x->edge - x->rcv_nxt;
         x->seq = x->rcv_nxt + (uint32_t[]){(uint32_t)-100, 0, 100, wnd - 1, wnd}[x->place];
+        /* The SYN that made the entry lies one before the window. */
+        if (x->state == ELKO_TCP_SYN_RECEIVED && x->kind == SYN && x->place == LEFT_OUTSIDE)
+                x->seq = x->rcv_nxt - 1;
         x->ack = (uint32_t[]){x->una - 0x1000000, x->una, x->una + (x->nxt - x->una) / 2, x->nxt,
                               x->nxt + 1}[x->ack_place];
         x->len = kinds[x->kind].payload + (has(x, ELKO_SYN) ? 1 : 0) + (has(x, ELKO_FIN) ? 1 : 0);
@@ -420,7 +428,10 @@ static void check_reply(struct conv *c, const struct cell *x, const struct resul
         conv_none(c);
 }
 
-static void one_cell(struct conv *c, struct cell x, unsigned seen[R_COUNT])
+/* How often each rule was needed, over all tests of this process. */
+static unsigned met[R_COUNT];
+
+static void one_cell(struct conv *c, struct cell x)
 {
         struct result r;
 
@@ -436,14 +447,43 @@ static void one_cell(struct conv *c, struct cell x, unsigned seen[R_COUNT])
         conv_state(c, r.after);
         if (r.drop != ELKO_DROP_COUNT)
                 conv_dropped(c, r.drop);
-        seen[r.rule]++;
-        /* An accepted connection must not keep the accept queue's handle secret from the end. */
+        met[r.rule]++;
         conv_again(c);
+}
+
+/* A6-7: all combinations of FIN, SYN, RST and ACK, each with other bits that must not matter: PSH and
+ * URG, and those of ECN. */
+static void every_combination(struct conv *c, enum elko_tcp_state state, bool active)
+{
+        static const uint16_t core[] = {ELKO_FIN, ELKO_SYN, ELKO_RST, ELKO_ACK};
+        static const char letters[] = "FSR.";
+        static const char *const more[] = {"", "PU", "ECA", "PUECA"};
+
+        for (unsigned bits = 1; bits < 16 * 4; bits++) {
+                struct cell x = {.state = state, .active = active, .kind = ANY, .ack_place = NXT};
+                char flags[12];
+                unsigned n = 0;
+
+                kinds[ANY].bits = 0;
+                for (unsigned i = 0; i < 4; i++) {
+                        if (!(bits & 1u << i))
+                                continue;
+                        flags[n++] = letters[i];
+                        kinds[ANY].bits |= core[i];
+                }
+                snprintf(flags + n, sizeof(flags) - n, "%s", more[bits / 16]);
+                if (flags[0] == '\0')
+                        continue;
+                kinds[ANY].flags = flags;
+                x.place = LEFT_EDGE;
+                one_cell(c, x);
+                x.place = INSIDE;
+                one_cell(c, x);
+        }
 }
 
 static void all_cells(struct conv *c, enum elko_tcp_state state, bool active)
 {
-        unsigned seen[R_COUNT] = {0};
         struct cell x = {.state = state, .active = active};
 
         conv_start(c, NULL);
@@ -456,10 +496,11 @@ static void all_cells(struct conv *c, enum elko_tcp_state state, bool active)
                                 /* Without the ACK bit the field does not count. */
                                 if (!has(&x, ELKO_ACK) && a != UNA)
                                         continue;
-                                one_cell(c, x, seen);
+                                one_cell(c, x);
                         }
                 }
         }
+        every_combination(c, state, active);
 }
 
 CONV_TEST(closed)
@@ -530,6 +571,17 @@ CONV_TEST(time_wait_without_listener)
 CONV_TEST(time_wait_with_listener)
 {
         all_cells(c, ELKO_TCP_TIME_WAIT, false);
+}
+
+/* The table above has no rule that nothing tests. */
+EK_TEST(every_rule_was_needed)
+{
+        if (ek_test_state.filter != NULL)
+                return;
+        for (unsigned i = 0; i < R_COUNT; i++)
+                if (met[i] == 0)
+                        ek_test_fail(__FILE__, __LINE__, "no segment met the rule %s",
+                                     rule_texts[i]);
 }
 
 EK_TEST_MAIN();

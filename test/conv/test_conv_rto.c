@@ -42,6 +42,24 @@ CONV_TEST(a9_1_syn)
         CONV_EQ(c, elko_counters_get(c->st)->tcp_timeouts, 1);
 }
 
+/* Figures 9 and 10 with a peer that ignores our reset (RELIABILITY A5-4): the SYN goes again at once after
+ * the first wrong ACK, afterwards by the timer only. */
+CONV_TEST(a5_4_wrong_acks_in_syn_sent_start_no_war)
+{
+        conv_start(c, &plain);
+        conv_connect(c);
+        conv_out(c, "S 0:0(0) <mss M,...>");
+        conv_in(c, ". 100:100(0) ack 300");
+        conv_out(c, "R 300:300(0)");
+        conv_out(c, "S 0:0(0) <mss M,...>");
+        for (unsigned i = 0; i < 5; i++) {
+                conv_in(c, ". 100:100(0) ack 300");
+                conv_out(c, "R 300:300(0)");
+                conv_none(c);
+        }
+        conv_out_after(c, ELKO_SEC(1), "S 0:0(0) <mss M,...>");
+}
+
 /* (5.7): the SYN had to be sent again, without a sample of it: data starts with 3 s. */
 CONV_TEST(rfc6298_5_7_three_seconds_after_a_lost_syn)
 {

@@ -288,6 +288,90 @@ CONV_TEST(a8_7_wrong_reset_on_a_closed_window)
         conv_state(c, ELKO_TCP_ESTABLISHED);
 }
 
+/* ---- memory ---- */
+
+/* A third ACK far beyond the small window that was announced: no harm, and the right one still opens the
+ * connection, however late (its active part was given back by then). */
+CONV_TEST(a_third_ack_beyond_the_window)
+{
+        conv_start(c, &small);
+        conv_listen(c);
+        conv_in(c, "S 0:0(0) win 65535 <mss M>");
+        conv_out(c, "S. 0:0(0) ack 1 win 4096 <mss M>");
+        conv_in(c, "P. 5001:5101(100) ack 1");
+        conv_ignore(c);
+        conv_advance(c, ELKO_SEC(3));
+        conv_ignore(c);
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_ignore(c);
+        conv_accept(c);
+        conv_state(c, ELKO_TCP_ESTABLISHED);
+        conv_in(c, "P. 1:11(10) ack 1");
+        conv_out(c, ". 1:1(0) ack 11");
+        conv_recv(c, 10);
+        conv_send(c, 3000);
+        conv_ignore(c);
+}
+
+/* The region fills up: windows shrink first, then connections are refused; what was announced can be
+ * filled to the last byte, and what was acknowledged is there. */
+static void large_windows(struct elko_config *cfg)
+{
+        cfg->rcv_buf_bytes = cfg->rcv_buf_max_bytes = 4 << 20;
+        cfg->max_ooo_ranges = 8;
+}
+
+/* Fill the whole window of the flow that was just opened; the number of bytes. */
+static unsigned fill(struct conv *c)
+{
+        unsigned at = 1;
+
+        for (;;) {
+                uint32_t wnd = conv_info(c).rcv_wnd, n = wnd < 30000 ? wnd : 30000;
+
+                if (n == 0)
+                        return at - 1;
+                conv_in(c, ". %u:%u(%u) ack 1 win 0", at, at + n, n);
+                conv_ignore(c);
+                at += n;
+                if (conv_info(c).rcv_nxt - c->f->irs != at)
+                        conv_fail(c, "a window was announced and its data refused");
+        }
+}
+
+CONV_TEST(a8_5_windows_shrink_first_then_connections_are_refused)
+{
+        static const struct conv_options o = {
+                .no_sack = true, .no_ts = true, .v4_only = true, .config = large_windows};
+        unsigned first = 0, last = 0, opened = 0, bytes[CONV_FLOWS] = {0};
+
+        conv_start(c, &o);
+        conv_listen(c);
+        for (unsigned i = 0; i < CONV_FLOWS; i++) {
+                conv_flow(c, i);
+                conv_in(c, "S 0:0(0) win 0 <mss M,nop,wscale 7>");
+                conv_ignore(c);
+                conv_in(c, ". 1:1(0) ack 1 win 0");
+                conv_ignore(c);
+                if (conv_get_state(c) != ELKO_TCP_ESTABLISHED)
+                        break;
+                conv_accept(c);
+                last = bytes[i] = fill(c);
+                first = i == 0 ? last : first;
+                CONV_CHECK(c, last <= first);
+                opened++;
+                while (conv_try_send(c, 1 << 18) > 0) /* and the send buffers take the rest */
+                        conv_none(c);
+        }
+        CONV_CHECK(c, opened > 4 && opened < CONV_FLOWS);
+        CONV_CHECK(c, last < first);
+        for (unsigned i = 0; i < opened; i++) {
+                conv_flow(c, i);
+                conv_recv(c, bytes[i]);
+                conv_ignore(c);
+        }
+}
+
 /* Growth: the application keeps up, so the window grows, up to its limit. */
 CONV_TEST(the_window_grows_for_a_fast_reader)
 {

@@ -40,6 +40,7 @@ struct app {
         bool open, can_read, can_write, eof, shut, closed, connect_again;
         int error;
         uint64_t sent, received, to_send;
+        uint64_t pause_ns, read_at; /* a slow reader: reads some, then not before read_at */
         enum closing closing;
 };
 
@@ -52,6 +53,8 @@ struct world {
         struct packet wire[WIRE];
         uint32_t on_wire, delivered;
         uint64_t now, held[2];
+        uint64_t tick_ns; /* the clock's step; 0: none */
+        uint64_t trace;   /* hash of all that went over the wire, and when */
         /* faults, in percent, and the longest delay */
         uint32_t drop, duplicate, reorder;
         uint64_t delay_ns, jitter_ns;
@@ -99,6 +102,9 @@ static void put_on_wire(struct world *w, unsigned to, const struct elko_frame *f
                 p->len += f->part[i].len;
         }
         CHECK_EQ(p->len, f->len);
+        for (uint32_t i = 0; i < p->len; i++)
+                w->trace = (w->trace ^ p->data[i]) * 0x100000001b3u;
+        w->trace = (w->trace ^ p->at) * 0x100000001b3u;
         if (w->filter != NULL && w->filter(w, p))
                 w->on_wire--;
 }
@@ -162,7 +168,8 @@ static void app_recv(struct world *w, unsigned i)
         uint8_t buf[CHUNK];
         int64_t n;
 
-        while (a->can_read && !a->closed) {
+        while (a->can_read && !a->closed && w->now >= a->read_at) {
+                a->read_at = w->now + a->pause_ns;
                 n = elko_recv(w->st[i], a->sock, buf, 1 + ek_test_below(CHUNK));
                 verify(w);
                 if (n == ELKO_EAGAIN) {
@@ -288,9 +295,9 @@ static void run_app(struct world *w, unsigned i)
 }
 
 /* Has the application something to do that no event will bring? */
-static bool app_busy(const struct app *a)
+static bool app_busy(const struct world *w, const struct app *a)
 {
-        return a->open && !a->closed && a->can_read;
+        return a->open && !a->closed && a->can_read && w->now >= a->read_at;
 }
 
 /* ---- the run ---- */
@@ -310,7 +317,12 @@ static uint64_t next_instant(struct world *w)
                         ek_test_fail(__FILE__, __LINE__, "stack %d: deadline %llu at %llu", i,
                                      (unsigned long long)at, (unsigned long long)w->now);
                 next = at < next ? at : next;
+                if (w->app[i].open && !w->app[i].closed && w->app[i].can_read &&
+                    w->app[i].read_at < next)
+                        next = w->app[i].read_at;
         }
+        if (w->tick_ns != 0 && next != ELKO_NEVER)
+                next = (next + w->tick_ns - 1) / w->tick_ns * w->tick_ns;
         return next;
 }
 
@@ -327,7 +339,7 @@ static void settle(struct world *w)
                 for (unsigned i = 0; i < 2; i++) {
                         run_app(w, i);
                         again = pull(w, i) > 0 || again;
-                        again = app_busy(&w->app[i]) || again;
+                        again = app_busy(w, &w->app[i]) || again;
                         again = elko_has_output(w->st[i], w->link[i]) || again;
                 }
                 again = deliver(w) || again;
@@ -418,6 +430,11 @@ static void make_stack(struct world *w, unsigned i, const struct elko_config *c)
         CHECK_EQ(elko_addr_add(w->st[i], w->link[i], i == 0 ? "10.0.0.1/24" : "10.0.0.2/24"), 0);
 }
 
+/* RELIABILITY A9-14: where counters of ms (2^32, 2^31) and of 4 us (2^32) turn over. */
+static const uint64_t clocks[] = {ELKO_SEC(1), ELKO_MS((1ull << 32) - 5000),
+                                  ELKO_MS((1ull << 31) - 5000), ELKO_US((1ull << 34) - 5000000),
+                                  ELKO_SEC(1000000000)};
+
 static struct world *begin(uint64_t seed, void (*tweak)(struct elko_config *c))
 {
         uint8_t *keep[2] = {world.region[0], world.region[1]};
@@ -425,7 +442,7 @@ static struct world *begin(uint64_t seed, void (*tweak)(struct elko_config *c))
         elko_endpoint any = {.port = PORT};
 
         memset(w, 0, sizeof(*w));
-        w->now = ELKO_SEC(1 + seed % 4295) * 1000;
+        w->now = clocks[seed % 5] + ELKO_MS(seed);
         w->delay_ns = ELKO_MS(5);
         for (unsigned i = 0; i < 2; i++) {
                 struct elko_config c;
@@ -536,6 +553,9 @@ static void random_faults(struct world *w, uint32_t most)
         w->delay_ns = ELKO_US(1 + ek_test_magnitude(17));
         for (int i = 0; i < 2; i++)
                 w->app[i].to_send = ek_test_magnitude(15);
+        for (int i = 0; i < 2; i++)
+                if (ek_test_below(4) == 0)
+                        w->app[i].pause_ns = ELKO_MS(ek_test_below(400));
         switch (ek_test_below(3)) {
         case 0:
                 w->app[0].closing = AFTER_PEER;
@@ -555,6 +575,90 @@ EK_TEST(bad_wires)
                 struct world *w = begin(seed, plain_options);
 
                 random_faults(w, 20);
+                transfer(w);
+        }
+}
+
+/* The clock of the caller may be coarse: everything happens at its ticks. */
+static uint64_t tick;
+
+static void coarse_clock(struct elko_config *c)
+{
+        c->clock_resolution_ns = tick;
+}
+
+EK_TEST(coarse_clocks)
+{
+        static const uint64_t ticks[] = {ELKO_US(1), ELKO_US(500), ELKO_MS(15), ELKO_MS(100)};
+
+        for (uint64_t seed = 0; seed < ek_test_rounds(40); seed++) {
+                struct world *w;
+
+                tick = ticks[seed % 4];
+                w = begin(seed, coarse_clock);
+                random_faults(w, 10);
+                w->tick_ns = tick;
+                w->now = (w->now + tick - 1) / tick * tick;
+                transfer(w);
+        }
+}
+
+/* I-41: the same seed, the same bytes at the same instants. */
+EK_TEST(i_41_deterministic)
+{
+        for (uint64_t seed = 0; seed < ek_test_rounds(10); seed++) {
+                uint64_t trace[2], start = ek_test_state.rand;
+
+                for (int i = 0; i < 2; i++) {
+                        struct world *w;
+
+                        ek_test_state.rand = start;
+                        w = begin(seed, NULL);
+                        random_faults(w, 20);
+                        transfer(w);
+                        trace[i] = w->trace;
+                }
+                CHECK_EQ(trace[0], trace[1]);
+        }
+}
+
+/* RELIABILITY A5-8: every ACK of the receiver is lost for three seconds; then all goes on within two
+ * RTOs (here: soon). */
+static bool acks_lost(struct world *w, const struct packet *p)
+{
+        return p->to == 0 && w->delivered > 20 && w->now < w->app[0].read_at;
+}
+
+EK_TEST(a5_8_acks_lost_for_three_seconds)
+{
+        struct world *w = begin(0, NULL);
+        uint64_t start = w->now;
+
+        w->app[0].to_send = 200000;
+        w->app[0].read_at = start + ELKO_SEC(3); /* nothing to read before the end */
+        w->filter = acks_lost;
+        app_connect(w);
+        while (w->app[1].received < w->app[0].to_send) {
+                settle(w);
+                w->now = next_instant(w);
+        }
+        CHECK(w->now < start + ELKO_SEC(3) + ELKO_SEC(4));
+        run(w, ELKO_SEC(7200));
+        finish(w);
+}
+
+/* RELIABILITY A8-1: a reader that sleeps, so that the window closes again and again, and a wire that
+ * loses one packet in five: window updates and probes among them. */
+EK_TEST(a8_1_closed_windows_on_a_bad_wire)
+{
+        for (uint64_t seed = 0; seed < ek_test_rounds(30); seed++) {
+                struct world *w = begin(seed, plain_options);
+
+                w->drop = 20;
+                w->app[0].to_send = 60000;
+                w->app[1].to_send = 60000;
+                w->app[0].pause_ns = ELKO_MS(ek_test_below(2000));
+                w->app[1].pause_ns = ELKO_MS(ek_test_below(2000));
                 transfer(w);
         }
 }

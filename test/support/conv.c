@@ -188,8 +188,8 @@ static void check_ip(struct conv *c, const uint8_t *p, uint32_t len, struct conv
                 conv_fail(c, "sent: IP length");
         if (!v6 && conv_csum_plain(p, 20) != 0)
                 conv_fail(c, "sent: IP header checksum");
-        if (!v6 && (conv_get16(p + 6) & 0xbfff) != 0)
-                conv_fail(c, "sent: a fragment");
+        if (!v6 && (conv_get16(p + 6) != 0x4000 || conv_get16(p + 4) != 0))
+                conv_fail(c, "sent: not an atomic datagram with ID 0 (RFC 6864, 4.1)");
         if (memcmp(p + src, c->local.b + 16 - n, n) != 0 ||
             memcmp(p + src + n, c->peer.b + 16 - n, n) != 0)
                 conv_fail(c, "sent: wrong addresses");
