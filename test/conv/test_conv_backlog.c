@@ -107,8 +107,8 @@ CONV_TEST(syn_when_full)
         conv_accept(c);
 }
 
-/* Full when the handshake ends: the ACK is dropped, the SYN,ACK goes on asking, and data of the peer
- * completes it later. */
+/* Full when the handshake ends: the ACK is dropped, the SYN,ACK goes on asking, and data of the
+ * peer completes it later. */
 CONV_TEST(ack_when_full)
 {
         conv_start(c, NULL);
@@ -187,7 +187,8 @@ CONV_TEST(dead_before_accept)
         queue_one(c, 1);
 }
 
-/* Both queues full at once, and closed: everything is given back (the end of the test checks it). */
+/* Both queues full at once, and closed: everything is given back (the end of the test checks it).
+ * */
 CONV_TEST(close_with_both_queues_full)
 {
         conv_start(c, &((struct conv_options){.config = no_cookies}));
@@ -234,7 +235,8 @@ CONV_TEST(syn_queue_full)
         conv_dropped(c, ELKO_DROP_TCP_SYN_QUEUE);
 }
 
-/* Each way out of the queue frees the place: reset, time-out, a SYN of a new incarnation keeps it. */
+/* Each way out of the queue frees the place: reset, time-out, a SYN of a new incarnation keeps it.
+ * */
 CONV_TEST(syn_queue_places)
 {
         conv_start(c, &((struct conv_options){.config = no_cookies}));
@@ -315,7 +317,8 @@ CONV_TEST(max_connections)
         conv_state(c, ELKO_TCP_ESTABLISHED);
 }
 
-/* Memory fails at any allocation of a handshake: nothing is half done, and the next try succeeds. */
+/* Memory fails at any allocation of a handshake: nothing is half done, and the next try succeeds.
+ * */
 CONV_TEST(no_memory)
 {
         conv_start(c, NULL);

@@ -2,7 +2,8 @@
 #include "conv.h"
 
 /*
- * CLOSED: RFC 9293, 3.10.7.1, and what stands before it, the validity of a segment at all (3.1, 3.2).
+ * CLOSED: RFC 9293, 3.10.7.1, and what stands before it, the validity of a segment at all (3.1,
+ * 3.2).
  *
  *      "An incoming segment containing a RST is discarded. An incoming segment not containing a RST
  *      causes a RST to be sent in response."
@@ -89,9 +90,8 @@ CONV_TEST(xmas)
 
 CONV_TEST(resets)
 {
-        static const char *const kinds[] = {"R 0:0(0)",          "R. 0:0(0) ack =5",
-                                            "RS 0:0(0)",         "RF 0:0(0)",
-                                            "RFSPU. 0:9(9) ack =5", "RP 0:9(9)"};
+        static const char *const kinds[] = {"R 0:0(0)",  "R. 0:0(0) ack =5",     "RS 0:0(0)",
+                                            "RF 0:0(0)", "RFSPU. 0:9(9) ack =5", "RP 0:9(9)"};
 
         conv_start(c, NULL);
         for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

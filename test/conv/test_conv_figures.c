@@ -2,8 +2,9 @@
 #include "conv.h"
 
 /*
- * The figures of RFC 9293, 3.5 and 3.6 as conversations, each line of a figure one line here. The stack
- * is "TCP Peer A", and then again "TCP Peer B", where both sides of a figure have something to do.
+ * The figures of RFC 9293, 3.5 and 3.6 as conversations, each line of a figure one line here. The
+ * stack is "TCP Peer A", and then again "TCP Peer B", where both sides of a figure have something
+ * to do.
  */
 
 /* ---- figure 6: basic three-way handshake ---- */
@@ -113,7 +114,8 @@ CONV_TEST(figure_8_peer_b)
         conv_state(c, ELKO_TCP_ESTABLISHED);
 }
 
-/* "If the SYN at line 6 had arrived before the RST, a more complex exchange might have occurred." */
+/* "If the SYN at line 6 had arrived before the RST, a more complex exchange might have occurred."
+ * */
 CONV_TEST(figure_8_syn_before_the_reset)
 {
         uint32_t iss;
@@ -289,7 +291,8 @@ CONV_TEST(figure_12_ack_and_fin_in_one)
         conv_none(c);
 }
 
-/* A11-9: data and FIN in one batch of packets: one ACK for both, all events, the data before the end. */
+/* A11-9: data and FIN in one batch of packets: one ACK for both, all events, the data before the
+ * end. */
 CONV_TEST(figure_12_data_and_fin_in_one_batch)
 {
         conv_start(c, NULL);

@@ -28,7 +28,7 @@ CONV_TEST(step_1_resets_are_ignored)
 
 CONV_TEST(step_2_any_ack_is_bad)
 {
-        static const char *const kinds[] = {". 0:0(0)",   "S. 0:0(0)",  "F. 0:0(0)",
+        static const char *const kinds[] = {". 0:0(0)",    "S. 0:0(0)",  "F. 0:0(0)",
                                             "P. 0:10(10)", "SF. 0:0(0)", "SFPU. 0:5(5)"};
 
         conv_start(c, NULL);
@@ -112,8 +112,8 @@ CONV_TEST(step_3_syn_with_fin)
 
 CONV_TEST(step_4_neither_syn_nor_ack)
 {
-        static const char *const kinds[] = {"- 0:0(0)", "F 0:0(0)", "P 0:10(10)", "FPU 0:0(0)",
-                                            "- 0:10(10)", "U 0:1(1)"};
+        static const char *const kinds[] = {"- 0:0(0)",   "F 0:0(0)",   "P 0:10(10)",
+                                            "FPU 0:0(0)", "- 0:10(10)", "U 0:1(1)"};
 
         conv_start(c, NULL);
         conv_listen(c);

@@ -2,8 +2,9 @@
 #include "conv.h"
 
 /*
- * TCP options: RFC 9293, 3.2 (MUST-4 to MUST-7, MUST-65, MUST-67), 3.7.1 (MSS), RFC 7323 (window scale,
- * timestamps, PAWS), RFC 2018 (SACK permitted). An option is in force only when both SYNs had it.
+ * TCP options: RFC 9293, 3.2 (MUST-4 to MUST-7, MUST-65, MUST-67), 3.7.1 (MSS), RFC 7323 (window
+ * scale, timestamps, PAWS), RFC 2018 (SACK permitted). An option is in force only when both SYNs
+ * had it.
  */
 
 /* A passive open with these options of the peer; `answer` is the whole list of the SYN,ACK. */
@@ -572,14 +573,14 @@ static void accepts_syn(struct conv *c, const char *options)
 CONV_TEST(unknown_options)
 {
         static const char *const lists[] = {
-                "<raw 63 02 00 00>",             /* without value */
+                "<raw 63 02 00 00>",               /* without value */
                 "<raw 63 06 01 02 03 04,nop,nop>", /* with one */
                 "<raw FF 04 AB CD>",
-                "<raw FE 06 F9 89 01 02>",       /* experimental (RFC 6994) */
-                "<raw 22 02 00 00>",             /* Fast Open request */
-                "<raw 1C 04 80 05>",             /* user timeout */
+                "<raw FE 06 F9 89 01 02>", /* experimental (RFC 6994) */
+                "<raw 22 02 00 00>",       /* Fast Open request */
+                "<raw 1C 04 80 05>",       /* user timeout */
                 "<raw 13 12 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F 10>", /* MD5 */
-                "<raw 1E 0C 00 81 01 02 03 04 05 06 07 08>", /* MPTCP */
+                "<raw 1E 0C 00 81 01 02 03 04 05 06 07 08>",                   /* MPTCP */
                 "<mss 1000,raw 63 05 01 02 03,nop,sackOK>",
         };
 
@@ -604,11 +605,10 @@ CONV_TEST(unknown_options_later)
 CONV_TEST(malformed_options_on_a_syn)
 {
         static const char *const lists[] = {
-                "<raw 02 00 05 B4>", /* length 0 */
-                "<raw 02 01 05 B4>", /* length 1 */
-                "<raw 02 05 05 B4>", /* beyond the list */
-                "<raw 63 FF 00 00>",
-                "<nop,nop,nop,raw 02>", /* no room for the length */
+                "<raw 02 00 05 B4>",                               /* length 0 */
+                "<raw 02 01 05 B4>",                               /* length 1 */
+                "<raw 02 05 05 B4>",                               /* beyond the list */
+                "<raw 63 FF 00 00>",       "<nop,nop,nop,raw 02>", /* no room for the length */
                 "<mss M,raw 08 0A 00 00>",
         };
 
@@ -639,12 +639,12 @@ CONV_TEST(malformed_options_later)
 CONV_TEST(wrong_lengths)
 {
         static const char *const lists[] = {
-                "<raw 02 03 05 01>",                   /* MSS of 1 byte */
+                "<raw 02 03 05 01>", /* MSS of 1 byte */
                 "<raw 02 06 05 B4 00 00,nop,nop>",
-                "<raw 03 04 07 00>",                   /* wscale of 2 bytes */
+                "<raw 03 04 07 00>", /* wscale of 2 bytes */
                 "<raw 03 02 00 00>",
-                "<raw 04 03 01 01>",                   /* sackOK with a value */
-                "<raw 08 08 00 00 00 01 00 00>",       /* a timestamp alone */
+                "<raw 04 03 01 01>",             /* sackOK with a value */
+                "<raw 08 08 00 00 00 01 00 00>", /* a timestamp alone */
                 "<raw 08 0C 00 00 00 01 00 00 00 00 00 00>",
         };
 
@@ -705,7 +705,8 @@ CONV_TEST(every_combination)
                         uint32_t want = ((both & 1) ? ELKO_TCPI_SACK : 0u) |
                                         ((both & 2) ? ELKO_TCPI_TIMESTAMPS : 0u) |
                                         ((both & 4) ? ELKO_TCPI_WSCALE : 0u);
-                        struct conv_options o = {.no_sack = !(ours & 1), .no_ts = !(ours & 2),
+                        struct conv_options o = {.no_sack = !(ours & 1),
+                                                 .no_ts = !(ours & 2),
                                                  .no_wscale = !(ours & 4)};
 
                         if (ours + theirs == 0) {

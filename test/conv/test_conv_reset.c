@@ -2,10 +2,10 @@
 #include "conv.h"
 
 /*
- * Resets: RFC 9293, 3.5.2 (when one is sent, and its form), 3.5.3 (which one is believed), 3.10.5 (ABORT),
- * and RFC 5961 against blind attacks (3.10.7.4 second, fourth and fifth), with its limit on challenge
- * ACKs. What a closed port answers is in test_conv_closed.c; every state against every segment in
- * test_conv_matrix.c.
+ * Resets: RFC 9293, 3.5.2 (when one is sent, and its form), 3.5.3 (which one is believed), 3.10.5
+ * (ABORT), and RFC 5961 against blind attacks (3.10.7.4 second, fourth and fifth), with its limit
+ * on challenge ACKs. What a closed port answers is in test_conv_closed.c; every state against every
+ * segment in test_conv_matrix.c.
  */
 
 /* ---- 3.5.3 and RFC 5961, 3.2: A3-1, resets at the edges ---- */
@@ -51,9 +51,8 @@ CONV_TEST(reset_at_every_edge)
         static const struct {
                 int seq;
                 enum what what;
-        } at[] = {{-100000, SILENT}, {0, SILENT},        {1, RESET},
-                  {2, CHALLENGE},    {WND, CHALLENGE},   {WND + 1, SILENT},
-                  {0x70000000, SILENT}};
+        } at[] = {{-100000, SILENT}, {0, SILENT},       {1, RESET},          {2, CHALLENGE},
+                  {WND, CHALLENGE},  {WND + 1, SILENT}, {0x70000000, SILENT}};
         static const char *const flags[] = {"R", "R."};
 
         conv_start(c, NULL);
@@ -181,8 +180,8 @@ CONV_TEST(data_with_an_ack_out_of_range)
         static const struct {
                 int ack;
                 bool taken;
-        } at[] = {{0, false}, {1, true}, {2, true}, {1001, true}, {2001, true}, {2002, false},
-                  {0x40000000, false}, {-0x40000000, false}};
+        } at[] = {{0, false},   {1, true},     {2, true},           {1001, true},
+                  {2001, true}, {2002, false}, {0x40000000, false}, {-0x40000000, false}};
 
         conv_start(c, NULL);
         for (unsigned i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
@@ -217,7 +216,8 @@ CONV_TEST(data_with_a_random_ack)
 
 /* ---- challenge ACKs: their form and their limit (I-44) ---- */
 
-/* A3-5: <SEQ=SND.NXT><ACK=RCV.NXT>, not the numbers of the segment; so the peer's answer is exact. */
+/* A3-5: <SEQ=SND.NXT><ACK=RCV.NXT>, not the numbers of the segment; so the peer's answer is exact.
+ * */
 CONV_TEST(challenge_of_a_peer_that_is_gone)
 {
         conv_start(c, NULL);
@@ -269,7 +269,8 @@ CONV_TEST(challenge_limit_spares_data)
         conv_out(c, ". 1:1(0) ack 11");
 }
 
-/* A3-4: no limit that connections share (CVE-2016-5696): the attacker learns nothing from its own. */
+/* A3-4: no limit that connections share (CVE-2016-5696): the attacker learns nothing from its own.
+ * */
 CONV_TEST(challenge_limit_is_not_shared_between_connections)
 {
         conv_start(c, NULL);

@@ -2,9 +2,9 @@
 #include "conv.h"
 
 /*
- * What an attacker who sees only its own packets must not be able to guess: RFC 6528 (ISNs), RFC 6056
- * (ports), RFC 7323, 5.4 (timestamps), RFC 6864 (IPv4 identification). RELIABILITY A3-7 to A3-10, A3-16,
- * A10-6.
+ * What an attacker who sees only its own packets must not be able to guess: RFC 6528 (ISNs), RFC
+ * 6056 (ports), RFC 7323, 5.4 (timestamps), RFC 6864 (IPv4 identification). RELIABILITY A3-7 to
+ * A3-10, A3-16, A10-6.
  */
 
 /* ---- A3-7: initial sequence numbers; RFC 6528, 3: ISN = M + F(tuple, secret) ---- */
@@ -24,7 +24,8 @@ static uint32_t iss_of(struct conv *c, unsigned n)
         return iss;
 }
 
-/* One tuple: a clock of 4 us, so that a new incarnation lies beyond the old one (RFC 9293, 3.4.1). */
+/* One tuple: a clock of 4 us, so that a new incarnation lies beyond the old one (RFC 9293, 3.4.1).
+ * */
 CONV_TEST(isn_of_one_tuple_is_a_clock)
 {
         uint32_t first, i;
@@ -187,7 +188,8 @@ CONV_TEST(own_timestamps_wrap)
         CONV_CHECK(c, rtt <= ELKO_MS(3));
 }
 
-/* A retransmission's round trip is measured by the timestamp (RFC 7323, 4.1), over the wrap as well. */
+/* A retransmission's round trip is measured by the timestamp (RFC 7323, 4.1), over the wrap as
+ * well. */
 CONV_TEST(own_timestamps_wrap_in_a_measurement)
 {
         uint64_t rtt;
@@ -197,7 +199,8 @@ CONV_TEST(own_timestamps_wrap_in_a_measurement)
         conv_start(c, NULL);
         conv_connect(c);
         conv_out(c, "S 0:0(0) <mss M,...>");
-        c->opt.start_ns = c->started + (uint64_t)(0xffffffffu - 205 - c->f->stack_ts_base) * 1000000;
+        c->opt.start_ns =
+                c->started + (uint64_t)(0xffffffffu - 205 - c->f->stack_ts_base) * 1000000;
         conv_again(c);
         conv_open_active(c);
         conv_send(c, 10);

@@ -2,9 +2,9 @@
 #include "conv.h"
 
 /*
- * SYN cookies: RFC 4987, 3.6, RELIABILITY A4-1 to A4-3 and A3-15. When the SYN queue is full, the SYN,ACK
- * itself holds all that the connection will need; the peer's ACK brings it back. A cookie is good in the
- * epoch of 60 s in which it was made and in the next.
+ * SYN cookies: RFC 4987, 3.6, RELIABILITY A4-1 to A4-3 and A3-15. When the SYN queue is full, the
+ * SYN,ACK itself holds all that the connection will need; the peer's ACK brings it back. A cookie
+ * is good in the epoch of 60 s in which it was made and in the next.
  *
  * Flow 0 fills a queue of one place; the others get cookies.
  */
@@ -54,8 +54,7 @@ CONV_TEST(all_options)
         conv_none(c);
         conv_listen_event(c, ELKO_EV_ACCEPT);
         cookie_taken(c);
-        CONV_EQ(c, conv_info(c).options,
-                ELKO_TCPI_SACK | ELKO_TCPI_TIMESTAMPS | ELKO_TCPI_WSCALE);
+        CONV_EQ(c, conv_info(c).options, ELKO_TCPI_SACK | ELKO_TCPI_TIMESTAMPS | ELKO_TCPI_WSCALE);
         CONV_EQ(c, conv_info(c).snd_wscale, 7);
         CONV_EQ(c, conv_info(c).rcv_wscale, 4);
         CONV_EQ(c, conv_info(c).snd_wnd, 65535u << 7);
@@ -110,9 +109,9 @@ CONV_TEST(every_mss)
 {
         static const struct {
                 unsigned peer, back;
-        } at[] = {{0, 536},     {1, 48},      {48, 48},     {100, 48},   {535, 48},  {536, 536},
-                  {1219, 536},  {1220, 1220}, {1359, 1220}, {1360, 1360}, {1440, 1440},
-                  {1460, 1460}, {4000, 1460}, {8960, 8960}, {65535, 8960}};
+        } at[] = {{0, 536},     {1, 48},      {48, 48},     {100, 48},    {535, 48},
+                  {536, 536},   {1219, 536},  {1220, 1220}, {1359, 1220}, {1360, 1360},
+                  {1440, 1440}, {1460, 1460}, {4000, 1460}, {8960, 8960}, {65535, 8960}};
 
         conv_start(c, NULL);
         for (unsigned i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
@@ -347,8 +346,8 @@ CONV_TEST(bad_after_two_epochs_though_cookies_are_in_use)
 
 /* ---- A4-2: cookies and the queue take turns ---- */
 
-/* Cookie first; then there is room, and the peer's SYN comes again: it gets an entry with another ISS. The
- * peer took the first answer. */
+/* Cookie first; then there is room, and the peer's SYN comes again: it gets an entry with another
+ * ISS. The peer took the first answer. */
 CONV_TEST(cookie_then_entry)
 {
         uint32_t cookie;

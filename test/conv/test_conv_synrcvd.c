@@ -2,9 +2,9 @@
 #include "conv.h"
 
 /*
- * SYN-RECEIVED: RFC 9293, 3.10.7.4, as it speaks of this state. It has two shapes in elko: the half-open
- * entry of a passive open, and a connection of an active open whose SYN crossed the peer's. MUST-11: they
- * are kept apart.
+ * SYN-RECEIVED: RFC 9293, 3.10.7.4, as it speaks of this state. It has two shapes in elko: the
+ * half-open entry of a passive open, and a connection of an active open whose SYN crossed the
+ * peer's. MUST-11: they are kept apart.
  */
 
 #define SYN_OPTIONS "<mss M,sackOK,TS val 100 ecr 0,nop,wscale 7>"
@@ -24,8 +24,8 @@ CONV_TEST(passive_step_1_window)
         static const struct {
                 int64_t seq;
                 bool in;
-        } at[] = {{0, false}, {1, true}, {65535, true}, {65536, false}, {-100, false},
-                  {0x40000000, false}};
+        } at[] = {{0, false},     {1, true},     {65535, true},
+                  {65536, false}, {-100, false}, {0x40000000, false}};
 
         conv_start(c, NULL);
         conv_listen(c);
@@ -67,15 +67,24 @@ CONV_TEST(passive_step_2_reset_with_ack_and_data)
         conv_state(c, ELKO_TCP_LISTEN);
 }
 
-/* RFC 5961, 3.2: the exact number only. */
+/* RFC 5961, 3.2: the exact number only; elsewhere in the window a challenge ACK, outside nothing.
+ * */
 CONV_TEST(passive_step_2_reset_elsewhere)
 {
-        static const int at[] = {0, 2, 65535, 65536, -1, 0x40000000};
+        static const struct {
+                int seq;
+                bool challenge;
+        } at[] = {{0, false},     {2, true},   {100, true},        {65535, true},
+                  {65536, false}, {-1, false}, {0x40000000, false}};
 
         BEGIN(c, false);
         for (unsigned i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
-                conv_in(c, "R %d:%d(0)", at[i], at[i]);
-                conv_ignore(c); /* a challenge ACK or nothing */
+                conv_in(c, "R %d:%d(0)", at[i].seq, at[i].seq);
+                if (at[i].challenge)
+                        conv_out(c, ". 1:1(0) ack 1");
+                conv_none(c);
+                conv_dropped(c,
+                             at[i].challenge ? ELKO_DROP_TCP_RST_SEQ : ELKO_DROP_TCP_HALF_OPEN_SEQ);
                 conv_state(c, ELKO_TCP_SYN_RECEIVED);
         }
         conv_in(c, ". 1:1(0) ack 1");
@@ -128,11 +137,13 @@ CONV_TEST(passive_step_5_unacceptable_ack)
         conv_accept(c);
 }
 
-/* A reset is not answered by a reset. */
+/* A reset is not answered by a reset, but by its own rule. */
 CONV_TEST(passive_step_5_unacceptable_ack_with_reset)
 {
         BEGIN(c, false);
         conv_in(c, "R. 5:5(0) ack 77");
+        conv_out(c, ". 1:1(0) ack 1");
+        conv_in(c, "R. -5:-5(0) ack 77");
         conv_none(c);
         conv_state(c, ELKO_TCP_SYN_RECEIVED);
 }
@@ -382,8 +393,9 @@ CONV_TEST(active_no_answer)
 
 /* ---- user calls (A6-5) ---- */
 
-/* 3.10.4: "If no SENDs have been issued and there is no pending data to send, then form a FIN segment and
- * send it, and enter FIN-WAIT-1 state; otherwise, queue for processing after entering ESTABLISHED". */
+/* 3.10.4: "If no SENDs have been issued and there is no pending data to send, then form a FIN
+ * segment and send it, and enter FIN-WAIT-1 state; otherwise, queue for processing after entering
+ * ESTABLISHED". */
 CONV_TEST(active_shutdown)
 {
         BEGIN(c, true);

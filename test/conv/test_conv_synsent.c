@@ -161,8 +161,8 @@ CONV_TEST(step_4_syn)
         conv_event(c, 0);
 }
 
-/* Text of a crossing SYN: "queue them for processing after the ESTABLISHED state has been reached", or
- * don't acknowledge it (A6-6). */
+/* Text of a crossing SYN: "queue them for processing after the ESTABLISHED state has been reached",
+ * or don't acknowledge it (A6-6). */
 CONV_TEST(step_4_syn_with_data)
 {
         BEGIN(c);
@@ -194,10 +194,9 @@ CONV_TEST(step_4_window_is_not_scaled)
 
 CONV_TEST(step_5_no_syn)
 {
-        static const char *const kinds[] = {". 0:0(0) ack 1",  "F. 0:0(0) ack 1",
-                                            "P. 0:9(9) ack 1", "F 0:0(0)",
-                                            "P 0:9(9)",        "- 0:0(0)",
-                                            "FPU 0:0(0)",      "FPU. 0:0(0) ack 1"};
+        static const char *const kinds[] = {". 0:0(0) ack 1", "F. 0:0(0) ack 1",  "P. 0:9(9) ack 1",
+                                            "F 0:0(0)",       "P 0:9(9)",         "- 0:0(0)",
+                                            "FPU 0:0(0)",     "FPU. 0:0(0) ack 1"};
 
         BEGIN(c);
         for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

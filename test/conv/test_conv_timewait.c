@@ -274,8 +274,9 @@ CONV_TEST(new_syn_without_timestamps)
         syn_in_time_wait(c, false, 1000, "<mss M,TS val 1 ecr 0>", NEW);
 }
 
-/* MAY-2 (1): "assigns its initial sequence number for the new connection to be larger than the largest
- * sequence number it used on the previous connection incarnation"; timestamps make up for it. */
+/* MAY-2 (1): "assigns its initial sequence number for the new connection to be larger than the
+ * largest sequence number it used on the previous connection incarnation"; timestamps make up for
+ * it. */
 CONV_TEST(new_iss_is_larger)
 {
         uint32_t last;

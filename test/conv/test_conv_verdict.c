@@ -2,8 +2,9 @@
 #include "conv.h"
 
 /*
- * A listener that asks the application before a SYN is answered (ELKO_LISTEN_VERDICT): RFC 9293, 3.10.7.2,
- * third, waits for it. Until the verdict the peer learns nothing at all, not even our ISN.
+ * A listener that asks the application before a SYN is answered (ELKO_LISTEN_VERDICT): RFC 9293,
+ * 3.10.7.2, third, waits for it. Until the verdict the peer learns nothing at all, not even our
+ * ISN.
  */
 
 #define SYN_OPTIONS "<mss M,sackOK,TS val 100 ecr 0,nop,wscale 7>"

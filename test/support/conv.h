@@ -18,9 +18,10 @@
  *              conv_accept(c);
  *      }
  *
- * Every test runs four times: IPv4 and IPv6, ISS, IRS and the peer's timestamps in the middle of their
- * circles, right before 2^32, and right before 2^31. At its end everything is aborted, 2 MSL + R2 pass,
- * and the memory in use must be what it was at the start (I-33; empty pools may keep a chunk).
+ * Every test runs four times: IPv4 and IPv6, ISS, IRS and the peer's timestamps in the middle of
+ * their circles, right before 2^32, and right before 2^31. At its end everything is aborted, 2 MSL
+ * + R2 pass, and the memory in use must be what it was at the start (I-33; empty pools may keep a
+ * chunk).
  *
  * A SEGMENT as text (printf-style; packetdrill's notation):
  *
@@ -34,24 +35,25 @@
  *              sack A:B C:D ... (relative to the ISN of whose data it is) | nop | eol | raw HEX...
  *      =N      any number with "=" before it is absolute; * as a number: don't care (conv_out)
  *
- * Options in conv_in(): no list: TS alone if timestamps were negotiated, with the peer's clock and the
- * last TSval that it saw; "<>": none. TS val is relative to the peer's timestamp base, ecr to the first
- * TSval that the stack sent in this flow. After an explicit val the peer's clock runs on from it.
+ * Options in conv_in(): no list: TS alone if timestamps were negotiated, with the peer's clock and
+ * the last TSval that it saw; "<>": none. TS val is relative to the peer's timestamp base, ecr to
+ * the first TSval that the stack sent in this flow. After an explicit val the peer's clock runs on
+ * from it.
  *
- * Options in conv_out(): no list: TS alone if negotiated, and TSval must be what the clock says now;
- * "<>": none at all; "<...>": whatever. Otherwise exactly these, order and padding aside; "<a,...>": at
- * least these. ecr is relative to the peer's base.
+ * Options in conv_out(): no list: TS alone if negotiated, and TSval must be what the clock says
+ * now; "<>": none at all; "<...>": whatever. Otherwise exactly these, order and padding aside;
+ * "<a,...>": at least these. ecr is relative to the peer's base.
  *
- * Before the stack has sent its SYN in this flow its ISN is unknown: numbers relative to it are absolute
- * then.
+ * Before the stack has sent its SYN in this flow its ISN is unknown: numbers relative to it are
+ * absolute then.
  *
- * The payload of each direction is a fixed pattern by stream offset; conv_out() and conv_recv() verify
- * it.
+ * The payload of each direction is a fixed pattern by stream offset; conv_out() and conv_recv()
+ * verify it.
  *
- * STRICT: what was sent and not expected yet makes the next conv_in(), conv_advance(), user call and the
- * end of the test fail. After every call into the stack elko_check() must be content, elko_next_deadline()
- * in the future (I-23), every packet well-formed with right checksums, no ACK number or right window edge
- * may have moved back (I-11, I-14).
+ * STRICT: what was sent and not expected yet makes the next conv_in(), conv_advance(), user call
+ * and the end of the test fail. After every call into the stack elko_check() must be content,
+ * elko_next_deadline() in the future (I-23), every packet well-formed with right checksums, no ACK
+ * number or right window edge may have moved back (I-11, I-14).
  */
 
 #include "ek_test.h"
@@ -59,17 +61,17 @@
 #include <elko/elko.h>
 
 enum {
-        CONV_FLOWS = 64,   /* connections: peer ports 40000 + n */
-        CONV_PORT = 80,    /* the stack's port in every flow, passive or active */
+        CONV_FLOWS = 64, /* connections: peer ports 40000 + n */
+        CONV_PORT = 80,  /* the stack's port in every flow, passive or active */
         CONV_PEER_PORT = 40000,
         CONV_FRAMES = 4096, /* most frames not yet expected */
 };
 
 struct conv_options {
-        uint16_t mtu;      /* 0: 1500 */
-        uint64_t msl_ns;   /* 0: the default (30 s) */
-        bool no_ts, no_sack, no_wscale; /* the stack doesn't know the option */
-        bool v4_only, v6_only; /* leave the other family's runs out */
+        uint16_t mtu;                            /* 0: 1500 */
+        uint64_t msl_ns;                         /* 0: the default (30 s) */
+        bool no_ts, no_sack, no_wscale;          /* the stack doesn't know the option */
+        bool v4_only, v6_only;                   /* leave the other family's runs out */
         void (*config)(struct elko_config *cfg); /* anything else; may be NULL */
         uint64_t start_ns; /* the clock's first value if not 0: normal runs only */
 };
@@ -77,8 +79,8 @@ struct conv_options {
 /* One connection as the peer sees it. */
 struct conv_flow {
         uint16_t peer_port, port;
-        uint32_t irs;       /* the peer's ISN: set it before the first conv_in() */
-        uint32_t iss;       /* the stack's, once seen */
+        uint32_t irs; /* the peer's ISN: set it before the first conv_in() */
+        uint32_t iss; /* the stack's, once seen */
         bool has_iss;
         bool peer_ts;       /* the peer's last SYN had TS */
         bool peer_wscale;   /* ... and a window scale */
@@ -90,14 +92,14 @@ struct conv_flow {
         uint32_t stack_ts_base;
         bool has_stack_ts;
         uint64_t stack_ts_at;
-        uint32_t ts_seen;   /* last TSval of the stack, absolute: what we echo */
+        uint32_t ts_seen;     /* last TSval of the stack, absolute: what we echo */
         uint8_t stack_wscale; /* shift for windows that the stack advertises */
         bool has_edge;
         uint32_t last_ack, edge; /* highest seen from the stack */
         elko_sock sock;
         uint64_t sent, received; /* bytes given to elko_send(), taken from elko_recv() */
-        uint32_t events;    /* bits that came since conv_event() looked */
-        int error;          /* of the last ERROR or SOFT_ERROR event */
+        uint32_t events;         /* bits that came since conv_event() looked */
+        int error;               /* of the last ERROR or SOFT_ERROR event */
 };
 
 struct conv_opt {
@@ -115,8 +117,8 @@ struct conv_seg {
         uint8_t ttl, tos;
         uint8_t nopts; /* without NOP and EOL */
         struct conv_opt opt[40];
-        uint64_t at;       /* when it was sent */
-        uint32_t payload;  /* offset in the harness's buffer */
+        uint64_t at;      /* when it was sent */
+        uint32_t payload; /* offset in the harness's buffer */
         uint32_t packet_len;
 };
 
@@ -129,6 +131,7 @@ struct conv {
         elko_stack *st;
         elko_link link;
         uint64_t now, started;
+        uint64_t placed;   /* conv_again(): the start of the clock that was found before, or 0 */
         uint16_t mtu, mss; /* mss: what the stack should announce */
         struct conv_options opt;
         struct elko_config cfg;
@@ -142,7 +145,7 @@ struct conv {
         elko_sock listener;
         uint32_t listen_events;
 
-        bool hold;           /* don't pull output (the link is busy) */
+        bool hold;            /* don't pull output (the link is busy) */
         struct conv_seg *out; /* sent, not yet expected */
         unsigned out_head, out_count;
         struct conv_seg last; /* the segment that conv_out() matched last */
@@ -154,7 +157,7 @@ struct conv {
         const char *file;
         int line;
         bool started_ok, in_finish;
-        bool skip;         /* the test does not want this variant */
+        bool skip;          /* the test does not want this variant */
         uint8_t *batch[64]; /* packets of conv_queue() */
         uint32_t batch_len[64];
         unsigned batch_n;
@@ -164,7 +167,7 @@ struct conv {
 struct conv_variant {
         const char *name;
         bool v6;
-        bool place;           /* put ISS at .isn (choose the clock's start) */
+        bool place; /* put ISS at .isn (choose the clock's start) */
         uint32_t isn, irs, ts_base;
 };
 
@@ -195,12 +198,14 @@ void conv_run(void (*fn)(struct conv *c));
 
 #define CONV_AT(c) conv_here((c), __FILE__, __LINE__)
 struct conv *conv_here(struct conv *c, const char *file, int line);
-void conv_fail(struct conv *c, const char *fmt, ...) __attribute__((noreturn, format(printf, 2, 3)));
+void conv_fail(struct conv *c, const char *fmt, ...)
+        __attribute__((noreturn, format(printf, 2, 3)));
 void conv_note(struct conv *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- the stage ---- */
 
-/* Once in every test, first; `o` may be NULL. Ends the run silently where o leaves the family out. */
+/* Once in every test, first; `o` may be NULL. Ends the run silently where o leaves the family out.
+ * */
 #define conv_start(c, o)                                                                           \
         do {                                                                                       \
                 if (!conv_start_(CONV_AT(c), (o)))                                                 \
@@ -208,12 +213,13 @@ void conv_note(struct conv *c, const char *fmt, ...) __attribute__((format(print
         } while (0)
 bool conv_start_(struct conv *c, const struct conv_options *o);
 
-/* End this conversation (with all that the end of a test checks) and start another in the same run. */
+/* End this conversation (with all that the end of a test checks) and start another in the same run.
+ * */
 #define conv_again(c) conv_again_(CONV_AT(c))
 void conv_again_(struct conv *c);
 
 /* Listen on CONV_PORT, any address; the default configuration, or `cfg`. */
-#define conv_listen(c) conv_listen_(CONV_AT(c), NULL)
+#define conv_listen(c)           conv_listen_(CONV_AT(c), NULL)
 #define conv_listen_with(c, cfg) conv_listen_(CONV_AT(c), (cfg))
 void conv_listen_(struct conv *c, const struct elko_listen_config *cfg);
 
@@ -248,8 +254,9 @@ void conv_in_packet_(struct conv *c, const uint8_t *p, uint32_t len);
 uint32_t conv_make(struct conv *c, uint8_t *buf, const char *fmt, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* An ICMP or ICMPv6 error from the peer that quotes a segment of ours, given as conv_out() writes it.
- * `type`, `code` as on the wire of the family in use; `mtu`: the second word (packet too big). */
+/* An ICMP or ICMPv6 error from the peer that quotes a segment of ours, given as conv_out() writes
+ * it. `type`, `code` as on the wire of the family in use; `mtu`: the second word (packet too big).
+ * */
 #define conv_in_icmp(c, type, code, mtu, ...)                                                      \
         conv_in_icmp_(CONV_AT(c), (type), (code), (mtu), __VA_ARGS__)
 void conv_in_icmp_(struct conv *c, uint8_t type, uint8_t code, uint32_t mtu, const char *fmt, ...)
@@ -287,8 +294,8 @@ void conv_hold_(struct conv *c, bool on);
 
 /* ---- time ---- */
 
-/* Time passes, silently: whatever is sent meanwhile must be expected by conv_out() calls that check no
- * time (conv_out_late()) or it is an error at the next step. Deadlines are met exactly. */
+/* Time passes, silently: whatever is sent meanwhile must be expected by conv_out() calls that check
+ * no time (conv_out_late()) or it is an error at the next step. Deadlines are met exactly. */
 #define conv_advance(c, ns) conv_advance_(CONV_AT(c), (ns))
 void conv_advance_(struct conv *c, uint64_t ns);
 
@@ -300,7 +307,8 @@ void conv_at_(struct conv *c, uint64_t ns);
 #define conv_quiet(c, ns) conv_quiet_(CONV_AT(c), (ns))
 void conv_quiet_(struct conv *c, uint64_t ns);
 
-/* As conv_out(), and it left `at` ns after conv_start() (for frames that conv_advance() collected). */
+/* As conv_out(), and it left `at` ns after conv_start() (for frames that conv_advance() collected).
+ * */
 #define conv_out_at(c, at, ...) conv_out_at_(CONV_AT(c), (at), __VA_ARGS__)
 void conv_out_at_(struct conv *c, uint64_t at, const char *fmt, ...)
         __attribute__((format(printf, 3, 4)));
@@ -321,7 +329,7 @@ void conv_connect_(struct conv *c);
 void conv_accept_(struct conv *c); /* the current flow's; it must be the oldest in the queue */
 #define conv_accept_none(c) conv_accept_none_(CONV_AT(c))
 void conv_accept_none_(struct conv *c);
-#define conv_send(c, n) conv_send_(CONV_AT(c), (n), 0)
+#define conv_send(c, n)              conv_send_(CONV_AT(c), (n), 0)
 #define conv_send_flags(c, n, flags) conv_send_(CONV_AT(c), (n), (flags))
 void conv_send_(struct conv *c, size_t n, uint32_t flags); /* all n bytes are taken */
 int64_t conv_try_send(struct conv *c, size_t n);           /* what elko_send() said */
@@ -362,7 +370,8 @@ void conv_listen_event_(struct conv *c, uint32_t bits);
 void conv_dropped_(struct conv *c, enum elko_drop reason);
 
 /* By how much a counter moved since the last conv_in(), conv_advance() or user call. */
-#define conv_counted(c, name, n) CONV_EQ((c), elko_counters_get((c)->st)->name - (c)->before.name, (n))
+#define conv_counted(c, name, n)                                                                   \
+        CONV_EQ((c), elko_counters_get((c)->st)->name - (c)->before.name, (n))
 
 /* STATUS of the current flow's socket. */
 struct elko_tcp_info conv_info(struct conv *c);
@@ -370,8 +379,8 @@ struct elko_memory_info conv_memory(struct conv *c);
 
 /* ---- whole openings ---- */
 
-/* Three-way handshakes with all options that both know, 0 ms. After them the connection is ESTABLISHED
- * and accepted, all events are read and all segments expected. */
+/* Three-way handshakes with all options that both know, 0 ms. After them the connection is
+ * ESTABLISHED and accepted, all events are read and all segments expected. */
 #define conv_open_passive(c) conv_open_passive_(CONV_AT(c))
 void conv_open_passive_(struct conv *c); /* listens first if nobody does */
 #define conv_open_active(c) conv_open_active_(CONV_AT(c))

@@ -5,8 +5,8 @@
 #include <stdarg.h>
 
 /*
- * The text form is packetdrill's. A hand-written parser of some hundred lines: it walks a cursor over the
- * text, and remembers where each part began, so that a mismatch can point at it.
+ * The text form is packetdrill's. A hand-written parser of some hundred lines: it walks a cursor
+ * over the text, and remembers where each part began, so that a mismatch can point at it.
  */
 
 enum { OPT_EOL, OPT_NOP, OPT_MSS, OPT_WSCALE, OPT_SACKOK, OPT_SACK, OPT_TS = 8, OPT_RAW = 255 };
@@ -456,8 +456,7 @@ static void print_option(struct printer *p, const struct conv_opt *o, const stru
                         put(p, " %d:%d", (int)(conv_get32(o->data + i) - b->sack),
                             (int)(conv_get32(o->data + i + 4) - b->sack));
                 return;
-        default:
-                put(p, "kind %u len %u", o->kind, o->len);
+        default: put(p, "kind %u len %u", o->kind, o->len);
         }
 }
 

@@ -2,8 +2,8 @@
 #ifndef EK_TEST_CONV_SEG_H
 #define EK_TEST_CONV_SEG_H
 
-/* Segments of a conversation as text and as bytes; written without the stack's own wire layer, so that
- * one checks the other. Used by conv.c only. */
+/* Segments of a conversation as text and as bytes; written without the stack's own wire layer, so
+ * that one checks the other. Used by conv.c only. */
 
 #include "conv.h"
 
@@ -16,7 +16,7 @@ struct conv_bases {
 };
 
 enum conv_opts_mode {
-        CONV_OPTS_AUTO,     /* no list */
+        CONV_OPTS_AUTO, /* no list */
         CONV_OPTS_EXACT,
         CONV_OPTS_AT_LEAST, /* "<...>", "<a,...>" */
 };
@@ -41,14 +41,16 @@ const char *conv_seg_parse(const char *text, const struct conv_bases *b, struct 
 /* Writes a TCP header with options (no payload, checksum 0); its length. */
 uint32_t conv_seg_emit(const struct conv_pat *p, uint16_t src, uint16_t dst, uint8_t *out);
 
-/* Reads a TCP segment; NULL, or what is wrong with it. Only what a correct sender may send is right. */
-const char *conv_seg_read(const uint8_t *tcp, uint32_t len, struct conv_seg *out, uint32_t *hdr_len);
+/* Reads a TCP segment; NULL, or what is wrong with it. Only what a correct sender may send is
+ * right. */
+const char *conv_seg_read(const uint8_t *tcp, uint32_t len, struct conv_seg *out,
+                          uint32_t *hdr_len);
 
 /* As text, relative to the bases. */
 void conv_seg_print(const struct conv_seg *s, const struct conv_bases *b, char *buf, size_t cap);
 
-/* NULL, or the name of the first part that differs; *at says where it stands in the text. Options only
- * for other modes than AUTO. */
+/* NULL, or the name of the first part that differs; *at says where it stands in the text. Options
+ * only for other modes than AUTO. */
 const char *conv_seg_compare(const struct conv_pat *p, const struct conv_seg *s, unsigned *at);
 
 const struct conv_opt *conv_seg_opt(const struct conv_seg *s, uint8_t kind);
