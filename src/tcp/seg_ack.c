@@ -161,9 +161,11 @@ static enum ek_verdict on_fin_acked(struct ek_tcp *t, struct ek_tcb *tcb)
         case ELKO_TCP_FIN_WAIT_1:
                 ek_state_set(t, tcb, ELKO_TCP_FIN_WAIT_2, "ACK of FIN");
                 ek_tcb_tell(t, tcb, ELKO_EV_SENT);
+                /* A linger time that ends earlier stays. */
                 if (ek_tcb_has(tcb, EK_TCB_ORPHAN))
                         ek_tcb_arm(t, tcb, EK_DL_CLOSE,
-                                   ek_time_add(t->now, t->cfg.fin_wait_2_ns));
+                                   ek_min_u64(tcb->at[EK_DL_CLOSE],
+                                              ek_time_add(t->now, t->cfg.fin_wait_2_ns)));
                 return EK_NEXT;
         case ELKO_TCP_CLOSING:
                 ek_tcb_to_time_wait(t, tcb);

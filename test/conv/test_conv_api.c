@@ -2,8 +2,9 @@
 #include "conv.h"
 
 /*
- * What the socket calls promise (socket.h), RELIABILITY A12: lengths of zero, stale handles, calls in the
- * wrong state, errors after data, events and their edges, the order of accept, options out of range.
+ * What the socket calls promise (socket.h), RELIABILITY A12: lengths of zero, stale handles, calls
+ * in the wrong state, errors after data, events and their edges, the order of accept, options out
+ * of range.
  */
 
 static const struct conv_options plain = {.no_sack = true, .no_ts = true};

@@ -2,9 +2,9 @@
 #include "conv.h"
 
 /*
- * Closing a connection, RFC 9293, 3.6 and 3.10.4: each transition with each segment that may be lost,
- * simultaneous closes, orphans, resets instead of FIN (RFC 2525, 2.15 to 2.17). RELIABILITY A11, A4-9,
- * A7-8, A9-16. (All combinations of losses with two stacks: test_two_stacks.c.)
+ * Closing a connection, RFC 9293, 3.6 and 3.10.4: each transition with each segment that may be
+ * lost, simultaneous closes, orphans, resets instead of FIN (RFC 2525, 2.15 to 2.17). RELIABILITY
+ * A11, A4-9, A7-8, A9-16. (All combinations of losses with two stacks: test_two_stacks.c.)
  */
 
 static const struct conv_options plain = {.no_sack = true, .no_ts = true};
@@ -175,7 +175,8 @@ CONV_TEST(a4_9_closing_ends)
         conv_state(c, ELKO_TCP_CLOSED);
 }
 
-/* RELIABILITY A11-8: FIN-WAIT-2 of an orphan, exactly 60 s; with the handle still held, for ever. */
+/* RELIABILITY A11-8: FIN-WAIT-2 of an orphan, exactly 60 s; with the handle still held, for
+ * ever. */
 CONV_TEST(a11_8_fin_wait_2_of_an_orphan)
 {
         conv_start(c, &plain);

@@ -2,8 +2,8 @@
 #include "conv.h"
 
 /*
- * Segment text, RFC 9293, 3.10.7.4, seventh and eighth: in every state; cut at both ends of the window;
- * old, overlapping, after a FIN, after the application left. RELIABILITY A7.
+ * Segment text, RFC 9293, 3.10.7.4, seventh and eighth: in every state; cut at both ends of the
+ * window; old, overlapping, after a FIN, after the application left. RELIABILITY A7.
  */
 
 static void small_buffers(struct elko_config *cfg)
@@ -306,7 +306,8 @@ CONV_TEST(duplicate_fin_in_last_ack)
         duplicate_fin(c, ELKO_TCP_LAST_ACK, 2);
 }
 
-/* RELIABILITY A7-5: in order, the FIN's number does not change any more; what lies beyond is nothing. */
+/* RELIABILITY A7-5: in order, the FIN's number does not change any more; what lies beyond is
+ * nothing. */
 CONV_TEST(a7_5_longer_data_after_the_fin)
 {
         conv_start(c, &plain);

@@ -2,8 +2,9 @@
 #include "conv.h"
 
 /*
- * Delayed acknowledgements: RFC 9293, 3.8.6.3, RFC 5681, 4.2. At least one ACK for two full segments,
- * never later than 40 ms, at once for what is out of order, for what fills a hole, and for FIN.
+ * Delayed acknowledgements: RFC 9293, 3.8.6.3, RFC 5681, 4.2. At least one ACK for two full
+ * segments, never later than 40 ms, at once for what is out of order, for what fills a hole, and
+ * for FIN.
  */
 
 enum { QUICK = 10 }; /* segments that a new connection acknowledges at once */

@@ -2,9 +2,9 @@
 #include "conv.h"
 
 /*
- * Congestion control on the wire: slow start and congestion avoidance (RFC 5681), initial window (RFC
- * 6928), fast retransmit and recovery (RFC 6582), limited transmit (RFC 3042), restart after idle. All
- * without SACK. RELIABILITY A9-3 to A9-6, A4-11, A7-10; RFC 2525, 2.1, 2.3, 2.6, 2.8.
+ * Congestion control on the wire: slow start and congestion avoidance (RFC 5681), initial window
+ * (RFC 6928), fast retransmit and recovery (RFC 6582), limited transmit (RFC 3042), restart after
+ * idle. All without SACK. RELIABILITY A9-3 to A9-6, A4-11, A7-10; RFC 2525, 2.1, 2.3, 2.6, 2.8.
  */
 
 static const struct conv_options plain = {.no_sack = true, .no_ts = true};
@@ -91,8 +91,8 @@ CONV_TEST(third_duplicate)
         conv_quiet(c, ELKO_SEC(10));
 }
 
-/* RFC 3042: the first two duplicates let one new segment go each. RFC 5681, 3.2 step 2: these do not
- * count in FlightSize. RFC 6582, 3.2 step 2: inflation, one segment for each duplicate. */
+/* RFC 3042: the first two duplicates let one new segment go each. RFC 5681, 3.2 step 2: these do
+ * not count in FlightSize. RFC 6582, 3.2 step 2: inflation, one segment for each duplicate. */
 CONV_TEST(limited_transmit_and_inflation)
 {
         unsigned m;
@@ -219,8 +219,8 @@ CONV_TEST(a9_3_no_duplicates_when_nothing_is_outstanding)
         CONV_EQ(c, elko_counters_get(c->st)->tcp_dup_acks_in, 0);
 }
 
-/* RELIABILITY A4-11 and A7-10: duplicates without end buy no window beyond what is out, and overflow
- * nothing. */
+/* RELIABILITY A4-11 and A7-10: duplicates without end buy no window beyond what is out, and
+ * overflow nothing. */
 CONV_TEST(a4_11_invented_duplicates)
 {
         unsigned sent = 0;

@@ -2,8 +2,8 @@
 #include "conv.h"
 
 /*
- * Half-closed connections, RFC 9293, 3.6: after shutdown the other direction goes on for as long as it
- * likes, with windows, delayed ACKs and time-outs as ever.
+ * Half-closed connections, RFC 9293, 3.6: after shutdown the other direction goes on for as long as
+ * it likes, with windows, delayed ACKs and time-outs as ever.
  */
 
 static const struct conv_options plain = {.no_sack = true, .no_ts = true};

@@ -2,8 +2,9 @@
 #include "conv.h"
 
 /*
- * ICMP errors about our segments: RFC 9293, 3.9.2.2, RFC 5927 (only what quotes a number in flight),
- * RFC 5461 (hard errors are soft once the connection stands), RFC 6633. RELIABILITY A3-11, A3-13.
+ * ICMP errors about our segments: RFC 9293, 3.9.2.2, RFC 5927 (only what quotes a number in
+ * flight), RFC 5461 (hard errors are soft once the connection stands), RFC 6633. RELIABILITY A3-11,
+ * A3-13.
  */
 
 static const struct conv_options plain = {.no_sack = true, .no_ts = true};
@@ -16,10 +17,10 @@ struct kind {
 
 /* RFC 792 and RFC 4443, the codes that exist in both families. */
 static const struct kind kinds[] = {
-        {3, 0, 1, 0, ELKO_ENETUNREACH, false}, /* net; no route */
-        {3, 1, 1, 3, ELKO_EHOSTUNREACH, false}, /* host; address */
-        {3, 3, 1, 4, ELKO_ECONNREFUSED, true},  /* port */
-        {3, 13, 1, 1, ELKO_EHOSTUNREACH, true}, /* administratively prohibited */
+        {3, 0, 1, 0, ELKO_ENETUNREACH, false},   /* net; no route */
+        {3, 1, 1, 3, ELKO_EHOSTUNREACH, false},  /* host; address */
+        {3, 3, 1, 4, ELKO_ECONNREFUSED, true},   /* port */
+        {3, 13, 1, 1, ELKO_EHOSTUNREACH, true},  /* administratively prohibited */
         {11, 0, 3, 0, ELKO_EHOSTUNREACH, false}, /* time exceeded */
 };
 

@@ -2,8 +2,8 @@
 #include "conv.h"
 
 /*
- * Keepalive, RFC 9293, 3.8.4: off by default (MUST-25), 2 h at least by default (MUST-28), only on idle
- * connections (MUST-26), an unanswered probe is not the end (MUST-27). RFC 2525, 2.9 and 2.11;
+ * Keepalive, RFC 9293, 3.8.4: off by default (MUST-25), 2 h at least by default (MUST-28), only on
+ * idle connections (MUST-26), an unanswered probe is not the end (MUST-27). RFC 2525, 2.9 and 2.11;
  * RELIABILITY A9-13.
  */
 

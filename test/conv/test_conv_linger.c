@@ -50,6 +50,34 @@ CONV_TEST(done_in_time)
         conv_state(c, ELKO_TCP_TIME_WAIT); /* TIME-WAIT is not cut short */
 }
 
+/* FIN-WAIT-2 has a limit of its own; the earlier one counts. */
+static void in_fin_wait_2(struct conv *c, uint64_t linger, uint64_t end)
+{
+        conv_start(c, &plain);
+        conv_open_passive(c);
+        conv_set(c, ELKO_OPTION_LINGER, linger);
+        conv_close(c);
+        conv_out(c, "F. 1:1(0) ack 1");
+        conv_quiet(c, ELKO_MS(100));
+        conv_in(c, ". 1:1(0) ack 2");
+        conv_state(c, ELKO_TCP_FIN_WAIT_2);
+        conv_at(c, end - 1);
+        conv_state(c, ELKO_TCP_FIN_WAIT_2);
+        conv_at(c, end);
+        conv_none(c);
+        conv_state(c, ELKO_TCP_CLOSED);
+}
+
+CONV_TEST(shorter_than_fin_wait_2)
+{
+        in_fin_wait_2(c, ELKO_SEC(3), ELKO_SEC(3));
+}
+
+CONV_TEST(longer_than_fin_wait_2)
+{
+        in_fin_wait_2(c, ELKO_SEC(300), ELKO_MS(60100));
+}
+
 CONV_TEST(default_is_no_limit_of_its_own)
 {
         uint64_t v = 0;

@@ -2,8 +2,8 @@
 #include "conv.h"
 
 /*
- * Nagle's algorithm, RFC 9293, 3.7.4, in Minshall's variant; NODELAY, CORK and MORE; the sender's side
- * of silly window avoidance, 3.8.6.2.1, with its time limit.
+ * Nagle's algorithm, RFC 9293, 3.7.4, in Minshall's variant; NODELAY, CORK and MORE; the sender's
+ * side of silly window avoidance, 3.8.6.2.1, with its time limit.
  */
 
 static const struct conv_options plain = {.no_sack = true, .no_ts = true, .no_wscale = true};
@@ -143,7 +143,8 @@ CONV_TEST(fin_releases)
 
 /* ---- 3.8.6.2.1: the peer's window cuts the data ---- */
 
-/* Less than half of the largest window, less than a segment, more behind it: after the time limit. */
+/* Less than half of the largest window, less than a segment, more behind it: after the time
+ * limit. */
 CONV_TEST(a_cut_segment_waits)
 {
         conv_start(c, &plain);
@@ -176,8 +177,8 @@ CONV_TEST(half_of_a_small_window_goes)
         conv_out(c, ". 1001:1501(500) ack 1");
 }
 
-/* RELIABILITY A8-3: a writer of single bytes against an ACK for each segment: the data leaves in few
- * segments. */
+/* RELIABILITY A8-3: a writer of single bytes against an ACK for each segment: the data leaves in
+ * few segments. */
 CONV_TEST(a8_3_one_byte_writer)
 {
         unsigned acked = 1, segments = 0;

@@ -2,9 +2,9 @@
 #include "conv.h"
 
 /*
- * Out-of-order data: kept (RFC 9293, 3.10.7.4, SHLD-31), acknowledged at once (RFC 5681, 4.2), reported
- * by SACK (RFC 2018) and D-SACK (RFC 2883), bounded (RELIABILITY A4-5); and, whatever the order and the
- * overlap, delivered once.
+ * Out-of-order data: kept (RFC 9293, 3.10.7.4, SHLD-31), acknowledged at once (RFC 5681, 4.2),
+ * reported by SACK (RFC 2018) and D-SACK (RFC 2883), bounded (RELIABILITY A4-5); and, whatever the
+ * order and the overlap, delivered once.
  */
 
 static void small_buffers(struct elko_config *cfg)
@@ -38,8 +38,8 @@ CONV_TEST(every_early_segment_gets_a_duplicate_ack)
         conv_recv(c, 500);
 }
 
-/* The same in one batch: after the hole is filled nobody needs the duplicates any more; they would look
- * like duplicates of the new ACK and start a fast retransmit for nothing. */
+/* The same in one batch: after the hole is filled nobody needs the duplicates any more; they would
+ * look like duplicates of the new ACK and start a fast retransmit for nothing. */
 CONV_TEST(a_filled_hole_leaves_no_duplicate_acks_behind)
 {
         conv_start(c, &plain);
@@ -175,8 +175,8 @@ CONV_TEST(d_sack_after_the_fin)
         conv_recv(c, 1000);
 }
 
-/* RELIABILITY A4-5: more holes than are kept. What is not kept is not reported; the segment that fits
- * at RCV.NXT is always taken; nothing that was reported is dropped (I-16). */
+/* RELIABILITY A4-5: more holes than are kept. What is not kept is not reported; the segment that
+ * fits at RCV.NXT is always taken; nothing that was reported is dropped (I-16). */
 CONV_TEST(a4_5_too_many_holes)
 {
         conv_start(c, &few);

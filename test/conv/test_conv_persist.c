@@ -2,8 +2,9 @@
 #include "conv.h"
 
 /*
- * Zero windows, RFC 9293, 3.8.6.1 (MUST-36, MUST-37, SHLD-29, SHLD-30): the sender asks, at exact times,
- * with back-off, for as long as the peer answers. RELIABILITY A8-1, A4-4, A4-15; RFC 2525, 2.12.
+ * Zero windows, RFC 9293, 3.8.6.1 (MUST-36, MUST-37, SHLD-29, SHLD-30): the sender asks, at exact
+ * times, with back-off, for as long as the peer answers. RELIABILITY A8-1, A4-4, A4-15; RFC 2525,
+ * 2.12.
  */
 
 static const struct conv_options plain = {.no_sack = true, .no_ts = true, .no_wscale = true};
@@ -35,16 +36,16 @@ CONV_TEST(probes_at_exact_times)
         CONV_EQ(c, elko_counters_get(c->st)->tcp_zero_window_probes, 14);
 }
 
-/* MUST-37: hours and days, as long as the probes are answered. */
+/* MUST-37: as long as the probes are answered, far beyond R2. */
 CONV_TEST(stays_open_while_the_peer_answers)
 {
         uint64_t until;
 
         conv_start(c, &plain);
         closed_window(c);
-        until = conv_elapsed(c) + ELKO_SEC(3 * 3600);
+        until = conv_elapsed(c) + ELKO_SEC(3600);
         while (conv_elapsed(c) < until) {
-                conv_advance(c, ELKO_SEC(1));
+                conv_advance(c, ELKO_SEC(20));
                 if (conv_pending(c) == 0)
                         continue;
                 conv_ignore(c);
@@ -55,7 +56,8 @@ CONV_TEST(stays_open_while_the_peer_answers)
         conv_out(c, "P. 1:101(100) ack 1");
 }
 
-/* A peer that does not answer any more is given up after R2: exactly 15 min after the window closed. */
+/* A peer that does not answer any more is given up after R2: exactly 15 min after the window
+ * closed. */
 CONV_TEST(silent_peer_is_given_up)
 {
         conv_start(c, &plain);
@@ -165,9 +167,9 @@ CONV_TEST(a4_4_orphan_on_a_closed_window_ends)
         closed_window(c);
         conv_close(c);
         conv_state(c, ELKO_TCP_FIN_WAIT_1);
-        until = conv_elapsed(c) + ELKO_SEC(901);
+        until = conv_elapsed(c) + ELKO_SEC(920);
         while (conv_elapsed(c) < until) {
-                conv_advance(c, ELKO_SEC(1));
+                conv_advance(c, ELKO_SEC(20));
                 if (conv_pending(c) == 0)
                         continue;
                 conv_ignore(c);
@@ -196,8 +198,8 @@ CONV_TEST(a9_16_fin_waits_behind_data)
         conv_state(c, ELKO_TCP_FIN_WAIT_2);
 }
 
-/* RELIABILITY A4-15 (CVE-2024-41007): user timeout and a window taken back to zero. Few retransmissions,
- * and the end is at the timeout. */
+/* RELIABILITY A4-15 (CVE-2024-41007): user timeout and a window taken back to zero. Few
+ * retransmissions, and the end is at the timeout. */
 CONV_TEST(a4_15_user_timeout_with_a_closed_window)
 {
         unsigned sent = 0;

@@ -2,8 +2,8 @@
 #include "conv.h"
 
 /*
- * Path MTU discovery, RFC 1191, RFC 8201 (RFC 9293, 3.7.2): packet-too-big lowers the segment size and
- * what was too big goes again at once; what can't be true is ignored. RELIABILITY A3-12.
+ * Path MTU discovery, RFC 1191, RFC 8201 (RFC 9293, 3.7.2): packet-too-big lowers the segment size
+ * and what was too big goes again at once; what can't be true is ignored. RELIABILITY A3-12.
  */
 
 static const struct conv_options plain = {.no_sack = true, .no_ts = true};
@@ -136,7 +136,8 @@ CONV_TEST(a_new_connection_knows)
         CONV_EQ(c, conv_info(c).snd_mss, 1300 - headers(c));
 }
 
-/* A second connection, open already, gets a message of its own: it must not be taken for old news. */
+/* A second connection, open already, gets a message of its own: it must not be taken for old
+ * news. */
 CONV_TEST(a_second_connection_learns_as_well)
 {
         unsigned m, n;

@@ -3,8 +3,8 @@
 
 /*
  * The retransmission timer: RFC 6298 at exact times, Karn's algorithm, what a time-out does to the
- * congestion window (RFC 5681, 3.1), and the end, R2 (RFC 9293, 3.8.3). RELIABILITY A9-1, -2, -9, -10,
- * -14; RFC 2525, 2.1 to 2.4, 2.7, 2.10, 2.14.
+ * congestion window (RFC 5681, 3.1), and the end, R2 (RFC 9293, 3.8.3). RELIABILITY A9-1, -2, -9,
+ * -10, -14; RFC 2525, 2.1 to 2.4, 2.7, 2.10, 2.14.
  */
 
 static const struct conv_options plain = {.no_sack = true, .no_ts = true};
@@ -42,8 +42,8 @@ CONV_TEST(a9_1_syn)
         CONV_EQ(c, elko_counters_get(c->st)->tcp_timeouts, 1);
 }
 
-/* Figures 9 and 10 with a peer that ignores our reset (RELIABILITY A5-4): the SYN goes again at once after
- * the first wrong ACK, afterwards by the timer only. */
+/* Figures 9 and 10 with a peer that ignores our reset (RELIABILITY A5-4): the SYN goes again at
+ * once after the first wrong ACK, afterwards by the timer only. */
 CONV_TEST(a5_4_wrong_acks_in_syn_sent_start_no_war)
 {
         conv_start(c, &plain);
@@ -82,7 +82,8 @@ CONV_TEST(rfc6298_5_7_three_seconds_after_a_lost_syn)
         CONV_EQ(c, conv_info(c).rto_ns, ELKO_MS(300));
 }
 
-/* RFC 6928, 2: one lost SYN may have been a long path; more than one mean an initial window of one. */
+/* RFC 6928, 2: one lost SYN may have been a long path; more than one mean an initial window of
+ * one. */
 static void lost_syns(struct conv *c, unsigned lost, unsigned segs)
 {
         unsigned m;
@@ -118,7 +119,8 @@ CONV_TEST(rfc6928_initial_window_after_two_lost_syns)
 
 /* ---- data ---- */
 
-/* RFC 6298 (5.4) to (5.6): 200 ms here (deviation, see rtt.c), doubled, at most 60 s. RFC 2525, 2.10. */
+/* RFC 6298 (5.4) to (5.6): 200 ms here (deviation, see rtt.c), doubled, at most 60 s. RFC 2525,
+ * 2.10. */
 CONV_TEST(a9_1_back_off)
 {
         uint64_t span = ELKO_MS(200);
@@ -379,8 +381,8 @@ CONV_TEST(a9_12_link_down_with_data_in_flight)
         conv_quiet(c, ELKO_SEC(100));
 }
 
-/* RFC 2525, 2.4 and RELIABILITY A7-12: a number always stands for the same byte (the harness compares);
- * here the application writes on while the head is sent again and again. */
+/* RFC 2525, 2.4 and RELIABILITY A7-12: a number always stands for the same byte (the harness
+ * compares); here the application writes on while the head is sent again and again. */
 CONV_TEST(a7_12_same_bytes_every_time)
 {
         conv_start(c, &plain);

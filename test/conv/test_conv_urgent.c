@@ -2,8 +2,8 @@
 #include "conv.h"
 
 /*
- * Urgent data: stays in band, the pointer is never used (RELIABILITY A1-20; RFC 6093 advises against the
- * mechanism; deviation from RFC 9293, MUST-30 to MUST-32, see seg_check.c).
+ * Urgent data: stays in band, the pointer is never used (RELIABILITY A1-20; RFC 6093 advises
+ * against the mechanism; deviation from RFC 9293, MUST-30 to MUST-32, see seg_check.c).
  */
 
 static const struct conv_options plain = {.no_sack = true, .no_ts = true};

@@ -3,12 +3,13 @@
  * test_two_stacks.c - two elko stacks over a wire that drops, duplicates, delays and reorders.
  *
  * What is demanded of every run, whatever the seed: the streams arrive byte for byte, in both
- * directions; everything ends by itself; no deadline lies in the past once its work is done; elko_check()
- * is content after every call; and at the end both stacks hold what they held at the start. The
- * applications act on events only, so an event that is missing shows as a run that stops.
+ * directions; everything ends by itself; no deadline lies in the past once its work is done;
+ * elko_check() is content after every call; and at the end both stacks hold what they held at the
+ * start. The applications act on events only, so an event that is missing shows as a run that
+ * stops.
  *
- * Torture: the n-th allocation fails, for every n, once and for ever. A transfer survives one failure;
- * after any number of them nothing is lost, leaked or broken.
+ * Torture: the n-th allocation fails, for every n, once and for ever. A transfer survives one
+ * failure; after any number of them nothing is lost, leaked or broken.
  */
 #include "base/slab.h"
 #include "stack/stack.h"
@@ -19,7 +20,7 @@
 
 enum {
         REGION_BYTES = 1 << 19,
-        WIRE = 512,  /* packets under way; what does not fit is lost */
+        WIRE = 512, /* packets under way; what does not fit is lost */
         MTU = 700,
         PORT = 7,
         CHUNK = 4096, /* most bytes in one call */
@@ -59,8 +60,8 @@ struct world {
         uint32_t drop, duplicate, reorder;
         uint64_t delay_ns, jitter_ns;
         bool (*filter)(struct world *w, const struct packet *p); /* true: lose it */
-        uint32_t mask, seen; /* of the filter */
-        bool torture;        /* calls may fail for want of memory */
+        uint32_t mask, seen;                                     /* of the filter */
+        bool torture; /* calls may fail for want of memory */
         const char *broken;
 };
 
@@ -406,6 +407,7 @@ static void set_config(struct elko_config *c, unsigned i, uint64_t seed)
         c->max_neighbours = 4;
         c->max_replies = 16;
         c->output_batch = 16;
+        c->synack_retries = 6; /* the handshake survives a wire that loses one packet in five */
         c->slab_chunk_bytes = 4096;
         c->snd_buf_bytes = 8192;
         c->snd_buf_max_bytes = 16384;
@@ -557,14 +559,9 @@ static void random_faults(struct world *w, uint32_t most)
                 if (ek_test_below(4) == 0)
                         w->app[i].pause_ns = ELKO_MS(ek_test_below(400));
         switch (ek_test_below(3)) {
-        case 0:
-                w->app[0].closing = AFTER_PEER;
-                break;
-        case 1:
-                w->app[1].closing = AFTER_PEER;
-                break;
-        default:
-                break;
+        case 0: w->app[0].closing = AFTER_PEER; break;
+        case 1: w->app[1].closing = AFTER_PEER; break;
+        default: break;
         }
 }
 
@@ -622,8 +619,8 @@ EK_TEST(i_41_deterministic)
         }
 }
 
-/* RELIABILITY A5-8: every ACK of the receiver is lost for three seconds; then all goes on within two
- * RTOs (here: soon). */
+/* RELIABILITY A5-8: every ACK of the receiver is lost for three seconds; then all goes on within
+ * two RTOs (here: soon). */
 static bool acks_lost(struct world *w, const struct packet *p)
 {
         return p->to == 0 && w->delivered > 20 && w->now < w->app[0].read_at;
@@ -647,8 +644,8 @@ EK_TEST(a5_8_acks_lost_for_three_seconds)
         finish(w);
 }
 
-/* RELIABILITY A8-1: a reader that sleeps, so that the window closes again and again, and a wire that
- * loses one packet in five: window updates and probes among them. */
+/* RELIABILITY A8-1: a reader that sleeps, so that the window closes again and again, and a wire
+ * that loses one packet in five: window updates and probes among them. */
 EK_TEST(a8_1_closed_windows_on_a_bad_wire)
 {
         for (uint64_t seed = 0; seed < ek_test_rounds(15); seed++) {
@@ -663,8 +660,8 @@ EK_TEST(a8_1_closed_windows_on_a_bad_wire)
         }
 }
 
-/* RELIABILITY A5-7, the sorcerer's apprentice: every packet comes twice; still not much more is sent
- * than is needed. */
+/* RELIABILITY A5-7, the sorcerer's apprentice: every packet comes twice; still not much more is
+ * sent than is needed. */
 EK_TEST(a5_7_every_packet_twice)
 {
         struct world *w = begin(3, NULL);
@@ -737,8 +734,8 @@ static bool all_lost(struct world *w, const struct packet *p)
         return w->seen++ >= w->mask;
 }
 
-/* From the n-th packet on the wire is cut: everything must end, by a time-out (RFC 9293, 3.8.3) or by
- * the limits of orphans. */
+/* From the n-th packet on the wire is cut: everything must end, by a time-out (RFC 9293, 3.8.3) or
+ * by the limits of orphans. */
 EK_TEST(i_48_a_cut_wire)
 {
         for (uint32_t n = 0; n < 60; n += 2) {
@@ -790,7 +787,8 @@ EK_TEST(c8_one_allocation_fails)
         }
 }
 
-/* No memory from the n-th on for 5 s (a half-open connection lives for 15); then it is there again. */
+/* No memory from the n-th on for 5 s (a half-open connection lives for 15); then it is there
+ * again. */
 static void without_memory(unsigned side, uint64_t nth)
 {
         struct world *w = tortured(side, nth, true);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# elko-build: timeout=120
+# elko-build: timeout=120 sanitize
 # HTTP in both directions: curl on the kernel's TCP against `elko serve`, and `elko get` against real web servers.
 #
 # Theory: the programs at the kernel's end are the judges. What they fetched or served is compared by SHA-256, and

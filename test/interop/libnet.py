@@ -8,7 +8,7 @@ test starts by start() is ended by finish(), which also prints the total.
 import atexit, contextlib, json, os, shutil, signal, socket, subprocess, sys, tempfile, time
 
 ROOT = os.environ.get("ELKO_ROOT") or os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-ELKO = os.environ.get("ELKO") or os.path.join(ROOT, "build", "elko")
+ELKO = os.path.abspath(os.environ.get("ELKO") or os.path.join(ROOT, "build", "elko"))
 LONG = os.environ.get("ELKO_LONG", "") not in ("", "0")
 CAPTURES = os.environ.get("ELKO_CAPTURES")  # a directory: every elko leaves a capture there
 KERNEL, OURS = "10.77.0.1", "10.77.0.2"

@@ -5,7 +5,7 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/libdrv.sh"
 
-ELKO=${ELKO:-$root/build/elko}
+ELKO=$(realpath "${ELKO:-$root/build/elko}")
 KERNEL=10.77.0.1 OURS=10.77.0.2 KERNEL6=fd77::1 OURS6=fd77::2
 case ${ELKO_LONG:-} in '' | 0) LONG= ;; *) LONG=1 ;; esac
 

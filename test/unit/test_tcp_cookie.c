@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tcp_cookie.c - SYN cookies, RFC 4987, 3.6: what goes in comes out, for one to two minutes, for
- * this tuple and this IRS only; a wrong bit anywhere is noticed (RELIABILITY A3-15).
+ * test_tcp_cookie.c - SYN cookies, RFC 4987, 3.6: what goes in comes out, for one to two minutes,
+ * for this tuple and this IRS only; a wrong bit anywhere is noticed (RELIABILITY A3-15).
  */
 #include "tcp/cookie.h"
 #include "tcp/half_open.h"

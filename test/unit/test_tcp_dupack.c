@@ -95,6 +95,19 @@ EK_TEST(progress_resets_the_count)
         }
 }
 
+/* RFC 5681, 3.2 step 2: what limited transmit sends does not count in FlightSize: SND.NXT is noted
+ * at the first duplicate. */
+EK_TEST(flight_before_limited_transmit)
+{
+        struct ek_dupack d = {0};
+
+        ek_dupack_on_duplicate(&d, at(0), at(100));
+        ek_dupack_on_duplicate(&d, at(0), at(110));
+        CHECK_EQ(ek_dupack_on_duplicate(&d, at(0), at(120)), EK_DUPACK_ENTER);
+        CHECK_EQ(d.before.v, at(100).v);
+        CHECK_EQ(d.recover.v, at(120).v);
+}
+
 /* RELIABILITY A7-10: hundreds of duplicates; the counter saturates and does not start again. */
 EK_TEST(a7_10_many_duplicates)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tcp_newreno.c - RFC 5681 as a black box: what cwnd and ssthresh must be after each event, byte
- * counting (RFC 3465), and bounds that hold whatever comes (RELIABILITY A9-6, A4-11, A13).
+ * test_tcp_newreno.c - RFC 5681 as a black box: what cwnd and ssthresh must be after each event,
+ * byte counting (RFC 3465), and bounds that hold whatever comes (RELIABILITY A9-6, A4-11, A13).
  */
 #include <elko/cc.h>
 
@@ -160,8 +160,8 @@ EK_TEST(undo_gives_back)
         CHECK_EQ(b.out.ssthresh_bytes, UINT32_MAX);
 }
 
-/* RELIABILITY A9-6: random events. cwnd is never below one segment, ssthresh never below two, and an
- * ACK adds at most what it acknowledges. */
+/* RELIABILITY A9-6: random events. cwnd is never below one segment, ssthresh never below two, and
+ * an ACK adds at most what it acknowledges. */
 EK_TEST(a9_6_bounds)
 {
         for (uint32_t round = ek_test_rounds(300); round > 0; round--) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tcp_rcv_window.c - the advertised window, RFC 9293, 3.8.6. The model is the peer: it computes
- * the right edge from every advertisement, fills what it may, and must never see the edge move left by
- * a whole unit of the scale (RFC 7323, 2.4), nor be invited beyond the memory (RELIABILITY A8-5).
+ * test_tcp_rcv_window.c - the advertised window, RFC 9293, 3.8.6. The model is the peer: it
+ * computes the right edge from every advertisement, fills what it may, and must never see the edge
+ * move left by a whole unit of the scale (RFC 7323, 2.4), nor be invited beyond the memory
+ * (RELIABILITY A8-5).
  */
 #include "tcp/rcv_window.h"
 
@@ -127,15 +128,12 @@ static void random_step(struct bench *b)
 
         switch (ek_test_below(4)) {
         case 0:
-        case 1:
-                data(b, (uint32_t)ek_test_magnitude(11) % (left + 1));
-                break;
+        case 1: data(b, (uint32_t)ek_test_magnitude(11) % (left + 1)); break;
         case 2:
                 if (take(b, (uint32_t)ek_test_magnitude(12) % (b->used + 1)))
                         ack(b);
                 return;
-        default:
-                break;
+        default: break;
         }
         if (ek_test_below(2) == 0)
                 ack(b);
@@ -155,8 +153,8 @@ EK_TEST(a8_5_the_edge_never_goes_back)
         }
 }
 
-/* RELIABILITY A8-3: a reader of single bytes; the peer sends whatever fits at once. On average a segment
- * must be at least half of what it could be. */
+/* RELIABILITY A8-3: a reader of single bytes; the peer sends whatever fits at once. On average a
+ * segment must be at least half of what it could be. */
 EK_TEST(a8_3_no_silly_windows)
 {
         uint32_t segments = 0, bytes = 0;

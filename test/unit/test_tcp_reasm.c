@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tcp_reasm.c - out-of-order data against a bitmap: every way in which three segments can overlap
- * on a grid of ten cells, in all orders (RELIABILITY A7-1, A7-2), random segments on a larger one, and
- * the blocks that report it: RFC 2018, 4 and the figures of RFC 2883, 4.
+ * test_tcp_reasm.c - out-of-order data against a bitmap: every way in which three segments can
+ * overlap on a grid of ten cells, in all orders (RELIABILITY A7-1, A7-2), random segments on a
+ * larger one, and the blocks that report it: RFC 2018, 4 and the figures of RFC 2883, 4.
  */
 #include "tcp/reasm.h"
 
@@ -101,8 +101,8 @@ EK_TEST(a7_1_three_segments_in_every_order)
                                 play(&parts[a], &parts[b], &parts[c]);
 }
 
-/* Many segments, few ranges: what does not fit is refused and changes nothing; the segment at the edge
- * is always taken (RELIABILITY A4-5). */
+/* Many segments, few ranges: what does not fit is refused and changes nothing; the segment at the
+ * edge is always taken (RELIABILITY A4-5). */
 EK_TEST(random_segments_with_little_room)
 {
         for (uint32_t round = ek_test_rounds(300); round > 0; round--) {
@@ -161,7 +161,8 @@ EK_TEST(rfc2018_4_order_of_blocks)
         expect(&r, 0, 0, NULL);
 }
 
-/* RFC 2018, 7, case 3: the 2nd, 4th, 6th and 8th segments are lost; then the 4th comes, then the 2nd. */
+/* RFC 2018, 7, case 3: the 2nd, 4th, 6th and 8th segments are lost; then the 4th comes, then the
+ * 2nd. */
 EK_TEST(rfc2018_7_case_3)
 {
         struct ek_reasm r = {.ranges = memory(8)};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tcp_rtt.c - RFC 6298, worked by hand: the first and the second measurement, the floor and the
- * ceiling, the back-off, and that no sample and no number of time-outs makes the arithmetic overflow.
+ * test_tcp_rtt.c - RFC 6298, worked by hand: the first and the second measurement, the floor and
+ * the ceiling, the back-off, and that no sample and no number of time-outs makes the arithmetic
+ * overflow.
  */
 #include "tcp/rtt.h"
 
@@ -90,6 +91,19 @@ EK_TEST(back_off)
         CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_SEC(60));
         ek_rtt_on_progress(&r);
         CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_SEC(1));
+}
+
+/* (5.7) The SYN was sent again: 3 s, until the first sample. */
+EK_TEST(after_a_lost_syn)
+{
+        struct ek_rtt r = {.syn_lost = true};
+
+        CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_SEC(3));
+        ek_rtt_on_timeout(&r);
+        CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_SEC(6));
+        ek_rtt_on_progress(&r);
+        ek_rtt_on_sample(&r, ELKO_MS(100));
+        CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_MS(300));
 }
 
 /* A clock may be coarser than the path: 0 is a sample, not "no sample". */

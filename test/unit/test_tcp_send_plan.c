@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tcp_send_plan.c - the pure planner as a table of situations: RFC 9293, 3.7.4 (Nagle), 3.8.6.2.1
- * (silly windows, sender's side), RFC 5681 (cwnd), and the order of urgency. Each row says what differs
- * from a quiet connection in ESTABLISHED with MSS 1000, SND.WND 60000, cwnd 10000, and what must be
- * planned.
+ * test_tcp_send_plan.c - the pure planner as a table of situations: RFC 9293, 3.7.4 (Nagle),
+ * 3.8.6.2.1 (silly windows, sender's side), RFC 5681 (cwnd), and the order of urgency. Each row
+ * says what differs from a quiet connection in ESTABLISHED with MSS 1000, SND.WND 60000, cwnd
+ * 10000, and what must be planned.
  */
 #include "tcp/send_plan.h"
 
@@ -124,8 +124,8 @@ static const struct situation table[] = {
          .todo = EK_TODO_FORCE, .kind = EK_PLAN_LOST, .plan_flags = ELKO_ACK | ELKO_PSH,
          .len = 1000, .space = 1000},
         {"lost beyond a shrunk window (MAY-7)", .queued = 2000, .flight = 2000, .lost = 1000,
-         .wnd = 100, .todo = EK_TODO_FORCE, .kind = EK_PLAN_LOST,
-         .plan_flags = ELKO_ACK | ELKO_PSH, .len = 1000, .space = 1000},
+         .wnd = 100, .todo = EK_TODO_FORCE, .kind = EK_PLAN_LOST, .plan_flags = ELKO_ACK | ELKO_PSH,
+         .len = 1000, .space = 1000},
         /* FIN */
         {"FIN alone", .flags = EK_TCB_FIN_WANTED, .state = ELKO_TCP_FIN_WAIT_1,
          .kind = EK_PLAN_DATA, .plan_flags = ELKO_ACK | ELKO_FIN, .space = 1},
@@ -133,8 +133,8 @@ static const struct situation table[] = {
          .state = ELKO_TCP_LAST_ACK, DATA, .len = 1000, .space = 1000},
         {"FIN needs the window", .flags = EK_TCB_FIN_WANTED, .closed_wnd = true,
          .state = ELKO_TCP_FIN_WAIT_1, NONE, .limited = ELKO_LIMITED_RWND},
-        {"FIN was sent", .flags = EK_TCB_FIN_WANTED | EK_TCB_FIN_SENT,
-         .state = ELKO_TCP_FIN_WAIT_1, NONE, .limited = ELKO_LIMITED_NOTHING},
+        {"FIN was sent", .flags = EK_TCB_FIN_WANTED | EK_TCB_FIN_SENT, .state = ELKO_TCP_FIN_WAIT_1,
+         NONE, .limited = ELKO_LIMITED_NOTHING},
         {"nothing more after the FIN", .state = ELKO_TCP_FIN_WAIT_2, .todo = EK_TODO_ACK,
          .flags = EK_TCB_FIN_WANTED | EK_TCB_FIN_SENT | EK_TCB_FIN_ACKED, PURE},
         /* order */
@@ -198,7 +198,7 @@ static void check_properties(const struct situation *s, const struct ek_plan *p)
         CHECK(p->len <= MSS && p->space <= p->len + 1);
         if (p->kind == EK_PLAN_DATA) {
                 CHECK(p->space > 0 && p->seq.v == 0xfffffff8u + s->flight);
-                CHECK(s->flight + p->space <= wnd);             /* 3.8.6 */
+                CHECK(s->flight + p->space <= wnd); /* 3.8.6 */
                 CHECK(s->flight + p->len <= s->queued);
                 CHECK(s->flight - s->lost + p->space <= s->cwnd || s->flight == s->lost);
         }

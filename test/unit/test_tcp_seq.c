@@ -8,8 +8,9 @@
 
 #include "ek_test.h"
 
-static const uint32_t places[] = {0, 1, 2, 0x7ffffffe, 0x7fffffff, 0x80000000, 0x80000001,
-                                  0xfffffffd, 0xfffffffe, 0xffffffff, 12345};
+static const uint32_t places[] = {0,          1,          2,          0x7ffffffe,
+                                  0x7fffffff, 0x80000000, 0x80000001, 0xfffffffd,
+                                  0xfffffffe, 0xffffffff, 12345};
 
 enum { PLACES = sizeof(places) / sizeof(places[0]) };
 

@@ -10,8 +10,8 @@
 
 enum { N = ELKO_TCP_STATE_COUNT };
 
-/* Rows: from; columns: to; in the order of the enum: CLOSED LISTEN SYN-SENT SYN-RECEIVED ESTABLISHED
- * FIN-WAIT-1 FIN-WAIT-2 CLOSE-WAIT CLOSING LAST-ACK TIME-WAIT. */
+/* Rows: from; columns: to; in the order of the enum: CLOSED LISTEN SYN-SENT SYN-RECEIVED
+ * ESTABLISHED FIN-WAIT-1 FIN-WAIT-2 CLOSE-WAIT CLOSING LAST-ACK TIME-WAIT. */
 static const char *const matrix[N] = {
         /* CLOSED       */ ".xx........",
         /* LISTEN       */ "x..x.......",

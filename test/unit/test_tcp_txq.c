@@ -93,7 +93,8 @@ static void push(struct bench *x, uint32_t n, uint8_t flags)
                 m->fin = m->nxt - 1;
 }
 
-/* RFC 6298, 3 (Karn): a sample only if nothing that is acknowledged was sent twice; from the newest. */
+/* RFC 6298, 3 (Karn): a sample only if nothing that is acknowledged was sent twice; from the
+ * newest. */
 static void ack(struct bench *x, uint32_t to)
 {
         struct model *m = &x->m;
@@ -174,19 +175,13 @@ static void random_step(struct bench *x)
                 if (m->fin == SPACE && m->nxt + n < SPACE)
                         push(x, n, ek_test_below(60) == 0 ? EK_TXREC_FIN : 0);
                 return;
-        case 3:
-                ack(x, m->una + ek_test_below(m->nxt - m->una + 1));
-                return;
+        case 3: ack(x, m->una + ek_test_below(m->nxt - m->una + 1)); return;
         case 4:
                 if (ek_test_below(4) == 0)
                         mark_all(x);
                 return;
-        case 5:
-                mark_head(x);
-                return;
-        case 6:
-                resend(x);
-                return;
+        case 5: mark_head(x); return;
+        case 6: resend(x); return;
         default:
                 if (ek_test_below(20) == 0)
                         unmark_all(x);
