@@ -63,8 +63,8 @@ struct elko_cc_event {
 };
 
 struct elko_cc_ops {
-        const char *name;      /* "newreno" */
-        size_t private_bytes;  /* <= ELKO_CC_PRIVATE_BYTES */
+        const char *name;     /* "newreno" */
+        size_t private_bytes; /* <= ELKO_CC_PRIVATE_BYTES */
         void (*init)(void *priv, struct elko_cc_out *out, const struct elko_cc_init *ev);
         void (*on_ack)(void *priv, struct elko_cc_out *out, const struct elko_cc_ack *ev);
         void (*on_congestion)(void *priv, struct elko_cc_out *out, const struct elko_cc_event *ev);

@@ -174,11 +174,11 @@ struct elko_counters {
 
 /* Memory of a stack, bytes unless it says otherwise. */
 struct elko_memory_info {
-        uint64_t capacity;         /* what the region can hold at most */
-        uint64_t used;             /* allocated now */
-        uint64_t high_water;       /* most ever allocated */
-        uint64_t promised;         /* advertised receive windows that have no buffer yet */
-        uint32_t connections;      /* objects, now */
+        uint64_t capacity;    /* what the region can hold at most */
+        uint64_t used;        /* allocated now */
+        uint64_t high_water;  /* most ever allocated */
+        uint64_t promised;    /* advertised receive windows that have no buffer yet */
+        uint32_t connections; /* objects, now */
         uint32_t half_open;
         uint32_t time_wait;
         uint32_t listeners;

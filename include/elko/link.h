@@ -26,8 +26,8 @@ enum elko_medium {
 enum elko_link_flag {
         ELKO_LINK_RX_CSUM = 1u << 0, /* the link verifies checksums: it marks packets that it did */
         ELKO_LINK_TX_CSUM = 1u << 1, /* the link completes TCP checksums from csum_start/_offset */
-        ELKO_LINK_TSO = 1u << 2,     /* the link cuts frames with gso_size set (room for a later use) */
-        ELKO_LINK_ANY_IP = 1u << 3,  /* take packets for every unicast destination as our own */
+        ELKO_LINK_TSO = 1u << 2, /* the link cuts frames with gso_size set (room for a later use) */
+        ELKO_LINK_ANY_IP = 1u << 3, /* take packets for every unicast destination as our own */
 };
 
 #define ELKO_MAC_BYTES 6
@@ -62,7 +62,7 @@ struct elko_frame {
         struct elko_slice part[ELKO_FRAME_PARTS]; /* unused parts have len 0 and stand at the end */
         uint32_t parts;                           /* 1..ELKO_FRAME_PARTS */
         uint32_t len;                             /* sum of all parts, bytes */
-        uint16_t gso_size;                        /* payload bytes per segment, 0: a single packet */
+        uint16_t gso_size;    /* payload bytes per segment, 0: a single packet */
         uint16_t csum_start;  /* with ELKO_LINK_TX_CSUM: offset of the transport header, 0: done */
         uint16_t csum_offset; /* offset of the checksum field from csum_start */
         uint16_t reserved;

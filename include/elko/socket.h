@@ -18,7 +18,7 @@ extern "C" {
 /* ---- OPEN, passive ---- */
 
 enum elko_listen_flag {
-        ELKO_LISTEN_VERDICT = 1u << 0, /* ask the application before a SYN is answered */
+        ELKO_LISTEN_VERDICT = 1u << 0,  /* ask the application before a SYN is answered */
         ELKO_LISTEN_ANY_PORT = 1u << 1, /* every port that has no listener of its own */
 };
 

@@ -45,43 +45,44 @@ struct elko_config {
          * each stack in production; fixed in simulations. All zeros is refused. */
         uint8_t seed[ELKO_SEED_BYTES];
 
-        uint32_t max_connections; /* 1..16777216 */
-        uint32_t max_half_open;   /* 1..65534, over all listeners */
-        uint32_t max_time_wait;   /* 1..16777216; the oldest is dropped beyond */
-        uint32_t max_listeners;   /* 1..65535 */
-        uint32_t max_neighbours;  /* 4..65535 */
-        uint32_t max_routes;      /* 4..1024 */
-        uint32_t max_addresses;   /* 1..256 */
-        uint32_t max_links;       /* 1..64 */
-        uint32_t max_replies;     /* stateless replies (RST, cookies, ICMP) waiting for the link */
-        uint32_t output_batch;    /* most frames one elko_output() makes, 1..256 */
-        uint32_t block_bytes;     /* smallest memory block, power of two, 256..65536 */
+        uint32_t max_connections;  /* 1..16777216 */
+        uint32_t max_half_open;    /* 1..65534, over all listeners */
+        uint32_t max_time_wait;    /* 1..16777216; the oldest is dropped beyond */
+        uint32_t max_listeners;    /* 1..65535 */
+        uint32_t max_neighbours;   /* 4..65535 */
+        uint32_t max_routes;       /* 4..1024 */
+        uint32_t max_addresses;    /* 1..256 */
+        uint32_t max_links;        /* 1..64 */
+        uint32_t max_replies;      /* stateless replies (RST, cookies, ICMP) waiting for the link */
+        uint32_t output_batch;     /* most frames one elko_output() makes, 1..256 */
+        uint32_t block_bytes;      /* smallest memory block, power of two, 256..65536 */
         uint32_t slab_chunk_bytes; /* power of two, >= block_bytes */
         uint32_t window_overcommit_percent; /* 100: every advertised window has memory behind it */
 
         uint64_t clock_resolution_ns; /* the caller's clock: 1 .. 100 ms */
 
         /* TCP defaults; many can be set for one connection or listener by elko_set_option(). */
-        uint64_t msl_ns;          /* TIME-WAIT lasts twice this; 30 s (RFC 9293, 3.4.2: deviation) */
-        uint64_t rto_initial_ns, rto_min_ns, rto_max_ns; /* RFC 6298: 1 s, 200 ms (deviation), 60 s */
-        uint64_t r2_syn_ns;       /* give up connecting after this: >= 180 s (RFC 9293, 3.8.3) */
-        uint64_t r2_ns;           /* give up retransmitting after this: >= 100 s */
-        uint64_t delack_ns;       /* 40 ms; < 500 ms (RFC 9293, 3.8.6.3) */
-        uint64_t fin_wait_2_ns;   /* orphans only: 60 s */
+        uint64_t msl_ns; /* TIME-WAIT lasts twice this; 30 s (RFC 9293, 3.4.2: deviation) */
+        uint64_t rto_initial_ns, rto_min_ns,
+                rto_max_ns;     /* RFC 6298: 1 s, 200 ms (deviation), 60 s */
+        uint64_t r2_syn_ns;     /* give up connecting after this: >= 180 s (RFC 9293, 3.8.3) */
+        uint64_t r2_ns;         /* give up retransmitting after this: >= 100 s */
+        uint64_t delack_ns;     /* 40 ms; < 500 ms (RFC 9293, 3.8.6.3) */
+        uint64_t fin_wait_2_ns; /* orphans only: 60 s */
         uint64_t keepalive_idle_ns, keepalive_interval_ns; /* 2 h, 75 s */
-        uint32_t keepalive_count; /* 9 */
-        uint32_t synack_retries;  /* 3: SYN+ACK is sent 1 + 3 times */
-        uint64_t persist_min_ns, persist_max_ns; /* 200 ms .. 60 s */
-        uint32_t initial_window_segs; /* 10 (RFC 6928) */
-        uint32_t snd_buf_bytes, snd_buf_max_bytes; /* 64 KiB, 4 MiB */
+        uint32_t keepalive_count;                          /* 9 */
+        uint32_t synack_retries;                           /* 3: SYN+ACK is sent 1 + 3 times */
+        uint64_t persist_min_ns, persist_max_ns;           /* 200 ms .. 60 s */
+        uint32_t initial_window_segs;                      /* 10 (RFC 6928) */
+        uint32_t snd_buf_bytes, snd_buf_max_bytes;         /* 64 KiB, 4 MiB */
         uint32_t rcv_buf_bytes, rcv_buf_max_bytes; /* first window 64 KiB, grown to 512 KiB */
-        uint16_t max_ooo_ranges;  /* 64: holes kept per connection, 1..255 */
-        uint16_t min_mss;         /* 48: floor of the peer's MSS */
-        uint16_t port_min, port_max; /* ephemeral ports: 49152..65535 (RFC 6056) */
-        bool timestamps, sack, window_scale; /* offered and accepted: true */
-        bool syn_cookies;         /* when the SYN queue is full: true */
-        bool challenge_acks;      /* RFC 5961: true */
-        uint32_t challenge_ack_interval_ms; /* at most one per connection in this span: 500 */
+        uint16_t max_ooo_ranges;                   /* 64: holes kept per connection, 1..255 */
+        uint16_t min_mss;                          /* 48: floor of the peer's MSS */
+        uint16_t port_min, port_max;               /* ephemeral ports: 49152..65535 (RFC 6056) */
+        bool timestamps, sack, window_scale;       /* offered and accepted: true */
+        bool syn_cookies;                          /* when the SYN queue is full: true */
+        bool challenge_acks;                       /* RFC 5961: true */
+        uint32_t challenge_ack_interval_ms;   /* at most one per connection in this span: 500 */
         const struct elko_cc_ops *congestion; /* NULL: the default */
 };
 
@@ -150,17 +151,17 @@ uint64_t elko_next_deadline(elko_stack *st);
 /* ---- events ---- */
 
 enum elko_event_bit {
-        ELKO_EV_ACCEPT = 1u << 0,    /* listener: elko_accept() has a connection */
-        ELKO_EV_SYN = 1u << 1,       /* listener with ELKO_LISTEN_VERDICT: elko_syn_next() has one */
+        ELKO_EV_ACCEPT = 1u << 0, /* listener: elko_accept() has a connection */
+        ELKO_EV_SYN = 1u << 1,    /* listener with ELKO_LISTEN_VERDICT: elko_syn_next() has one */
         ELKO_EV_CONNECTED = 1u << 2, /* an active open became ESTABLISHED */
         ELKO_EV_READABLE = 1u << 3,  /* elko_recv() will not answer EAGAIN */
         ELKO_EV_WRITABLE = 1u << 4,  /* elko_send() will not answer EAGAIN (after it did) */
-        ELKO_EV_EOF = 1u << 5,       /* the peer's FIN is in sequence: end of stream after the data */
-        ELKO_EV_SENT = 1u << 6,      /* all that was given is acknowledged, FIN included */
-        ELKO_EV_ERROR = 1u << 7,     /* the connection is dead: `error` says why */
+        ELKO_EV_EOF = 1u << 5,   /* the peer's FIN is in sequence: end of stream after the data */
+        ELKO_EV_SENT = 1u << 6,  /* all that was given is acknowledged, FIN included */
+        ELKO_EV_ERROR = 1u << 7, /* the connection is dead: `error` says why */
         ELKO_EV_SOFT_ERROR = 1u << 8, /* `error` came by ICMP; the connection goes on (RFC 5461) */
-        ELKO_EV_CLOSED = 1u << 9,    /* both directions are closed; only elko_close() is left */
-        ELKO_EV_ECHO = 1u << 10,     /* no socket: elko_echo_next() has an echo reply */
+        ELKO_EV_CLOSED = 1u << 9,     /* both directions are closed; only elko_close() is left */
+        ELKO_EV_ECHO = 1u << 10,      /* no socket: elko_echo_next() has an echo reply */
 };
 
 struct elko_event {
@@ -186,11 +187,11 @@ struct elko_echo {
         enum elko_echo_kind kind;
         elko_ip from;
         uint16_t id, seq;
-        uint16_t len;      /* payload bytes of the reply */
-        uint8_t ttl;       /* time to live or hop limit of the reply */
+        uint16_t len; /* payload bytes of the reply */
+        uint8_t ttl;  /* time to live or hop limit of the reply */
         uint8_t icmp_type, icmp_code;
-        uint64_t at;       /* when it arrived */
-        uint8_t head[16];  /* first payload bytes, zero-padded */
+        uint64_t at;      /* when it arrived */
+        uint8_t head[16]; /* first payload bytes, zero-padded */
 };
 
 /* Take one answer; false: none. At most 64 wait; later ones are dropped. */

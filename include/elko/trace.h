@@ -114,11 +114,11 @@ struct elko_sack_block {
 /* One segment in host byte order. */
 struct elko_trace_segment {
         uint32_t seq, ack;
-        uint32_t len;     /* payload bytes */
-        uint16_t flags;   /* enum elko_tcp_flag */
-        uint16_t wnd;     /* the field as on the wire, unscaled */
+        uint32_t len;       /* payload bytes */
+        uint16_t flags;     /* enum elko_tcp_flag */
+        uint16_t wnd;       /* the field as on the wire, unscaled */
         uint32_t wnd_bytes; /* scaled when the connection's scale is known, else = wnd */
-        uint32_t options; /* enum elko_option_present */
+        uint32_t options;   /* enum elko_option_present */
         uint32_t ts_val, ts_ecr;
         uint16_t mss;
         uint8_t wscale;
@@ -130,16 +130,16 @@ struct elko_trace_event {
         enum elko_trace_kind kind;
         uint64_t now;
         elko_link link;
-        uint64_t conn;               /* number of the connection, unique in this stack; 0: none */
-        elko_endpoint local, remote; /* zero when there is none */
-        enum elko_tcp_state state;   /* after the event; STATE: the new one */
+        uint64_t conn;                 /* number of the connection, unique in this stack; 0: none */
+        elko_endpoint local, remote;   /* zero when there is none */
+        enum elko_tcp_state state;     /* after the event; STATE: the new one */
         enum elko_tcp_state old_state; /* STATE only, else = state */
-        const char *cause;           /* STATE, RECOVERY: a short reason, static; else NULL */
-        enum elko_why why;           /* SEGMENT_OUT, LOST */
-        enum elko_drop drop;         /* DROP */
-        enum elko_timer timer;       /* TIMER */
+        const char *cause;             /* STATE, RECOVERY: a short reason, static; else NULL */
+        enum elko_why why;             /* SEGMENT_OUT, LOST */
+        enum elko_drop drop;           /* DROP */
+        enum elko_timer timer;         /* TIMER */
         struct elko_trace_segment seg; /* SEGMENT_IN, SEGMENT_OUT; DROP of a TCP segment */
-        bool retransmission;         /* SEGMENT_OUT: carries a sequence number sent before */
+        bool retransmission;           /* SEGMENT_OUT: carries a sequence number sent before */
         /* The sender's and receiver's variables after the event; zero when there is no connection. */
         uint32_t iss, irs, snd_una, snd_nxt, snd_wnd, rcv_nxt, rcv_wnd;
         uint32_t cwnd, ssthresh, flight;

@@ -24,8 +24,8 @@ extern "C" {
 /* "No instant": later than every instant. */
 #define ELKO_NEVER UINT64_MAX
 
-#define ELKO_US(x) ((uint64_t)(x)*1000u)
-#define ELKO_MS(x) ((uint64_t)(x)*1000000u)
+#define ELKO_US(x)  ((uint64_t)(x)*1000u)
+#define ELKO_MS(x)  ((uint64_t)(x)*1000000u)
 #define ELKO_SEC(x) ((uint64_t)(x)*1000000000u)
 
 /* An IPv6 address, or an IPv4 address in its IPv4-mapped form; network byte order. All zeros is

@@ -63,7 +63,7 @@ int ek_sock_listen(struct ek_tcp *t, const elko_endpoint *local,
         ls = ek_listener_new(t, &ip, local->port, cfg);
         if (ls == NULL)
                 return ek_slab_live(&t->listeners) >= t->cfg.max_listeners ? ELKO_ELIMIT
-                                                                          : ELKO_ENOMEM;
+                                                                           : ELKO_ENOMEM;
         *out = ek_handle_of_listener(ls);
         return ELKO_OK;
 }
@@ -147,11 +147,8 @@ int ek_sock_syn_verdict(struct ek_tcp *t, uint64_t id, enum elko_verdict verdict
                 reset.ack = seq_make(ho->irs + 1);
                 ek_tcp_reply(t, &reset);
                 break;
-        case ELKO_VERDICT_DROP:
-                t->ctr->drops[ELKO_DROP_TCP_SYN_VERDICT]++;
-                break;
-        default:
-                return ELKO_EINVAL;
+        case ELKO_VERDICT_DROP: t->ctr->drops[ELKO_DROP_TCP_SYN_VERDICT]++; break;
+        default: return ELKO_EINVAL;
         }
         t->ctr->tcp_attempt_fails++;
         ek_trace_state(t, &ho->conn.key, NULL, ELKO_TCP_SYN_RECEIVED, ELKO_TCP_LISTEN, "verdict");
@@ -254,58 +251,34 @@ enum { BUF_LEAST = 2048, BUF_MOST = 1 << 30 };
 static bool set_span_or_switch(struct ek_settings *s, enum elko_option option, uint64_t v)
 {
         switch (option) {
-        case ELKO_OPTION_NODELAY:
-                s->nodelay = v == 1;
-                return v <= 1;
-        case ELKO_OPTION_KEEPALIVE:
-                s->keepalive = v == 1;
-                return v <= 1;
-        case ELKO_OPTION_CORK:
-                s->cork = v == 1;
-                return v <= 1;
-        case ELKO_OPTION_KEEPALIVE_IDLE:
-                s->keepalive_idle_ns = v;
-                return v >= ELKO_SEC(1);
-        case ELKO_OPTION_KEEPALIVE_INTERVAL:
-                s->keepalive_interval_ns = v;
-                return v >= ELKO_SEC(1);
-        case ELKO_OPTION_USER_TIMEOUT:
-                s->user_timeout_ns = v;
-                return true;
-        case ELKO_OPTION_LINGER:
-                s->linger_ns = v;
-                return true;
-        case ELKO_OPTION_DELACK:
-                s->delack_ns = v;
-                return v < ELKO_MS(500); /* RFC 9293, 3.8.6.3 */
-        default:
-                return false;
+        case ELKO_OPTION_NODELAY: s->nodelay = v == 1; return v <= 1;
+        case ELKO_OPTION_KEEPALIVE: s->keepalive = v == 1; return v <= 1;
+        case ELKO_OPTION_CORK: s->cork = v == 1; return v <= 1;
+        case ELKO_OPTION_KEEPALIVE_IDLE: s->keepalive_idle_ns = v; return v >= ELKO_SEC(1);
+        case ELKO_OPTION_KEEPALIVE_INTERVAL: s->keepalive_interval_ns = v; return v >= ELKO_SEC(1);
+        case ELKO_OPTION_USER_TIMEOUT: s->user_timeout_ns = v; return true;
+        case ELKO_OPTION_LINGER: s->linger_ns = v; return true;
+        case ELKO_OPTION_DELACK: s->delack_ns = v; return v < ELKO_MS(500); /* RFC 9293, 3.8.6.3 */
+        default: return false;
         }
 }
 
 static bool set_number(struct ek_settings *s, enum elko_option option, uint64_t v)
 {
         switch (option) {
-        case ELKO_OPTION_KEEPALIVE_COUNT:
-                s->keepalive_count = (uint32_t)v;
-                return in(v, 1, 255);
+        case ELKO_OPTION_KEEPALIVE_COUNT: s->keepalive_count = (uint32_t)v; return in(v, 1, 255);
         case ELKO_OPTION_SND_BUF_MAX:
                 s->snd_buf_max = (uint32_t)v;
                 return in(v, BUF_LEAST, BUF_MOST);
         case ELKO_OPTION_RCV_BUF_MAX:
                 s->rcv_buf_max = (uint32_t)v;
                 return in(v, BUF_LEAST, BUF_MOST);
-        case ELKO_OPTION_MAX_SEG:
-                s->max_seg = (uint16_t)v;
-                return v == 0 || in(v, 48, UINT16_MAX);
-        case ELKO_OPTION_TTL:
-                s->ttl = (uint8_t)v;
-                return in(v, 1, 255);
+        case ELKO_OPTION_MAX_SEG: s->max_seg = (uint16_t)v; return v == 0 || in(v, 48, UINT16_MAX);
+        case ELKO_OPTION_TTL: s->ttl = (uint8_t)v; return in(v, 1, 255);
         case ELKO_OPTION_TOS:
                 s->tos = (uint8_t)v;
                 return v <= 255 && (v & 3) == 0; /* the low bits are ECN's */
-        default:
-                return set_span_or_switch(s, option, v);
+        default: return set_span_or_switch(s, option, v);
         }
 }
 

@@ -30,11 +30,11 @@ void elko_config_default(struct elko_config *c)
                 .clock_resolution_ns = 1000,
                 /* Deviation: RFC 9293, 3.4.2 says MSL 2 minutes; hosts have long used 30 s. */
                 .msl_ns = ELKO_SEC(30),
-                .rto_initial_ns = ELKO_SEC(1),  /* RFC 6298 (2.1) */
-                .rto_min_ns = ELKO_MS(200),     /* see rtt.c */
-                .rto_max_ns = ELKO_SEC(60),     /* RFC 6298 (2.5): at least 60 s */
-                .r2_syn_ns = ELKO_SEC(180),     /* RFC 9293, 3.8.3: at least 3 minutes */
-                .r2_ns = ELKO_SEC(900),         /* same: at least 100 s; 15 minutes as Linux */
+                .rto_initial_ns = ELKO_SEC(1), /* RFC 6298 (2.1) */
+                .rto_min_ns = ELKO_MS(200),    /* see rtt.c */
+                .rto_max_ns = ELKO_SEC(60),    /* RFC 6298 (2.5): at least 60 s */
+                .r2_syn_ns = ELKO_SEC(180),    /* RFC 9293, 3.8.3: at least 3 minutes */
+                .r2_ns = ELKO_SEC(900),        /* same: at least 100 s; 15 minutes as Linux */
                 .delack_ns = ELKO_MS(40),
                 .fin_wait_2_ns = ELKO_SEC(60),
                 .keepalive_idle_ns = ELKO_SEC(7200), /* RFC 9293, 3.8.4: at least 2 h by default */
@@ -129,7 +129,8 @@ static const char *check_tcp(const struct elko_config *c)
 {
         if (!in(c->initial_window_segs, 1, 100))
                 return "initial_window_segs must be 1..100";
-        if (!in(c->snd_buf_max_bytes, 2048, 1u << 30) || !in(c->rcv_buf_max_bytes, 2048, 1u << 30) ||
+        if (!in(c->snd_buf_max_bytes, 2048, 1u << 30) ||
+            !in(c->rcv_buf_max_bytes, 2048, 1u << 30) ||
             !in(c->rcv_buf_bytes, 2048, c->rcv_buf_max_bytes) ||
             !in(c->snd_buf_bytes, 2048, c->snd_buf_max_bytes))
                 return "buffers must be 2048..1073741824, and not above their maximum";

@@ -60,14 +60,11 @@ static bool describe(elko_stack *st, enum kind kind, uint32_t index, elko_sock *
                 /* A shell whose TIME-WAIT entry is listed by itself. */
                 return tcb->state != ELKO_TCP_TIME_WAIT;
         }
-        case KIND_HALF_OPEN:
-                fill_ends(info, obj, ELKO_TCP_SYN_RECEIVED);
-                return true;
+        case KIND_HALF_OPEN: fill_ends(info, obj, ELKO_TCP_SYN_RECEIVED); return true;
         case KIND_TIME_WAIT:
                 fill_ends(info, obj, ELKO_TCP_TIME_WAIT);
                 return !((const struct ek_time_wait *)obj)->dead;
-        case KIND_END:
-                break;
+        case KIND_END: break;
         }
         return false;
 }

@@ -147,15 +147,10 @@ static void input_one(elko_stack *st, elko_link link, const struct elko_packet *
         st->ctr.packets_in++;
         st->ctr.bytes_in += packet->len;
         switch (ek_ip_input(&st->ip, link, packet, st->now, &in)) {
-        case EK_IP_TCP:
-                ek_tcp_segment(&st->tcp, &in);
-                break;
-        case EK_IP_ICMP_ERROR:
-                ek_tcp_icmp_error(&st->tcp, &in.icmp);
-                break;
+        case EK_IP_TCP: ek_tcp_segment(&st->tcp, &in); break;
+        case EK_IP_ICMP_ERROR: ek_tcp_icmp_error(&st->tcp, &in.icmp); break;
         case EK_IP_CONSUMED:
-        case EK_IP_DROPPED:
-                break;
+        case EK_IP_DROPPED: break;
         }
         /* What died must not be found by the next packet of the batch. */
         ek_tcp_reap(&st->tcp);

@@ -5,7 +5,7 @@
 
 /*
  * RFC 5681: slow start, congestion avoidance, and what a loss does to cwnd; RFC 6582's recovery itself
- * (inflation, partial ACKs) is the engine's. Bytes are counted, not ACKs (RFC 3465 with L = 2), so a
+ * (inflation, partial ACKs) is the engine's. Bytes are counted, not ACKs (RFC 3465), so a
  * peer that splits its ACKs gains nothing and one that stretches them loses little.
  */
 

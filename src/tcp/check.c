@@ -20,8 +20,7 @@ static const char *check_sender(struct ek_tcp *t, const struct ek_tcb *tcb)
         REQUIRE(seq_leq(tcb->snd_una, tcb->snd_nxt), "I-1: SND.UNA > SND.NXT");
         REQUIRE(ek_tcb_flight(tcb) <= 1u << 30, "I-1: flight > 2^30");
         REQUIRE(ek_txq_check(&tcb->act->txq, &t->records, tcb->snd_una, tcb->snd_nxt) ||
-                        !ek_tcb_has(tcb, EK_TCB_HASHED) ||
-                        tcb->state == ELKO_TCP_SYN_RECEIVED,
+                        !ek_tcb_has(tcb, EK_TCB_HASHED) || tcb->state == ELKO_TCP_SYN_RECEIVED,
                 "txq: the records don't cover [SND.UNA, SND.NXT)");
         REQUIRE(!ek_tcb_has(tcb, EK_TCB_HASHED) || ek_tcb_data_in_flight(tcb) <= tcb->act->snd.len,
                 "I-3: more in flight than queued");
@@ -53,16 +52,16 @@ static const char *check_receiver(const struct ek_tcb *tcb)
                 "I-18: window beyond the ring");
         REQUIRE(tcb->state < ELKO_TCP_ESTABLISHED || !ek_tcb_has(tcb, EK_TCB_HASHED) ||
                         seq_eq(tcb->rcv_nxt,
-                               seq_add(tcb->irs, 1 + (uint32_t)next +
-                                                         ek_tcb_has(tcb, EK_TCB_FIN_RCVD))),
+                               seq_add(tcb->irs,
+                                       1 + (uint32_t)next + ek_tcb_has(tcb, EK_TCB_FIN_RCVD))),
                 "I-10: RCV.NXT is not IRS + 1 + bytes + FIN");
         return NULL;
 }
 
 static bool waits(const struct ek_tcb *tcb)
 {
-        return ek_tcb_is_synchronized(tcb) &&
-               (ek_tcb_unsent(tcb) > 0 || ek_tcb_fin_pending(tcb) || !ek_txq_is_empty(&tcb->act->txq));
+        return ek_tcb_is_synchronized(tcb) && (ek_tcb_unsent(tcb) > 0 || ek_tcb_fin_pending(tcb) ||
+                                               !ek_txq_is_empty(&tcb->act->txq));
 }
 
 static const char *check_timers(const struct ek_tcb *tcb)
@@ -152,7 +151,8 @@ static const char *check_tables(struct ek_tcp *t)
 {
         uint32_t hashed = 0;
 
-        for (uint32_t i = ek_slab_next(&t->tcbs, EK_NIL); i != EK_NIL; i = ek_slab_next(&t->tcbs, i))
+        for (uint32_t i = ek_slab_next(&t->tcbs, EK_NIL); i != EK_NIL;
+             i = ek_slab_next(&t->tcbs, i))
                 hashed += ek_tcb_has(ek_tcp_tcb(t, i), EK_TCB_HASHED);
         REQUIRE(ek_hashtab_count(&t->conns) == hashed + ek_slab_live(&t->half_opens) +
                                                        ek_slab_live(&t->time_waits) -

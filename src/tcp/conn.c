@@ -40,8 +40,7 @@ void ek_tcb_fail(struct ek_tcp *t, struct ek_tcb *tcb, int error, const char *ca
         tcb->error = (uint8_t)-error;
         ek_state_set(t, tcb, ELKO_TCP_CLOSED, cause);
         ek_tcb_tell(t, tcb,
-                    error != ELKO_OK ? ELKO_EV_ERROR | ELKO_EV_CLOSED
-                                     : (uint32_t)ELKO_EV_CLOSED);
+                    error != ELKO_OK ? ELKO_EV_ERROR | ELKO_EV_CLOSED : (uint32_t)ELKO_EV_CLOSED);
         ek_tcb_bury(t, tcb);
 }
 

@@ -8,8 +8,8 @@
 #include "tcp/seq.h"
 
 struct ek_dupack {
-        seq_t recover;   /* highest sequence number sent when the last loss was found, RFC 6582 */
-        seq_t before;    /* SND.NXT at the first duplicate: before limited transmit (RFC 5681, 3.2) */
+        seq_t recover; /* highest sequence number sent when the last loss was found, RFC 6582 */
+        seq_t before;  /* SND.NXT at the first duplicate: before limited transmit (RFC 5681, 3.2) */
         uint16_t count;  /* duplicate ACKs in a row, saturating */
         bool recovering; /* between the fast retransmit and the full ACK */
         bool recover_valid;
@@ -17,20 +17,20 @@ struct ek_dupack {
 
 /* The facts that RFC 5681, 2 asks for. */
 struct ek_dupack_facts {
-        bool outstanding;     /* (a) */
-        bool no_data;         /* (b) */
-        bool no_syn_fin;      /* (c) */
-        bool ack_is_una;      /* (d) */
-        bool window_same;     /* (e) */
+        bool outstanding; /* (a) */
+        bool no_data;     /* (b) */
+        bool no_syn_fin;  /* (c) */
+        bool ack_is_una;  /* (d) */
+        bool window_same; /* (e) */
 };
 
 bool ek_dupack_is_duplicate(const struct ek_dupack_facts *f);
 
 enum ek_dupack_verdict {
         EK_DUPACK_NOTHING,
-        EK_DUPACK_LIMITED,  /* first or second: one new segment may be sent (RFC 3042) */
-        EK_DUPACK_ENTER,    /* the third: fast retransmit, enter recovery */
-        EK_DUPACK_INFLATE,  /* in recovery: a segment has left the network */
+        EK_DUPACK_LIMITED, /* first or second: one new segment may be sent (RFC 3042) */
+        EK_DUPACK_ENTER,   /* the third: fast retransmit, enter recovery */
+        EK_DUPACK_INFLATE, /* in recovery: a segment has left the network */
 };
 
 enum { EK_DUPACK_THRESHOLD = 3 };

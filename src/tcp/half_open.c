@@ -141,7 +141,8 @@ static void on_due(struct ek_tcp *t, unsigned stage, uint32_t index)
         }
         t->ctr->tcp_attempt_fails++;
         ek_half_open_free(t, index);
-        ek_trace_state(t, &key, NULL, ELKO_TCP_SYN_RECEIVED, ELKO_TCP_LISTEN, "no answer to SYN+ACK");
+        ek_trace_state(t, &key, NULL, ELKO_TCP_SYN_RECEIVED, ELKO_TCP_LISTEN,
+                       "no answer to SYN+ACK");
 }
 
 void ek_half_open_advance(struct ek_tcp *t)

@@ -34,14 +34,14 @@ struct ek_half_open {
         uint32_t born; /* ticks of 4 us; ISS = born + F(tuple) */
         uint32_t irs;
         uint32_t ts_recent;
-        uint32_t next : 17;   /* slab index in the list of its stage */
-        uint32_t stage : 4;   /* enum ek_half_open_stage */
-        uint32_t tries : 3;   /* SYN+ACKs sent */
-        uint32_t wscale : 4;  /* the peer's; EK_HALF_OPEN_NO_WSCALE: not offered */
-        uint32_t ts : 1;      /* the peer offered timestamps, and so do we */
+        uint32_t next : 17;  /* slab index in the list of its stage */
+        uint32_t stage : 4;  /* enum ek_half_open_stage */
+        uint32_t tries : 3;  /* SYN+ACKs sent */
+        uint32_t wscale : 4; /* the peer's; EK_HALF_OPEN_NO_WSCALE: not offered */
+        uint32_t ts : 1;     /* the peer offered timestamps, and so do we */
         uint32_t sack : 1;
-        uint32_t asked : 1;   /* the application has seen it */
-        uint32_t small : 1;   /* the SYN+ACK announces the small window: memory is short */
+        uint32_t asked : 1; /* the application has seen it */
+        uint32_t small : 1; /* the SYN+ACK announces the small window: memory is short */
         uint32_t prev : 17;
         uint32_t half_mss : 15; /* the peer's MSS option / 2; 0: none */
 };

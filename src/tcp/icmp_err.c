@@ -12,13 +12,10 @@
 static int error_of(enum ek_icmp_kind kind)
 {
         switch (kind) {
-        case EK_ICMP_UNREACH_NET:
-                return ELKO_ENETUNREACH;
+        case EK_ICMP_UNREACH_NET: return ELKO_ENETUNREACH;
         case EK_ICMP_UNREACH_PORT:
-        case EK_ICMP_UNREACH_PROTO:
-                return ELKO_ECONNREFUSED;
-        default:
-                return ELKO_EHOSTUNREACH;
+        case EK_ICMP_UNREACH_PROTO: return ELKO_ECONNREFUSED;
+        default: return ELKO_EHOSTUNREACH;
         }
 }
 

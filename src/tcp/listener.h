@@ -8,12 +8,12 @@
 #include "tcp/tcb.h"
 
 struct ek_listener {
-        elko_ip local;    /* all zeros: any of our addresses */
-        uint16_t port;    /* 0: any port (ELKO_LISTEN_ANY_PORT) */
+        elko_ip local; /* all zeros: any of our addresses */
+        uint16_t port; /* 0: any port (ELKO_LISTEN_ANY_PORT) */
         uint16_t reserved;
         uint32_t index, gen;
-        uint32_t next;    /* in its bucket */
-        uint32_t flags;   /* enum elko_listen_flag */
+        uint32_t next;               /* in its bucket */
+        uint32_t flags;              /* enum elko_listen_flag */
         uint32_t backlog, syn_queue; /* limits */
         uint32_t half_open;          /* entries of the SYN queue that are ours */
         uint32_t queued;             /* connections in `accept` */

@@ -10,7 +10,7 @@
 enum {
         IP4_TCP = 20 + 20,
         IP6_TCP = 40 + 20,
-        DEFAULT_MSS4 = 536,  /* MUST-15 */
+        DEFAULT_MSS4 = 536, /* MUST-15 */
         DEFAULT_MSS6 = 1220,
         LEAST_PAYLOAD = 8,
 };
@@ -36,7 +36,8 @@ uint16_t ek_mss_from_peer(uint16_t option, bool v4, uint16_t floor)
         return option < floor ? floor : option;
 }
 
-uint32_t ek_mss_effective(uint16_t send_mss, uint16_t path_mtu, bool v4, uint16_t limit, uint32_t opts)
+uint32_t ek_mss_effective(uint16_t send_mss, uint16_t path_mtu, bool v4, uint16_t limit,
+                          uint32_t opts)
 {
         uint32_t mss = ek_min_u32(send_mss, ek_mss_to_announce(path_mtu, v4, limit));
 

@@ -14,6 +14,7 @@ uint16_t ek_mss_from_peer(uint16_t option, bool v4, uint16_t floor);
 
 /* Eff.snd.MSS = min(SendMSS + 20, MMS_S) - TCPhdrsize - IPoptionsize (3.7.1), with `opts` bytes of TCP
  * options in every segment; at least 8. */
-uint32_t ek_mss_effective(uint16_t send_mss, uint16_t path_mtu, bool v4, uint16_t limit, uint32_t opts);
+uint32_t ek_mss_effective(uint16_t send_mss, uint16_t path_mtu, bool v4, uint16_t limit,
+                          uint32_t opts);
 
 #endif

@@ -16,6 +16,12 @@
 
 enum { LEAST_WINDOW = 2048, SHARE_OF_FREE = 64 };
 
+/* No window smaller than this, nor than one unit of the scale, could ever be announced. */
+static uint32_t least_window(const struct ek_tcp *t, const struct ek_settings *settings)
+{
+        return ek_max_u32(LEAST_WINDOW, 1u << ek_options_rcv_wscale(t, settings->rcv_buf_max));
+}
+
 /*
  * A SYN+ACK announces a window before there is a connection that could reserve memory for it. So it
  * announces one of two sizes, and the connection is refused when the handshake ends and the size that
@@ -25,7 +31,7 @@ uint32_t ek_rcv_buf_syn_ack(const struct ek_tcp *t, const struct ek_settings *se
 {
         uint32_t full = ek_min_u32(t->cfg.rcv_buf_bytes, settings->rcv_buf_max);
 
-        return ek_min_u32(UINT16_MAX, small ? ek_min_u32(full, LEAST_WINDOW) : full);
+        return ek_min_u32(UINT16_MAX, small ? ek_min_u32(full, least_window(t, settings)) : full);
 }
 
 bool ek_rcv_buf_is_short(struct ek_tcp *t, const struct ek_settings *settings)
@@ -44,7 +50,7 @@ uint32_t ek_rcv_buf_initial(struct ek_tcp *t, const struct ek_settings *settings
 
         if (t->cfg.window_overcommit_percent > 100)
                 left = capacity;
-        while (want > LEAST_WINDOW && want > left / SHARE_OF_FREE)
+        while (want > least_window(t, settings) && want > left / SHARE_OF_FREE)
                 want /= 2;
         return want;
 }
@@ -53,10 +59,12 @@ uint32_t ek_rcv_buf_initial(struct ek_tcp *t, const struct ek_settings *settings
  * window begins at RCV.NXT; an active open, which does not know it yet, gives anything. */
 bool ek_rcv_buf_open(struct ek_tcp *t, struct ek_tcb *tcb, seq_t rcv_nxt, uint32_t least)
 {
-        uint32_t space = ek_max_u32(least, ek_rcv_buf_initial(t, ek_tcb_settings(t, tcb)));
+        const struct ek_settings *settings = ek_tcb_settings(t, tcb);
+        uint32_t floor = ek_max_u32(least, least_window(t, settings));
+        uint32_t space = ek_max_u32(floor, ek_rcv_buf_initial(t, settings));
 
         EK_ASSERT(tcb->rcv_reserved == 0);
-        while (space >= LEAST_WINDOW && space >= least) {
+        while (space >= floor) {
                 uint32_t block = (uint32_t)ek_region_block_bytes(t->region, space);
 
                 if (ek_region_reserve(t->region, block)) {
@@ -65,9 +73,9 @@ bool ek_rcv_buf_open(struct ek_tcp *t, struct ek_tcb *tcb, seq_t rcv_nxt, uint32
                 }
                 space /= 2;
         }
-        if (space < least)
+        if (space < floor && least > 0)
                 return false;
-        if (space < LEAST_WINDOW)
+        if (space < floor)
                 space = 0; /* a zero window: it opens when the peer asks and memory is there */
         ek_rcv_window_init(&tcb->win, space, rcv_nxt, t->now);
         return true;

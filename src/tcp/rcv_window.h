@@ -9,7 +9,7 @@
 
 struct ek_rcv_window {
         uint32_t space; /* receive buffer that this connection may fill */
-        seq_t edge;     /* right edge as the peer computes it: ACK + (WIN << scale) of what we sent */
+        seq_t edge; /* right edge as the peer computes it: ACK + (WIN << scale) of what we sent */
         /* growth: what the application took since `mark_at` */
         uint32_t taken;
         uint64_t mark_at;

@@ -13,7 +13,7 @@
 #include "base/ranges.h"
 
 struct ek_reasm {
-        struct ek_ranges *ranges; /* NULL: nothing out of order; memory is the caller's */
+        struct ek_ranges *ranges;    /* NULL: nothing out of order; memory is the caller's */
         uint64_t dsack_lo, dsack_hi; /* duplicate to be reported once; equal: none */
 };
 

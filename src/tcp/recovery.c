@@ -59,8 +59,7 @@ void ek_recovery_restart(struct ek_tcp *t, struct ek_tcb *tcb)
         tcb->cong.state = ELKO_CA_OPEN;
         tcb->cong.out.ssthresh_bytes = before.ssthresh_bytes;
         if (before.cwnd_bytes != 0)
-                tcb->cong.out.cwnd_bytes =
-                        ek_min_u32(before.cwnd_bytes, tcb->cong.out.cwnd_bytes);
+                tcb->cong.out.cwnd_bytes = ek_min_u32(before.cwnd_bytes, tcb->cong.out.cwnd_bytes);
 }
 
 static void congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_congestion kind,
@@ -119,8 +118,7 @@ void ek_recovery_on_duplicate(struct ek_tcp *t, struct ek_tcb *tcb)
                 if (tcb->act->inflation + mss <= tcb->act->inflation_max)
                         tcb->act->inflation += mss;
                 break;
-        case EK_DUPACK_NOTHING:
-                break;
+        case EK_DUPACK_NOTHING: break;
         }
 }
 
@@ -132,8 +130,8 @@ static void on_full_ack(struct ek_tcp *t, struct ek_tcb *tcb)
 
         tcb->act->inflation = 0;
         tcb->cong.state = ELKO_CA_OPEN;
-        tcb->cong.out.cwnd_bytes = ek_min_u32(tcb->cong.out.ssthresh_bytes,
-                                              ek_max_u32(flight, mss) + mss);
+        tcb->cong.out.cwnd_bytes =
+                ek_min_u32(tcb->cong.out.ssthresh_bytes, ek_max_u32(flight, mss) + mss);
         ek_trace_recovery(t, tcb, "recovered");
 }
 
@@ -193,7 +191,8 @@ void ek_recovery_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tx
                         /* RFC 3465, 2.3: what this ACK covers may have arrived long ago. */
                         ev.acked_bytes = ek_min_u32(ev.acked_bytes, mss);
                         ev.cwnd_limited = true;
-                        if (tcb->act->txq.lost_count == 0 && seq_geq(tcb->snd_una, tcb->act->dupack.recover)) {
+                        if (tcb->act->txq.lost_count == 0 &&
+                            seq_geq(tcb->snd_una, tcb->act->dupack.recover)) {
                                 c->state = ELKO_CA_OPEN;
                                 ek_trace_recovery(t, tcb, "recovered");
                         }

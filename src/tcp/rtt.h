@@ -7,7 +7,7 @@
 #include "base/port.h"
 
 struct ek_rtt {
-        uint64_t srtt_ns;    /* 0: no sample yet */
+        uint64_t srtt_ns; /* 0: no sample yet */
         uint64_t rttvar_ns;
         uint64_t min_rtt_ns; /* smallest sample ever; 0: none */
         uint8_t backoff;     /* how often the RTO was doubled, RFC 6298 (5.5) */

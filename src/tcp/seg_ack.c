@@ -167,15 +167,12 @@ static enum ek_verdict on_fin_acked(struct ek_tcp *t, struct ek_tcb *tcb)
                                    ek_min_u64(tcb->at[EK_DL_CLOSE],
                                               ek_time_add(t->now, t->cfg.fin_wait_2_ns)));
                 return EK_NEXT;
-        case ELKO_TCP_CLOSING:
-                ek_tcb_to_time_wait(t, tcb);
-                return EK_DONE;
+        case ELKO_TCP_CLOSING: ek_tcb_to_time_wait(t, tcb); return EK_DONE;
         case ELKO_TCP_LAST_ACK:
                 ek_tcb_tell(t, tcb, ELKO_EV_SENT);
                 ek_tcb_fail(t, tcb, ELKO_OK, "ACK of FIN");
                 return EK_DONE;
-        default:
-                return EK_NEXT;
+        default: return EK_NEXT;
         }
 }
 

@@ -15,8 +15,8 @@ static enum elko_drop validate(const struct ek_ip_in *in, struct ek_tcp_hdr *hdr
 
         if (bad != ELKO_DROP_NONE)
                 return bad;
-        if (!in->csum_ok && !ek_tcp_csum_ok(&in->hdr.src, &in->hdr.dst, in->hdr.payload,
-                                            in->hdr.payload_len))
+        if (!in->csum_ok &&
+            !ek_tcp_csum_ok(&in->hdr.src, &in->hdr.dst, in->hdr.payload, in->hdr.payload_len))
                 return ELKO_DROP_TCP_CSUM;
         if (hdr->src_port == 0 || hdr->dst_port == 0)
                 return ELKO_DROP_TCP_PORT_ZERO;
@@ -54,9 +54,7 @@ static void dispatch(struct ek_tcp *t, const struct ek_seg *seg)
                 return;
         }
         switch (EK_REF_KIND(ref)) {
-        case EK_KIND_TCB:
-                to_tcb(t, ek_tcp_tcb(t, EK_REF_INDEX(ref)), seg);
-                return;
+        case EK_KIND_TCB: to_tcb(t, ek_tcp_tcb(t, EK_REF_INDEX(ref)), seg); return;
         case EK_KIND_HALF_OPEN:
                 ek_trace_in(t, seg, NULL);
                 /* The last ACK made it a connection: that goes on with the same segment. */

@@ -75,8 +75,7 @@ static bool is_acceptable(const struct ek_tcb *tcb, const struct ek_seg *seg)
         if (wnd == 0) {
                 /* Deviation: a lone FIN needs no buffer. Taking it in spite of the closed window
                  * saves the peer a retransmission time-out. */
-                return seg->len == 1 && ek_seg_has(seg, ELKO_FIN) &&
-                       seq_eq(seg->seq, tcb->rcv_nxt);
+                return seg->len == 1 && ek_seg_has(seg, ELKO_FIN) && seq_eq(seg->seq, tcb->rcv_nxt);
         }
         return seq_in(seg->seq, tcb->rcv_nxt, wnd) ||
                seq_in(seq_add(seg->seq, seg->len - 1), tcb->rcv_nxt, wnd);

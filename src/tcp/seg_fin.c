@@ -40,17 +40,12 @@ void ek_step_8_fin(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *se
         ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK);
         ek_tcb_tell(t, tcb, ELKO_EV_READABLE | ELKO_EV_EOF);
         switch ((enum elko_tcp_state)tcb->state) {
-        case ELKO_TCP_ESTABLISHED:
-                ek_state_set(t, tcb, ELKO_TCP_CLOSE_WAIT, "FIN");
-                break;
+        case ELKO_TCP_ESTABLISHED: ek_state_set(t, tcb, ELKO_TCP_CLOSE_WAIT, "FIN"); break;
         case ELKO_TCP_FIN_WAIT_1:
                 /* Our FIN is not acknowledged yet: step 5 would have made this FIN-WAIT-2. */
                 ek_state_set(t, tcb, ELKO_TCP_CLOSING, "FIN crosses ours");
                 break;
-        case ELKO_TCP_FIN_WAIT_2:
-                ek_tcb_to_time_wait(t, tcb);
-                break;
-        default:
-                EK_ASSERT(false); /* the other states have received the FIN already */
+        case ELKO_TCP_FIN_WAIT_2: ek_tcb_to_time_wait(t, tcb); break;
+        default: EK_ASSERT(false); /* the other states have received the FIN already */
         }
 }

@@ -17,8 +17,8 @@ static void answer_with_cookie(struct ek_tcp *t, struct ek_listener *ls, const s
         const struct ek_settings *settings =
                 ls->settings == EK_NIL ? &t->defaults : ek_slab_at(&t->settings, ls->settings);
         bool v4 = ek_addr_is_v4(&seg->key.remote);
-        uint16_t mss = ek_mss_from_peer((opt->present & ELKO_OPT_MSS) ? opt->mss : 0, v4,
-                                        t->cfg.min_mss);
+        uint16_t mss =
+                ek_mss_from_peer((opt->present & ELKO_OPT_MSS) ? opt->mss : 0, v4, t->cfg.min_mss);
         bool ts = t->cfg.timestamps && (opt->present & ELKO_OPT_TIMESTAMPS);
         bool wscale = ts && t->cfg.window_scale && (opt->present & ELKO_OPT_WSCALE);
         bool sack = ts && t->cfg.sack && (opt->present & ELKO_OPT_SACK_PERMITTED);
@@ -42,8 +42,7 @@ static void answer_with_cookie(struct ek_tcp *t, struct ek_listener *ls, const s
         r.wnd = (uint16_t)ek_rcv_buf_syn_ack(t, settings, true);
         if (ek_tcp_reply(t, &r)) {
                 t->ctr->tcp_syn_cookies_sent++;
-                t->cookies_until =
-                        ek_time_add(t->now, 2 * ELKO_SEC(EK_COOKIE_LIFE_SECONDS));
+                t->cookies_until = ek_time_add(t->now, 2 * ELKO_SEC(EK_COOKIE_LIFE_SECONDS));
         }
 }
 

@@ -17,8 +17,8 @@ struct opened {
         uint8_t wscale;    /* EK_HALF_OPEN_NO_WSCALE: none */
         bool ts, sack, small;
         uint32_t ts_recent;
-        uint64_t rtt_ns;   /* 0: not measured */
-        uint8_t again;     /* SYN,ACKs sent beyond the first */
+        uint64_t rtt_ns; /* 0: not measured */
+        uint8_t again;   /* SYN,ACKs sent beyond the first */
 };
 
 static bool inherit(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_listener *ls)
@@ -178,25 +178,30 @@ static void on_syn(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
                 ek_seg_on_closed(t, seg, ELKO_DROP_TCP_NO_CONN);
 }
 
-/* First step of 3.10.7.4 with RCV.NXT = IRS + 1 and the window that the SYN+ACK announced. */
-static bool in_window(const struct ek_half_open *ho, const struct ek_seg *seg)
+static const struct ek_settings *settings_of(struct ek_tcp *t, const struct ek_half_open *ho)
 {
+        const struct ek_listener *ls = ek_listener_find(t, &ho->conn.key);
+
+        return ls == NULL || ls->settings == EK_NIL ? &t->defaults
+                                                    : ek_slab_at(&t->settings, ls->settings);
+}
+
+/* First step of 3.10.7.4 with RCV.NXT = IRS + 1 and the window that the SYN+ACK announced. */
+static bool in_window(struct ek_tcp *t, const struct ek_half_open *ho, const struct ek_seg *seg)
+{
+        uint32_t wnd = ek_rcv_buf_syn_ack(t, settings_of(t, ho), ho->small);
         seq_t rcv_nxt = seq_make(ho->irs + 1);
 
-        return seq_in(seg->seq, rcv_nxt, UINT16_MAX) ||
-               (seg->len > 0 && seq_in(seq_add(seg->seq, seg->len - 1), rcv_nxt, UINT16_MAX));
+        return seq_in(seg->seq, rcv_nxt, wnd) ||
+               (seg->len > 0 && seq_in(seq_add(seg->seq, seg->len - 1), rcv_nxt, wnd));
 }
 
 /* The window that the SYN+ACK announced, as a field of a segment that is none: scaled. */
 static uint16_t announced_window(struct ek_tcp *t, const struct ek_half_open *ho)
 {
-        const struct ek_listener *ls = ek_listener_find(t, &ho->conn.key);
-        const struct ek_settings *s = ls == NULL || ls->settings == EK_NIL
-                                              ? &t->defaults
-                                              : ek_slab_at(&t->settings, ls->settings);
-        uint8_t scale = ho->wscale == EK_HALF_OPEN_NO_WSCALE
-                                ? 0
-                                : ek_options_rcv_wscale(t, s->rcv_buf_max);
+        const struct ek_settings *s = settings_of(t, ho);
+        uint8_t scale =
+                ho->wscale == EK_HALF_OPEN_NO_WSCALE ? 0 : ek_options_rcv_wscale(t, s->rcv_buf_max);
 
         return (uint16_t)(ek_rcv_buf_syn_ack(t, s, ho->small) >> scale);
 }
@@ -228,7 +233,7 @@ static void on_reset(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
         struct ek_half_open *ho = ek_half_open_at(t, index);
 
         if (!seq_eq(seg->seq, seq_make(ho->irs + 1))) {
-                bool challenge = t->cfg.challenge_acks && ho->tries > 0 && in_window(ho, seg);
+                bool challenge = t->cfg.challenge_acks && ho->tries > 0 && in_window(t, ho, seg);
 
                 if (challenge)
                         acknowledge(t, index, seg);
@@ -294,7 +299,7 @@ bool ek_seg_on_half_open(struct ek_tcp *t, uint32_t index, const struct ek_seg *
                 ek_seg_on_closed(t, seg, ELKO_DROP_TCP_HALF_OPEN_SEQ);
                 return false;
         }
-        if (ek_seg_has(seg, ELKO_SYN) || !in_window(ho, seg)) {
+        if (ek_seg_has(seg, ELKO_SYN) || !in_window(t, ho, seg)) {
                 acknowledge(t, index, seg);
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_HALF_OPEN_SEQ);
                 return false;

@@ -23,7 +23,8 @@ static void refuse(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *se
          * after a whole RTO. Once: a peer in TIME-WAIT ignores resets (RFC 1337), and the two of us
          * would go on like this for ever. */
         head = ek_txq_head(&tcb->act->txq, &t->records);
-        if (head != NULL && head->sends == 1 && ek_txq_mark_head_lost(&tcb->act->txq, &t->records)) {
+        if (head != NULL && head->sends == 1 &&
+            ek_txq_mark_head_lost(&tcb->act->txq, &t->records)) {
                 tcb->todo |= EK_TODO_FORCE;
                 ek_tcb_has_work(t, tcb);
         }

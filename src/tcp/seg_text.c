@@ -52,8 +52,7 @@ static bool ensure_ranges(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         if (tcb->act->reasm.ranges != NULL)
                 return true;
-        tcb->act->reasm.ranges =
-                ek_region_alloc(t->region, EK_RANGES_BYTES(t->cfg.max_ooo_ranges));
+        tcb->act->reasm.ranges = ek_region_alloc(t->region, EK_RANGES_BYTES(t->cfg.max_ooo_ranges));
         if (tcb->act->reasm.ranges == NULL) {
                 t->ctr->nomem++;
                 return false;
@@ -163,7 +162,8 @@ enum ek_verdict ek_step_7_text(struct ek_tcp *t, struct ek_tcb *tcb, const struc
             x.cut_left <= tcb->stats.bytes_received)
                 ek_reasm_on_duplicate(&tcb->act->reasm, tcb->stats.bytes_received - x.cut_left,
                                       tcb->stats.bytes_received);
-        EK_ASSERT((uint64_t)tcb->act->rcv.len + seq_diff(x.seq, tcb->rcv_nxt) + x.len <= tcb->act->rcv.cap);
+        EK_ASSERT((uint64_t)tcb->act->rcv.len + seq_diff(x.seq, tcb->rcv_nxt) + x.len <=
+                  tcb->act->rcv.cap);
         if (seq_eq(x.seq, tcb->rcv_nxt))
                 take_in_order(t, tcb, &x);
         else

@@ -109,10 +109,10 @@ static void emit_reply(struct ek_tcp *t, struct target *to, const struct ek_stat
         }
         write_frame(t, to, &r->key, &hdr, t->defaults.ttl, 0, no_payload);
         ek_trace_out(t, &r->key, NULL, &hdr,
-                     (r->flags & ELKO_SYN)                   ? ELKO_TCP_LISTEN
-                     : r->why == ELKO_WHY_TIME_WAIT_ACK ||
-                                     r->why == ELKO_WHY_ACK ? ELKO_TCP_TIME_WAIT
-                                                             : ELKO_TCP_CLOSED,
+                     (r->flags & ELKO_SYN) ? ELKO_TCP_LISTEN
+                     : r->why == ELKO_WHY_TIME_WAIT_ACK || r->why == ELKO_WHY_ACK
+                             ? ELKO_TCP_TIME_WAIT
+                             : ELKO_TCP_CLOSED,
                      (enum elko_why)r->why, false, to->link);
 }
 
@@ -261,8 +261,7 @@ static void account_retransmission(struct ek_tcp *t, struct ek_tcb *tcb, const s
                 t->ctr->tcp_syn_retrans++;
 }
 
-static void account_new(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p,
-                        uint32_t mss)
+static void account_new(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p, uint32_t mss)
 {
         uint8_t flags = 0;
         bool pushed;
@@ -332,8 +331,8 @@ static void emit(struct ek_tcp *t, struct target *to, struct ek_tcb *tcb, const 
         payload_at(tcb, p, payload);
         write_frame(t, to, &tcb->conn.key, &hdr, s->ttl, s->tos, payload);
         account(t, tcb, p, mss, again);
-        ek_trace_out(t, &tcb->conn.key, tcb, &hdr, (enum elko_tcp_state)tcb->state, p->why,
-                     again, to->link);
+        ek_trace_out(t, &tcb->conn.key, tcb, &hdr, (enum elko_tcp_state)tcb->state, p->why, again,
+                     to->link);
 }
 
 /* ---- the visit ---- */
@@ -410,8 +409,8 @@ static struct ek_plan plan_for(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t ms
 /* Nothing more to send now: what does the connection wait for? */
 static void settle(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p)
 {
-        bool waiting = ek_tcb_is_synchronized(tcb) &&
-                       (ek_tcb_unsent(tcb) > 0 || ek_tcb_fin_pending(tcb));
+        bool waiting =
+                ek_tcb_is_synchronized(tcb) && (ek_tcb_unsent(tcb) > 0 || ek_tcb_fin_pending(tcb));
 
         if (p->limited_by == ELKO_LIMITED_CWND)
                 tcb->flags |= EK_TCB_CWND_LIMITED;

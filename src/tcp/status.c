@@ -41,7 +41,8 @@ static enum elko_limited_by limited_by(struct ek_tcp *t, struct ek_tcb *tcb)
         return p.kind != EK_PLAN_NONE && p.space > 0 ? ELKO_LIMITED_LINK : p.limited_by;
 }
 
-static void fill_buffers(const struct ek_tcp *t, const struct ek_tcb *tcb, struct elko_tcp_info *out)
+static void fill_buffers(const struct ek_tcp *t, const struct ek_tcb *tcb,
+                         struct elko_tcp_info *out)
 {
         out->snd_buf = ek_tcb_settings(t, tcb)->snd_buf_max;
         out->snd_buf_used = tcb->act->snd.len;

@@ -64,31 +64,32 @@ struct ek_settings {
 
 /* What is to be done at the next pull. */
 enum ek_todo {
-        EK_TODO_SYN = 1u << 0,       /* SYN, or SYN+ACK in SYN-RECEIVED */
-        EK_TODO_ACK = 1u << 1,       /* a pure ACK, unless something carries it */
-        EK_TODO_RST = 1u << 2,       /* reset, then the object goes */
-        EK_TODO_PROBE = 1u << 3,     /* zero-window probe */
-        EK_TODO_KEEPALIVE = 1u << 4, /* keepalive probe */
-        EK_TODO_FORCE = 1u << 5,     /* the first lost record goes whatever cwnd says */
+        EK_TODO_SYN = 1u << 0,        /* SYN, or SYN+ACK in SYN-RECEIVED */
+        EK_TODO_ACK = 1u << 1,        /* a pure ACK, unless something carries it */
+        EK_TODO_RST = 1u << 2,        /* reset, then the object goes */
+        EK_TODO_PROBE = 1u << 3,      /* zero-window probe */
+        EK_TODO_KEEPALIVE = 1u << 4,  /* keepalive probe */
+        EK_TODO_FORCE = 1u << 5,      /* the first lost record goes whatever cwnd says */
         EK_TODO_PUSH_SMALL = 1u << 6, /* SWS override: send what fits, however small */
 };
 
 enum ek_tcb_flag {
-        EK_TCB_TS = 1u << 0,        /* timestamps in force, RFC 7323 */
-        EK_TCB_SACK = 1u << 1,      /* SACK permitted by both */
+        EK_TCB_TS = 1u << 0,   /* timestamps in force, RFC 7323 */
+        EK_TCB_SACK = 1u << 1, /* SACK permitted by both */
         EK_TCB_WSCALE = 1u << 2,
-        EK_TCB_HASHED = 1u << 3,    /* in the connection table */
-        EK_TCB_ORPHAN = 1u << 4,    /* the application gave the handle up */
-        EK_TCB_QUEUED = 1u << 5,    /* in the accept queue of its listener */
+        EK_TCB_HASHED = 1u << 3,     /* in the connection table */
+        EK_TCB_ORPHAN = 1u << 4,     /* the application gave the handle up */
+        EK_TCB_QUEUED = 1u << 5,     /* in the accept queue of its listener */
         EK_TCB_FIN_WANTED = 1u << 6, /* the application closed its direction */
         EK_TCB_FIN_SENT = 1u << 7,
         EK_TCB_FIN_ACKED = 1u << 8,
-        EK_TCB_FIN_RCVD = 1u << 9,  /* the peer's FIN is in sequence */
-        EK_TCB_FIN_EARLY = 1u << 10, /* the peer's FIN came out of order, at fin_seq */
-        EK_TCB_ACTIVE = 1u << 11,   /* we opened */
+        EK_TCB_FIN_RCVD = 1u << 9,    /* the peer's FIN is in sequence */
+        EK_TCB_FIN_EARLY = 1u << 10,  /* the peer's FIN came out of order, at fin_seq */
+        EK_TCB_ACTIVE = 1u << 11,     /* we opened */
         EK_TCB_WANT_WRITE = 1u << 12, /* the application met EAGAIN: tell it */
-        EK_TCB_WRITE_NOMEM = 1u << 13, /* EAGAIN for want of memory: EK_DL_IDLE tells when to retry */
-        EK_TCB_MORE = 1u << 14,     /* the last send said MORE */
+        EK_TCB_WRITE_NOMEM =
+                1u << 13,       /* EAGAIN for want of memory: EK_DL_IDLE tells when to retry */
+        EK_TCB_MORE = 1u << 14, /* the last send said MORE */
         EK_TCB_TS_RECENT_OK = 1u << 15, /* ts_recent holds a value */
         EK_TCB_CWND_LIMITED = 1u << 16, /* cwnd held data back since the last ACK */
 };
@@ -117,7 +118,7 @@ struct ek_congestion {
 struct ek_active {
         struct ek_ring snd, rcv;
         struct ek_txq txq;
-        uint32_t inflation; /* RFC 5681 3.2: segments known to have left the network, bytes */
+        uint32_t inflation;     /* RFC 5681 3.2: segments known to have left the network, bytes */
         uint32_t inflation_max; /* flight at the last progress in recovery */
         struct ek_reasm reasm;
         struct ek_dupack dupack;
@@ -158,12 +159,12 @@ struct ek_tcb {
         struct ek_delack delack;
         uint32_t rcv_reserved; /* bytes reserved in the region for the promised window */
 
-        uint16_t snd_mss;  /* SendMSS: the peer's option, clamped */
-        uint16_t adv_mss;  /* what we announced */
-        uint16_t rcv_mss;  /* largest segment seen */
+        uint16_t snd_mss; /* SendMSS: the peer's option, clamped */
+        uint16_t adv_mss; /* what we announced */
+        uint16_t rcv_mss; /* largest segment seen */
         uint16_t path_mtu;
         uint8_t snd_wscale, rcv_wscale;
-        uint8_t error;     /* -enum elko_error; why the connection ended, 0: it did not */
+        uint8_t error; /* -enum elko_error; why the connection ended, 0: it did not */
         uint8_t soft_error;
         uint32_t ts_recent, ts_recent_ms; /* value, and our clock when it came */
         uint32_t ts_offset;
@@ -171,9 +172,9 @@ struct ek_tcb {
 
         struct ek_rtt rtt;
         struct ek_congestion cong;
-        uint32_t settings; /* index, EK_NIL: the stack's defaults */
-        uint32_t listener; /* index while in its accept queue, else EK_NIL */
-        uint32_t events;   /* enum elko_event_bit, pending */
+        uint32_t settings;       /* index, EK_NIL: the stack's defaults */
+        uint32_t listener;       /* index while in its accept queue, else EK_NIL */
+        uint32_t events;         /* enum elko_event_bit, pending */
         uint8_t persist_backoff; /* zero-window probes since the window closed, saturating */
         void *user;
         struct ek_stats stats;

@@ -13,9 +13,9 @@
  */
 
 enum {
-        EK_CONN_LOAD = 3, /* connections per bucket: 4 / 3 to 8 / 3 bytes each */
-        RESETS_BURST = 256,                  /* to one destination at once, ... */
-        RESET_INTERVAL_NS = 1000000,         /* ... then one in this span */
+        EK_CONN_LOAD = 3,            /* connections per bucket: 4 / 3 to 8 / 3 bytes each */
+        RESETS_BURST = 256,          /* to one destination at once, ... */
+        RESET_INTERVAL_NS = 1000000, /* ... then one in this span */
 };
 
 /* ---- the connection table ---- */
@@ -28,12 +28,9 @@ uint32_t ek_tcp_hash(const struct ek_tcp *t, const struct ek_key *key)
 struct ek_conn *ek_tcp_conn(struct ek_tcp *t, uint32_t ref)
 {
         switch (EK_REF_KIND(ref)) {
-        case EK_KIND_TCB:
-                return ek_slab_at(&t->tcbs, EK_REF_INDEX(ref));
-        case EK_KIND_HALF_OPEN:
-                return ek_slab_at(&t->half_opens, EK_REF_INDEX(ref));
-        case EK_KIND_TIME_WAIT:
-                break;
+        case EK_KIND_TCB: return ek_slab_at(&t->tcbs, EK_REF_INDEX(ref));
+        case EK_KIND_HALF_OPEN: return ek_slab_at(&t->half_opens, EK_REF_INDEX(ref));
+        case EK_KIND_TIME_WAIT: break;
         }
         return ek_slab_at(&t->time_waits, EK_REF_INDEX(ref));
 }
@@ -145,18 +142,20 @@ static bool init_pools(struct ek_tcp *t)
 
         if (sizeof(size_t) < 8)
                 records = 1u << 20;
-        return ek_slab_init(&t->tcbs, t->region, sizeof(struct ek_tcb), chunk, c->max_connections) &&
+        return ek_slab_init(&t->tcbs, t->region, sizeof(struct ek_tcb), chunk,
+                            c->max_connections) &&
                ek_slab_init(&t->actives, t->region, sizeof(struct ek_active), chunk,
                             c->max_connections) &&
                ek_slab_init(&t->half_opens, t->region, sizeof(struct ek_half_open), chunk,
                             c->max_half_open) &&
                ek_slab_init(&t->time_waits, t->region, sizeof(struct ek_time_wait), chunk,
                             c->max_time_wait) &&
-               ek_slab_init(&t->records, t->region, sizeof(struct ek_txrec), chunk,
-                            ek_min_u32(records, ek_max_u32(64, (uint32_t)ek_min_u64(
-                                                                       UINT32_MAX,
-                                                                       ek_region_capacity(t->region) /
-                                                                               64)))) &&
+               ek_slab_init(
+                       &t->records, t->region, sizeof(struct ek_txrec), chunk,
+                       ek_min_u32(records,
+                                  ek_max_u32(64, (uint32_t)ek_min_u64(
+                                                         UINT32_MAX,
+                                                         ek_region_capacity(t->region) / 64)))) &&
                ek_slab_init(&t->listeners, t->region, sizeof(struct ek_listener),
                             ek_min_u32(chunk, 4096 > c->block_bytes ? 4096 : c->block_bytes),
                             c->max_listeners) &&
@@ -304,7 +303,8 @@ static void free_receive(struct ek_tcp *t, struct ek_active *act)
 {
         free_ring(t, &act->rcv);
         if (act->reasm.ranges != NULL)
-                ek_region_free(t->region, act->reasm.ranges, EK_RANGES_BYTES(t->cfg.max_ooo_ranges));
+                ek_region_free(t->region, act->reasm.ranges,
+                               EK_RANGES_BYTES(t->cfg.max_ooo_ranges));
         act->reasm = (struct ek_reasm){0};
 }
 

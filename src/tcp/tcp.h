@@ -29,8 +29,8 @@
 /* References in the connection table: kind in the top two bits, index below. */
 enum ek_kind { EK_KIND_TCB, EK_KIND_HALF_OPEN, EK_KIND_TIME_WAIT };
 
-#define EK_REF_KIND(ref) ((enum ek_kind)((ref) >> 30))
-#define EK_REF_INDEX(ref) ((ref) & 0x3fffffffu)
+#define EK_REF_KIND(ref)  ((enum ek_kind)((ref) >> 30))
+#define EK_REF_INDEX(ref) ((ref)&0x3fffffffu)
 
 static inline uint32_t ek_ref(enum ek_kind kind, uint32_t index)
 {
@@ -92,8 +92,8 @@ struct ek_tcp {
         struct ek_rtt_limits rtt_limits;
         uint32_t next_gen, next_number;
         uint32_t port_counter[64]; /* RFC 6056, algorithm 4 */
-        uint64_t cookies_until; /* cookies are accepted until then */
-        uint32_t last_ref; /* the connection that the last segment was for */
+        uint64_t cookies_until;    /* cookies are accepted until then */
+        uint32_t last_ref;         /* the connection that the last segment was for */
 
         elko_trace_fn *trace;
         void *trace_ctx;
@@ -121,9 +121,9 @@ bool ek_tcp_init(struct ek_tcp *t, struct ek_region *region, struct ek_ipstack *
 
 /* ---- the three entries and the exit ---- */
 
-void ek_tcp_segment(struct ek_tcp *t, const struct ek_ip_in *in);           /* seg_arrives.c */
-void ek_tcp_icmp_error(struct ek_tcp *t, const struct ek_icmp_error *err);  /* icmp_err.c */
-void ek_tcp_advance(struct ek_tcp *t);                                      /* timeouts.c */
+void ek_tcp_segment(struct ek_tcp *t, const struct ek_ip_in *in);          /* seg_arrives.c */
+void ek_tcp_icmp_error(struct ek_tcp *t, const struct ek_icmp_error *err); /* icmp_err.c */
+void ek_tcp_advance(struct ek_tcp *t);                                     /* timeouts.c */
 uint64_t ek_tcp_next_deadline(struct ek_tcp *t);
 size_t ek_tcp_output(struct ek_tcp *t, elko_link link, struct elko_frame *frames, size_t max);
 bool ek_tcp_has_output(const struct ek_tcp *t, elko_link link);

@@ -87,8 +87,7 @@ static void on_rto(struct ek_tcp *t, struct ek_tcb *tcb)
                 ek_recovery_on_timeout(t, tcb);
         tcb->todo |= EK_TODO_FORCE;
         ek_rtt_on_timeout(&tcb->rtt);
-        ek_tcb_arm(t, tcb, EK_DL_RTO,
-                   ek_time_add(t->now, ek_rtt_rto(&tcb->rtt, &t->rtt_limits)));
+        ek_tcb_arm(t, tcb, EK_DL_RTO, ek_time_add(t->now, ek_rtt_rto(&tcb->rtt, &t->rtt_limits)));
         ek_tcb_has_work(t, tcb);
 }
 

@@ -201,8 +201,8 @@ static bool may_reopen(struct ek_tcp *t, const struct ek_time_wait *tw, const st
 
                 return newer > 0 || (newer == 0 && seq_newer);
         }
-        return seq_newer && seq_gt(ek_iss_make(t, &tw->conn.key, ek_iss_ticks(t)),
-                                   seq_make(tw->snd_nxt));
+        return seq_newer &&
+               seq_gt(ek_iss_make(t, &tw->conn.key, ek_iss_ticks(t)), seq_make(tw->snd_nxt));
 }
 
 /* Only a listener that can take the connection makes up for the wait that is cut short (RFC 9293, 3.6.1:
@@ -238,8 +238,7 @@ bool ek_seg_on_time_wait(struct ek_tcp *t, uint32_t index, const struct ek_seg *
                 return false;
         }
         /* 3.10.7.4 eighth: a retransmitted FIN restarts 2 MSL; it lies right before RCV.NXT. */
-        if (ek_seg_has(seg, ELKO_FIN) &&
-            seq_eq(seq_add(seg->seq, seg->len), seq_make(tw->rcv_nxt)))
+        if (ek_seg_has(seg, ELKO_FIN) && seq_eq(seq_add(seg->seq, seg->len), seq_make(tw->rcv_nxt)))
                 tw->expires_ms = (now_ms(t) + wait_ms(t)) & MS_MASK;
         /* First step: all but an exact, empty segment is out of the window and gets an ACK. */
         if (seg->len > 0 || !seq_eq(seg->seq, seq_make(tw->rcv_nxt)))

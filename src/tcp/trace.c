@@ -42,7 +42,8 @@ static void fill(struct ek_tcp *t, struct elko_trace_event *ev, enum elko_trace_
         ev->rto_ns = ek_rtt_rto(&tcb->rtt, &t->rtt_limits);
 }
 
-static void fill_segment(struct elko_trace_segment *out, const struct ek_tcp_hdr *hdr, uint8_t scale)
+static void fill_segment(struct elko_trace_segment *out, const struct ek_tcp_hdr *hdr,
+                         uint8_t scale)
 {
         *out = (struct elko_trace_segment){
                 .seq = hdr->seq,

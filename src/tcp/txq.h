@@ -14,17 +14,17 @@
 enum ek_txrec_flag {
         EK_TXREC_SYN = 1u << 0,
         EK_TXREC_FIN = 1u << 1,
-        EK_TXREC_LOST = 1u << 2, /* to be sent again */
+        EK_TXREC_LOST = 1u << 2,  /* to be sent again */
         EK_TXREC_SMALL = 1u << 3, /* less than a full segment (Nagle, Minshall's variant) */
 };
 
 struct ek_txrec {
         uint64_t sent_at; /* last transmission, ns */
         seq_t seq;
-        uint32_t len;     /* sequence space: payload, SYN, FIN */
-        uint32_t next;    /* index, EK_NIL at the end */
-        uint8_t flags;    /* enum ek_txrec_flag */
-        uint8_t sends;    /* transmissions, saturating; >= 1 */
+        uint32_t len;  /* sequence space: payload, SYN, FIN */
+        uint32_t next; /* index, EK_NIL at the end */
+        uint8_t flags; /* enum ek_txrec_flag */
+        uint8_t sends; /* transmissions, saturating; >= 1 */
         uint16_t reserved;
 };
 
@@ -34,16 +34,17 @@ struct ek_txq {
         uint32_t count;      /* records */
         uint32_t lost_bytes; /* sequence space of the records marked lost */
         uint32_t lost_count;
-        uint32_t bytes;      /* sequence space of all records: SND.NXT - SND.UNA */
+        uint32_t bytes; /* sequence space of all records: SND.NXT - SND.UNA */
 };
 
 /* What one cumulative ACK took away. */
 struct ek_txq_acked {
-        uint32_t bytes;        /* sequence space */
+        uint32_t bytes; /* sequence space */
         uint32_t records;
-        uint64_t rtt_sent_at;  /* when the newest record that was sent once left; 0: no sample (Karn) */
-        bool syn, fin;         /* they were among it */
-        bool retransmitted;    /* some of it had been sent more than once */
+        uint64_t
+                rtt_sent_at; /* when the newest record that was sent once left; 0: no sample (Karn) */
+        bool syn, fin;       /* they were among it */
+        bool retransmitted; /* some of it had been sent more than once */
 };
 
 void ek_txq_init(struct ek_txq *q);
@@ -51,7 +52,7 @@ void ek_txq_init(struct ek_txq *q);
 /* Free all records. */
 void ek_txq_clear(struct ek_txq *q, struct ek_slab *slab);
 
-/* Append what was just sent; extends the newest record when `merge_max` allows it. False: no memory. */
+/* Append what was just sent as a record of its own. False: no memory. */
 bool ek_txq_push(struct ek_txq *q, struct ek_slab *slab, seq_t seq, uint32_t len, uint8_t flags,
                  uint64_t now);
 

@@ -233,8 +233,7 @@ int ek_user_shutdown(struct ek_tcp *t, struct ek_tcb *tcb)
                 tcb->flags |= EK_TCB_FIN_WANTED;
                 ek_state_set(t, tcb, ELKO_TCP_LAST_ACK, "CLOSE");
                 break;
-        default:
-                return ELKO_ENOTCONN;
+        default: return ELKO_ENOTCONN;
         }
         tcb->flags &= ~(uint32_t)EK_TCB_MORE;
         ek_tcb_has_work(t, tcb);
@@ -268,8 +267,7 @@ void ek_user_close(struct ek_tcp *t, struct ek_tcb *tcb)
                 return;
         }
         /* RFC 2525, 2.17; RFC 9293, 3.10.4 (MAY-1): the peer must learn that its data was not read. */
-        if (!ek_tcb_is_synchronized(tcb) || unread ||
-            ek_tcb_settings(t, tcb)->linger_ns == 0) {
+        if (!ek_tcb_is_synchronized(tcb) || unread || ek_tcb_settings(t, tcb)->linger_ns == 0) {
                 ek_user_abort(t, tcb);
                 return;
         }
