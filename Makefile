@@ -91,8 +91,8 @@ lint:                   ## clang-tidy and cppcheck over the core
 	@tools/setup test
 	@tools/lint
 
-bench:                  ## measure, with an optimised build
-	@tools/setup run
+bench:                  ## measure, with an optimised build; against lwIP as well
+	@tools/setup test
 	@MESON_OPTS='--buildtype=release -Db_ndebug=true' tools/build build-release
 	@meson test -C build-release --benchmark --verbose
 

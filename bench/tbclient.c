@@ -4,6 +4,7 @@
  *
  *      tbclient send|recv|rr|crr ADDRESS [-p PORT] [-t SECONDS] [-w WARM-UP] [-c CPU]
  *                                        [-C CONGESTION-CONTROL] [-b BYTES-PER-CALL]
+ *                                        [-s SOURCE-ADDRESS]
  *
  * Theory: the first byte of a connection says what it is: 'S' we send and the peer reads, 'R' the
  * peer sends and we read, another byte: it comes back, and so does every later one.
@@ -13,7 +14,9 @@
  *             large send buffer would count as speed.
  *      recv   bytes that read() gave in that time.
  *      rr     one byte there and back, over and over, on one connection; the warm-up is not counted.
- *      crr    connect, one byte there and back, close: connections a second.
+ *      crr    connect, one byte there and back, close: connections a second. Our side closes first
+ *             and keeps TIME-WAIT for a minute; once half of the local ports are taken, connect()
+ *             itself takes milliseconds. So a series of runs needs a SOURCE-ADDRESS for each.
  *
  * Nagle's algorithm is off. The result is one JSON object on one line of stdout.
  */
@@ -37,7 +40,7 @@
 enum { SAMPLES_MAX = 1 << 22, PATIENCE_SECONDS = 10 };
 
 struct settings {
-        struct sockaddr_in6 peer; /* or a sockaddr_in */
+        struct sockaddr_in6 peer, source; /* or a sockaddr_in; no source: family 0 */
         socklen_t peer_len;
         double seconds, warm_up;
         const char *congestion;
@@ -72,6 +75,11 @@ static int dial(const struct settings *set)
         if (set->congestion != NULL && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, set->congestion,
                                                   (socklen_t)strlen(set->congestion)) != 0)
                 die(set->congestion);
+        if (set->source.sin6_family != 0) {
+                setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+                if (bind(fd, (const struct sockaddr *)&set->source, set->peer_len) != 0)
+                        die("bind");
+        }
         if (connect(fd, (const struct sockaddr *)&set->peer, set->peer_len) != 0)
                 die("connect");
         return fd;
@@ -198,27 +206,28 @@ static void run_on(int cpu)
                 die("sched_setaffinity");
 }
 
-static bool set_peer(struct settings *set, const char *text, uint16_t port)
+/* The length of the address; 0: the text is none. */
+static socklen_t parse(struct sockaddr_in6 *out, const char *text, uint16_t port)
 {
-        struct sockaddr_in *v4 = (struct sockaddr_in *)&set->peer;
+        struct sockaddr_in *v4 = (struct sockaddr_in *)out;
 
+        v4->sin_port = htons(port); /* the same place in both */
         if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
                 v4->sin_family = AF_INET;
-                set->peer_len = sizeof *v4;
-        } else if (inet_pton(AF_INET6, text, &set->peer.sin6_addr) == 1) {
-                set->peer.sin6_family = AF_INET6;
-                set->peer_len = sizeof set->peer;
-        } else {
-                return false;
+                return sizeof *v4;
         }
-        v4->sin_port = htons(port); /* the same place in both */
-        return true;
+        if (inet_pton(AF_INET6, text, &out->sin6_addr) == 1) {
+                out->sin6_family = AF_INET6;
+                return sizeof *out;
+        }
+        return 0;
 }
 
 static int usage(void)
 {
-        fprintf(stderr, "usage: tbclient send|recv|rr|crr ADDRESS [-p PORT] [-t SECONDS]\n"
-                        "       [-w WARM-UP] [-c CPU] [-C CONGESTION-CONTROL] [-b BYTES]\n");
+        fprintf(stderr,
+                "usage: tbclient send|recv|rr|crr ADDRESS [-p PORT] [-t SECONDS]\n"
+                "       [-w WARM-UP] [-c CPU] [-C CONGESTION-CONTROL] [-b BYTES] [-s SOURCE]\n");
         return 1;
 }
 
@@ -227,7 +236,7 @@ int main(int argc, char **argv)
         struct settings set = {.seconds = 1.5, .warm_up = 0.3, .call_bytes = 128 << 10};
         int port = 5201, option;
 
-        while ((option = getopt(argc, argv, "p:t:w:c:C:b:")) != -1) {
+        while ((option = getopt(argc, argv, "p:t:w:c:C:b:s:")) != -1) {
                 switch (option) {
                 case 'p': port = atoi(optarg); break;
                 case 't': set.seconds = atof(optarg); break;
@@ -235,10 +244,17 @@ int main(int argc, char **argv)
                 case 'c': run_on(atoi(optarg)); break;
                 case 'C': set.congestion = optarg; break;
                 case 'b': set.call_bytes = (size_t)atol(optarg); break;
+                case 's':
+                        if (parse(&set.source, optarg, 0) == 0)
+                                return usage();
+                        break;
                 default: return usage();
                 }
         }
-        if (argc - optind != 2 || !set_peer(&set, argv[optind + 1], (uint16_t)port))
+        if (argc - optind != 2)
+                return usage();
+        set.peer_len = parse(&set.peer, argv[optind + 1], (uint16_t)port);
+        if (set.peer_len == 0)
                 return usage();
         signal(SIGPIPE, SIG_IGN);
         if (strcmp(argv[optind], "send") == 0)

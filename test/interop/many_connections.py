@@ -34,7 +34,8 @@ with open(body, "wb") as f:
 server = Elko("serve", www, "--link", "tun:elko0", "--msl", MSL, "--close-first", "alternate", "--json", until="serving")
 for address in SOURCES[1:]:
     ip("addr", "add", address + "/24", "dev", "elko0")
-subprocess.run(["sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535"], capture_output=True)
+with open("/proc/sys/net/ipv4/ip_local_port_range", "w") as f:
+    f.write("1024 65535")
 subprocess.run(["ping", "-c", "1", "-W", "5", OURS], capture_output=True)
 
 
