@@ -19,6 +19,7 @@ explained=(
         'reset_by_kernel|Warns|Connection reset *|the program at the kernel closes with SO_LINGER 0'
         'unread_data_then_close|Warns|Connection reset *|the reader of elko'\''s stdout goes away'
         'kernel_stops_reading|Warns|TCP Zero Window segment|the program at the kernel reads nothing for 3 s'
+        'half_close_by_kernel|Warns|TCP Zero Window segment|the program at the kernel reads nothing for 0.3 s'
         'elko_stops_reading|Warns|TCP Zero Window segment|the reader of elko'\''s stdout reads nothing for 2 s'
         '*|Warns|TCP window specified by the receiver is now completely full|a bulk sender fills the window: good'
         'faults|Warns|Previous segment*not captured*|the wire drops 2 %'
