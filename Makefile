@@ -68,7 +68,7 @@ asan ubsan: sanitize
 valgrind:               ## unit and conversation tests under valgrind
 	@tools/setup test
 	@tools/build $(B) build.ninja
-	@EK_TEST_PERCENT=10 tools/run-tests --slower 20 --wrap 'valgrind -q --error-exitcode=99 --leak-check=full' $(B):$(FAST)
+	@EK_TEST_PERCENT=10 tools/run-tests --slower 20 --wrap 'valgrind -q --child-silent-after-fork=yes --error-exitcode=99 --leak-check=full' $(B):$(FAST)
 
 clang:                  ## build with clang; unit and conversation tests, symbols of the core
 	@tools/setup test
