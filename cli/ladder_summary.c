@@ -12,7 +12,7 @@ static void ladder_draw_fact(struct ladder_pen *p, const char *name, const char 
 {
         ladder_put(p, "  ");
         ladder_put_colour(p, LADDER_C_DIM, name);
-        ladder_draw_wrapped(p, 18, value);
+        ladder_draw_wrapped(p, 20, value);
 }
 
 static void ladder_fact_opened(struct ladder_pen *p)
