@@ -6,6 +6,7 @@
 
 int ek_bench_memory(int argc, char **argv);
 int ek_bench_bulk(int argc, char **argv);
+int ek_bench_flood(int argc, char **argv);
 int ek_bench_tb_server(int argc, char **argv);
 
 #endif

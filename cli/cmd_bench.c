@@ -19,6 +19,7 @@ static const struct mode modes[] = {
         {"memory", "bytes of an idle connection, a TIME-WAIT and a half-open entry",
          ek_bench_memory},
         {"bulk", "bulk transfer between two stacks in this process", ek_bench_bulk},
+        {"flood", "SYNs from forged addresses while honest clients connect", ek_bench_flood},
         {"tb-server", "serve the benchmark client `tb` over a link", ek_bench_tb_server},
 };
 

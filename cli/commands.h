@@ -23,7 +23,7 @@
         X(ping, "send ICMP echo requests")                                                         \
         X(info, "show the live connections of a running elko")                                     \
         X(demo, "a connection between two stacks in this process, drawn from both ends")           \
-        X(bench, "measure memory, bulk transfer; serve a benchmark client")
+        X(bench, "measure memory, bulk transfer, a SYN flood; serve a benchmark client")
 
 #define EK_X(name, summary) int ek_cmd_##name(int argc, char **argv);
 EK_COMMAND_LIST(EK_X)
