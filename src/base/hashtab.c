@@ -194,6 +194,7 @@ void ek_hashtab_insert(struct ek_hashtab *t, uint32_t hash, uint32_t ref)
         *link_of(t, ref) = *head;
         *head = ref;
         t->count++;
+        t->changes++;
         if (t->count > (uint64_t)t->max_load * t->n_buckets)
                 grow(t);
 }
@@ -217,6 +218,7 @@ bool ek_hashtab_remove(struct ek_hashtab *t, uint32_t hash, uint32_t ref)
                 return false;
         *link = *link_of(t, ref);
         t->count--;
+        t->changes++;
         if (2 * (uint64_t)t->count < (uint64_t)t->max_load * t->n_buckets &&
             t->n_buckets > (uint32_t)1 << t->base_shift)
                 shrink(t);
@@ -277,19 +279,46 @@ static bool check_chunks(const struct ek_hashtab *t)
         return true;
 }
 
+/* Entries in the buckets first .. first + n - 1, whose heads are here; EK_NIL: one is not in its place. */
+static uint32_t check_buckets(const struct ek_hashtab *t, const uint32_t *head, uint32_t first,
+                              uint32_t n)
+{
+        static const uint32_t none[16] = {EK_NIL, EK_NIL, EK_NIL, EK_NIL, EK_NIL, EK_NIL,
+                                          EK_NIL, EK_NIL, EK_NIL, EK_NIL, EK_NIL, EK_NIL,
+                                          EK_NIL, EK_NIL, EK_NIL, EK_NIL};
+        uint32_t found = 0;
+
+        for (uint32_t i = 0; i < n;) {
+                uint32_t length;
+
+                /* Most are empty: many at a time. */
+                if (i % 16 == 0 && i + 16 <= n && memcmp(head + i, none, sizeof(none)) == 0) {
+                        i += 16;
+                        continue;
+                }
+                length = head[i] == EK_NIL ? 0 : check_chain(t, first + i);
+                if (length == EK_NIL)
+                        return EK_NIL;
+                found += length;
+                i++;
+        }
+        return found;
+}
+
 bool ek_hashtab_check(const struct ek_hashtab *t)
 {
         uint32_t n = 0;
-        uint32_t bucket;
 
         if (t->n_buckets < (uint32_t)1 << t->base_shift || !check_chunks(t))
                 return false;
-        for (bucket = 0; bucket < t->n_buckets; bucket++) {
-                uint32_t length = check_chain(t, bucket);
+        for (uint32_t k = 0; k <= chunk_of(t, t->n_buckets - 1); k++) {
+                uint32_t first = chunk_first_bucket(t, k);
+                uint32_t end = ek_min_u32(t->n_buckets, chunk_first_bucket(t, k + 1));
+                uint32_t found = check_buckets(t, t->chunk[k], first, end - first);
 
-                if (length == EK_NIL)
+                if (found == EK_NIL)
                         return false;
-                n += length;
+                n += found;
         }
         return n == t->count;
 }

@@ -38,6 +38,7 @@ struct ek_hashtab {
         uint32_t n_buckets;
         uint32_t max_load; /* entries per bucket at which it grows; shrinks below half */
         uint32_t count;
+        uint32_t changes; /* insertions and removals: unchanged, it need not be checked again */
 };
 
 /*

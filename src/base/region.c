@@ -51,6 +51,7 @@ struct ek_region {
         size_t reserved;
         size_t promise_limit; /* capacity * overcommit / 100 */
         uint64_t n_allocs;
+        uint64_t changes; /* of what ek_region_check() looks at */
         uint64_t fail_in; /* allocations until the one that fails; 0 = none */
         struct ek_list free[N_ORDERS];
 };
@@ -237,6 +238,7 @@ static void *alloc_order(struct ek_region *r, uint32_t order)
                 return NULL;
         r->map[block] = (uint8_t)(USED | order);
         r->used += order_bytes(r, order);
+        r->changes++;
         if (r->used > r->high_water)
                 r->high_water = r->used;
         EK_ASSERT(r->used <= r->capacity);
@@ -281,6 +283,7 @@ void ek_region_free(struct ek_region *r, void *p, size_t bytes)
         EK_ASSERT(r->map[block] == (USED | order));
         EK_ASSERT(r->used >= order_bytes(r, order));
         r->used -= order_bytes(r, order);
+        r->changes++;
         join_and_put(r, block, order);
 }
 
@@ -385,6 +388,11 @@ void ek_region_fail_nth(struct ek_region *r, uint64_t n, bool forever)
         r->fail_forever = forever;
 }
 
+uint64_t ek_region_changes(const struct ek_region *r)
+{
+        return r->changes;
+}
+
 uint64_t ek_region_alloc_count(const struct ek_region *r)
 {
         return r->n_allocs;
@@ -447,12 +455,22 @@ static bool check_blocks(const struct ek_region *r, size_t *used, uint32_t *n_fr
 
 bool ek_region_check(const struct ek_region *r)
 {
-        uint32_t n_listed = 0, n_free = 0, order;
+        uint32_t n_listed = 0, n_free = 0, order, end = ek_log2_floor32(r->n_blocks) + 1;
         size_t used = 0;
 
-        for (order = 0; order < N_ORDERS; order++)
-                if (!check_free_list(r, order, &n_listed))
+        /* No block is larger than the region. */
+        if (end < N_ORDERS && r->nonempty >> end != 0)
+                return false;
+        for (order = 0; order < end; order++) {
+                const struct ek_list *head = &r->free[order];
+
+                if ((r->nonempty >> order & 1) == 0) {
+                        if (head->next != head || head->prev != head)
+                                return false;
+                } else if (!check_free_list(r, order, &n_listed)) {
                         return false;
+                }
+        }
         if (!check_blocks(r, &used, &n_free))
                 return false;
         return n_listed == n_free && used == r->used && r->used <= r->high_water &&

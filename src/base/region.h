@@ -94,6 +94,9 @@ void ek_region_fail_nth(struct ek_region *r, uint64_t n, bool forever);
 /* Allocation attempts so far, successful or not. */
 uint64_t ek_region_alloc_count(const struct ek_region *r);
 
+/* A number that changes with every allocation and every free: unchanged, there is nothing new to check. */
+uint64_t ek_region_changes(const struct ek_region *r);
+
 /* Whether all invariants hold. O(number of blocks), free and used: slow. */
 bool ek_region_check(const struct ek_region *r);
 

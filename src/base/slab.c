@@ -291,6 +291,15 @@ uint32_t ek_slab_alloc(struct ek_slab *s)
         return c << s->shift | slot;
 }
 
+bool ek_slab_reserve(struct ek_slab *s)
+{
+        if (s->n_live == s->max_objs)
+                return false;
+        if (s->partial == EK_NIL && s->spare == EK_NIL)
+                s->spare = chunk_new(s);
+        return s->partial != EK_NIL || s->spare != EK_NIL;
+}
+
 void ek_slab_free(struct ek_slab *s, uint32_t idx)
 {
         uint32_t c = idx >> s->shift;

@@ -63,6 +63,12 @@ void ek_slab_fini(struct ek_slab *s);
  */
 uint32_t ek_slab_alloc(struct ek_slab *s);
 
+/*
+ * Makes sure that the next ek_slab_alloc() will not fail, whatever takes memory from the region before
+ * it. False: that can't be. O(1), and next to nothing while a chunk has room.
+ */
+bool ek_slab_reserve(struct ek_slab *s);
+
 /* Frees the live (asserted) object `idx`. A chunk that gets empty may go back to the region. */
 void ek_slab_free(struct ek_slab *s, uint32_t idx);
 

@@ -133,6 +133,7 @@ static void link_node(struct ek_wheel *w, struct ek_wnode *node)
         uint32_t slot = slot_for(node->at, w->now);
         struct ek_wnode *head = w->head[slot];
 
+        w->changes++;
         if (slot == DUE)
                 w->due_floor = head == NULL ? node->at : ek_min_u64(w->due_floor, node->at);
         node->slot = slot + 1;
@@ -153,6 +154,7 @@ static void unlink_node(struct ek_wheel *w, struct ek_wnode *node)
 {
         uint32_t slot = slot_of(node);
 
+        w->changes++;
         if (node->next == node) {
                 EK_ASSERT(w->head[slot] == node);
                 w->head[slot] = NULL;
@@ -242,6 +244,7 @@ void ek_wheel_advance(struct ek_wheel *w, uint64_t now)
         w->now = now;
         if (same_tick && w->soonest_known && now < w->soonest)
                 return;
+        w->changes++;
         if (w->soonest <= now)
                 w->soonest_known = false;
 
@@ -356,6 +359,7 @@ uint64_t ek_wheel_next(struct ek_wheel *w)
                 return first_far_start(w);
         w->soonest = earliest_in(w->head[slot]);
         w->soonest_known = true;
+        w->changes++;
         return w->soonest;
 }
 
@@ -395,16 +399,35 @@ static bool check_slot(const struct ek_wheel *w, uint32_t slot, uint32_t *n, uin
         return true;
 }
 
+/* Whether the slots [from, end) of one word are empty. Most are, always, so this is what a check costs. */
+static bool are_empty(const struct ek_wheel *w, uint32_t from, uint32_t end)
+{
+        static struct ek_wnode *const none[64];
+
+        return memcmp(w->head + from, none, (end - from) * sizeof(none[0])) == 0;
+}
+
+EK_STATIC_ASSERT(EK_WHEEL_SLOTS % 64 == 0, "the map's words are full");
+
 bool ek_wheel_check(const struct ek_wheel *w)
 {
         uint64_t earliest = EK_NEVER;
         uint64_t due = EK_NEVER;
         uint32_t n = 0;
-        uint32_t slot;
 
-        for (slot = 0; slot < EK_WHEEL_SLOTS; slot++)
-                if (!check_slot(w, slot, &n, &earliest))
+        for (uint32_t word = 0; word < EK_WHEEL_SLOTS; word += 64) {
+                uint32_t from = word;
+
+                for (uint64_t map = w->map[word / 64]; map != 0; map &= map - 1) {
+                        uint32_t slot = word + ek_ctz64(map);
+
+                        if (!are_empty(w, from, slot) || !check_slot(w, slot, &n, &earliest))
+                                return false;
+                        from = slot + 1;
+                }
+                if (!are_empty(w, from, word + 64))
                         return false;
+        }
         if (!check_slot(w, DUE, &n, &due) || n != w->count)
                 return false;
         return !w->soonest_known || w->soonest == earliest;

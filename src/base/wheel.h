@@ -36,6 +36,7 @@ struct ek_wheel {
         uint64_t soonest;   /* earliest `at` outside the due list, when soonest_known */
         uint64_t due_floor; /* no node in the due list is due earlier, while there is one */
         uint32_t count;
+        uint32_t changes; /* of anything that ek_wheel_check() looks at */
         bool soonest_known;
         uint64_t map[EK_WHEEL_SLOTS / 64];         /* which slots are occupied */
         struct ek_wnode *head[EK_WHEEL_SLOTS + 1]; /* the slots, and the due list last */

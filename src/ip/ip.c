@@ -331,7 +331,14 @@ static const char *check_addrs(const struct ek_ipstack *ip)
         return NULL;
 }
 
-const char *ek_ipstack_check(const struct ek_ipstack *ip)
+const char *ek_ipstack_check_tables(const struct ek_ipstack *ip)
+{
+        const char *why = check_addrs(ip);
+
+        return why != NULL ? why : ek_route_check(ip);
+}
+
+const char *ek_ipstack_check_state(const struct ek_ipstack *ip)
 {
         const char *why;
 
@@ -339,14 +346,17 @@ const char *ek_ipstack_check(const struct ek_ipstack *ip)
                 return "ip: more entries than the limit";
         if (!ek_list_check(&ip->ready) || !ek_list_check(&ip->failed))
                 return "ip: broken list of waiters";
-        why = check_addrs(ip);
-        if (why == NULL)
-                why = ek_route_check(ip);
-        if (why == NULL)
-                why = ek_neigh_check(ip);
+        why = ek_neigh_check(ip);
         if (why == NULL)
                 why = ek_pmtu_check(&ip->pmtu);
         if (why == NULL)
                 why = ek_ctl_check(ip);
         return why;
+}
+
+const char *ek_ipstack_check(const struct ek_ipstack *ip)
+{
+        const char *why = ek_ipstack_check_tables(ip);
+
+        return why != NULL ? why : ek_ipstack_check_state(ip);
 }

@@ -82,6 +82,7 @@ bool ek_pmtu_update(struct ek_ipstack *ip, const elko_ip *dst, uint32_t mtu, uin
                 return false;
         if (way == EK_PMTU_WAYS)
                 way = victim(t, set);
+        t->used += t->entry[set][way].expires == 0;
         t->entry[set][way] = (struct ek_pmtu_entry){
                 .dst = *dst,
                 .expires = ek_time_add(now, EK_PMTU_LIFETIME_NS),
@@ -93,17 +94,19 @@ bool ek_pmtu_update(struct ek_ipstack *ip, const elko_ip *dst, uint32_t mtu, uin
 const char *ek_pmtu_check(const struct ek_pmtu_table *t)
 {
         const struct ek_pmtu_entry *e;
+        uint32_t used = 0;
 
-        for (uint32_t set = 0; set < EK_PMTU_SETS; set++) {
+        for (uint32_t set = 0; set < EK_PMTU_SETS && used < t->used; set++) {
                 for (uint32_t way = 0; way < EK_PMTU_WAYS; way++) {
                         e = &t->entry[set][way];
                         if (e->expires == 0)
                                 continue;
+                        used++;
                         if (set_of(t, &e->dst) != set)
                                 return "pmtu: entry in the wrong set";
                         if (e->mtu < (ek_addr_is_v4(&e->dst) ? EK_PMTU_FLOOR_V4 : EK_PMTU_FLOOR_V6))
                                 return "pmtu: value below the floor";
                 }
         }
-        return NULL;
+        return used == t->used ? NULL : "pmtu: count of entries";
 }

@@ -31,6 +31,7 @@ struct ek_pmtu_entry {
 struct ek_pmtu_table {
         struct ek_siphash_key key;
         struct ek_pmtu_entry entry[EK_PMTU_SETS][EK_PMTU_WAYS];
+        uint32_t used; /* entries that were ever written; most hosts never have one */
 };
 
 void ek_pmtu_init(struct ek_pmtu_table *t, const struct ek_siphash_key *key);

@@ -63,7 +63,8 @@ static bool describe(elko_stack *st, enum kind kind, uint32_t index, elko_sock *
         case KIND_HALF_OPEN: fill_ends(info, obj, ELKO_TCP_SYN_RECEIVED); return true;
         case KIND_TIME_WAIT:
                 fill_ends(info, obj, ELKO_TCP_TIME_WAIT);
-                return !((const struct ek_time_wait *)obj)->dead;
+                return !((const struct ek_time_wait *)obj)->dead &&
+                       !((const struct ek_time_wait *)obj)->behind;
         case KIND_END: break;
         }
         return false;

@@ -261,7 +261,8 @@ void elko_memory_get(elko_stack *st, struct elko_memory_info *out)
                 .promised = ek_region_reserved(st->region),
                 .connections = ek_slab_live(&t->tcbs),
                 .half_open = t->half_open.total,
-                .time_wait = ek_slab_live(&t->time_waits) - t->time_wait.dead,
+                .time_wait = ek_slab_live(&t->time_waits) - t->time_wait.dead -
+                             t->time_wait.behind,
                 .listeners = ek_slab_live(&t->listeners),
                 .connection_bytes = sizeof(struct ek_tcb) + sizeof(uint32_t),
                 .half_open_bytes = sizeof(struct ek_half_open) + sizeof(uint32_t),
@@ -279,9 +280,17 @@ const char *elko_check(elko_stack *st)
         const char *bad = ek_tcp_check(&st->tcp);
 
         if (bad == NULL)
-                bad = ek_ipstack_check(&st->ip);
-        if (bad == NULL && !ek_region_check(st->region))
-                bad = "memory region";
+                bad = ek_ipstack_check_state(&st->ip);
+        if (bad == NULL && (st->checked_routes != ek_route_gen(&st->ip) || !st->checked)) {
+                bad = ek_ipstack_check_tables(&st->ip);
+                st->checked_routes = ek_route_gen(&st->ip);
+                st->checked = bad == NULL;
+        }
+        if (bad == NULL && st->checked_region != ek_region_changes(st->region)) {
+                if (!ek_region_check(st->region))
+                        return "memory region";
+                st->checked_region = ek_region_changes(st->region);
+        }
         return bad;
 }
 
