@@ -24,6 +24,9 @@
  * `ss -ti`. Errors are those of the stream. */
 void elko_host_inspect_text(elko_stack *st, FILE *out);
 
+/* One connection of it: two lines as `ss -ti` writes them. */
+void elko_host_inspect_connection(const struct elko_tcp_info *info, FILE *out);
+
 /* The same as one JSON object (members: version, now_ns, memory, counters, drops, connections).
  * 0; -ENOTSUP: built without cJSON, or -ENOMEM: nothing was written. */
 int elko_host_inspect_json(elko_stack *st, FILE *out);

@@ -48,6 +48,13 @@ static void put_rate(FILE *out, const char *name, uint64_t bytes_per_s)
                 fprintf(out, " %s %" PRIu64 "bps", name, bytes_per_s * 8);
 }
 
+/* A part of the time in which the sender was busy. */
+static void put_share(FILE *out, const char *name, uint64_t ns, uint64_t busy_ns)
+{
+        if (ns != 0)
+                fprintf(out, " %s:%.0fms(%.1f%%)", name, ms(ns), 100.0 * ms(ns) / ms(busy_ns));
+}
+
 const char *elko_host_inspect_limit(enum elko_limited_by by)
 {
         switch (by) {
@@ -117,9 +124,10 @@ static void put_progress(FILE *out, const struct elko_tcp_info *i)
         put_rate(out, "pacing_rate", i->pacing_rate);
         put_rate(out, "delivery_rate", i->delivery_rate);
         put_u64(out, "delivered", i->delivered);
-        put_ms(out, "busy_ms", i->busy_ns);
-        put_ms(out, "rwnd_limited_ms", i->rwnd_limited_ns);
-        put_ms(out, "sndbuf_limited_ms", i->sndbuf_limited_ns);
+        if (i->busy_ns != 0)
+                fprintf(out, " busy:%.0fms", ms(i->busy_ns));
+        put_share(out, "rwnd_limited", i->rwnd_limited_ns, i->busy_ns);
+        put_share(out, "sndbuf_limited", i->sndbuf_limited_ns, i->busy_ns);
 }
 
 static void put_scoreboard(FILE *out, const struct elko_tcp_info *i)
@@ -139,7 +147,7 @@ static void put_scoreboard(FILE *out, const struct elko_tcp_info *i)
         fprintf(out, " snd_wnd:%u rcv_wnd:%u", i->snd_wnd, i->rcv_wnd);
 }
 
-static void put_connection(FILE *out, const struct elko_tcp_info *i)
+void elko_host_inspect_connection(const struct elko_tcp_info *i, FILE *out)
 {
         bool send_queue = i->state != ELKO_TCP_LISTEN;
 
@@ -170,7 +178,7 @@ static void put_connections(elko_stack *st, FILE *out)
         fprintf(out, "%-12s %-7s %-7s %-28s %s\n", "State", "Recv-Q", "Send-Q",
                 "Local Address:Port", "Peer Address:Port");
         while (elko_each(st, &cursor, NULL, &info))
-                put_connection(out, &info);
+                elko_host_inspect_connection(&info, out);
 }
 
 static void put_memory(elko_stack *st, FILE *out)

@@ -209,6 +209,15 @@ enum elko_ca_state { ELKO_CA_OPEN, ELKO_CA_DISORDER, ELKO_CA_CWR, ELKO_CA_RECOVE
 /*
  * STATUS (RFC 9293, 3.9.1.6): at least what Linux's struct tcp_info shows. Spans in ns, windows and
  * amounts in bytes.
+ *
+ *      rcv_rtt_ns          the round trip as the receiving side sees it, with timestamps in whole ms; 0: none
+ *      delivery_rate       bytes/s of payload, the latest sample; one that the application limited only
+ *                          if it is higher; 0: none
+ *      busy_ns             time with something queued or unacknowledged, including
+ *      rwnd_limited_ns     ... time in which the peer's window held data back, and
+ *      sndbuf_limited_ns   ... time in which all was sent and the send buffer had no room for more
+ *      dsack_dups          segments that the peer reported as received twice (RFC 2883)
+ *      reord_seen          segments sent once that arrived after later ones (RFC 8985, 6.2; needs SACK)
  */
 struct elko_tcp_info {
         elko_endpoint local, remote;

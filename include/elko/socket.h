@@ -132,7 +132,8 @@ enum elko_option {
                 ELKO_OPTION_COUNT
 };
 
-/* Set on a connection, or on a listener for the connections that it will open. EINVAL: out of range. */
+/* Set on a connection, or on a listener for the connections that it will open. EINVAL: out of range;
+ * EAGAIN: RCV_BUF_MAX of a listener with handshakes under way, which have announced the present one. */
 int elko_set_option(elko_stack *st, elko_sock s, enum elko_option option, uint64_t value);
 int elko_get_option(elko_stack *st, elko_sock s, enum elko_option option, uint64_t *value);
 

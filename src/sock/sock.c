@@ -112,12 +112,12 @@ int ek_sock_syn_next(struct ek_tcp *t, elko_sock listener, struct elko_syn *out)
                 struct ek_half_open *ho = ek_half_open_at(t, i);
 
                 EK_WORK(1);
-                if (!ho->asked && ek_listener_find(t, &ho->conn.key) == ls) {
-                        ho->asked = 1;
+                if (!ho->mark && ek_listener_find(t, &ho->conn.key) == ls) {
+                        ho->mark = 1;
                         out->id = syn_id(ho, i);
                         out->local = endpoint(ho->conn.key.local, ho->conn.key.lport);
                         out->remote = endpoint(ho->conn.key.remote, ho->conn.key.rport);
-                        out->mss = (uint16_t)(ho->half_mss * 2);
+                        out->mss = ek_half_open_mss(ho);
                         return ELKO_OK;
                 }
                 i = ho->next;
@@ -129,6 +129,7 @@ int ek_sock_syn_verdict(struct ek_tcp *t, uint64_t id, enum elko_verdict verdict
 {
         uint32_t index = (uint32_t)id - 1u;
         struct ek_half_open *ho;
+        struct ek_key key;
         struct ek_stateless reset = {.flags = ELKO_RST | ELKO_ACK, .why = ELKO_WHY_RST};
 
         if (!ek_slab_is_live(&t->half_opens, index))
@@ -151,8 +152,10 @@ int ek_sock_syn_verdict(struct ek_tcp *t, uint64_t id, enum elko_verdict verdict
         default: return ELKO_EINVAL;
         }
         t->ctr->tcp_attempt_fails++;
-        ek_trace_state(t, &ho->conn.key, NULL, ELKO_TCP_SYN_RECEIVED, ELKO_TCP_LISTEN, "verdict");
+        key = ho->conn.key;
+        ek_trace_state(t, &key, NULL, ELKO_TCP_SYN_RECEIVED, ELKO_TCP_LISTEN, "verdict");
         ek_half_open_free(t, index);
+        ek_time_wait_after_half_open(t, &key);
         return ELKO_OK;
 }
 
@@ -309,6 +312,10 @@ int ek_sock_set_option(struct ek_tcp *t, elko_sock s, enum elko_option option, u
 
         if (ls == NULL && tcb == NULL)
                 return ELKO_EBADF;
+        /* SYN+ACKs that are not answered yet have announced the present one, and its scale. */
+        if (ls != NULL && option == ELKO_OPTION_RCV_BUF_MAX &&
+            (ls->half_open > 0 || t->now < t->cookies_until))
+                return ELKO_EAGAIN;
         own = ek_tcb_own_settings(t, ls != NULL ? &ls->settings : &tcb->settings);
         if (own == NULL)
                 return ELKO_ENOMEM;
@@ -380,6 +387,8 @@ int ek_sock_set_congestion(struct ek_tcp *t, elko_sock s, const struct elko_cc_o
         }
         if (tcb == NULL)
                 return ELKO_EBADF;
+        if (!ek_tcb_has(tcb, EK_TCB_HASHED)) /* over: it may not get a timer any more (I-20) */
+                return ELKO_ENOTCONN;
         if (!ek_tcb_activate(t, tcb))
                 return ELKO_ENOMEM;
         tcb->cong.ops = ops;

@@ -16,8 +16,12 @@ void ek_tcb_established(struct ek_tcp *t, struct ek_tcb *tcb, const char *cause)
         tcb->rtt.backoff = 0;
         ek_tcb_rearm_retransmit(t, tcb, true);
         ek_tcb_rearm_keepalive(t, tcb);
-        if (ek_tcb_has(tcb, EK_TCB_ACTIVE))
-                ek_tcb_tell(t, tcb, ELKO_EV_CONNECTED | ELKO_EV_WRITABLE);
+        if (ek_tcb_has(tcb, EK_TCB_ACTIVE)) {
+                /* What was queued before may have filled the buffer: then room is no news yet. */
+                bool room = tcb->act->snd.len < ek_tcb_settings(t, tcb)->snd_buf_max;
+
+                ek_tcb_tell(t, tcb, room ? ELKO_EV_CONNECTED | ELKO_EV_WRITABLE : ELKO_EV_CONNECTED);
+        }
         /* A CLOSE that came while the handshake went on was queued (3.10.4, SYN-RECEIVED). */
         if (ek_tcb_has(tcb, EK_TCB_FIN_WANTED))
                 ek_state_set(t, tcb, ELKO_TCP_FIN_WAIT_1, "queued CLOSE");

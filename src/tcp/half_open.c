@@ -143,10 +143,13 @@ static void on_due(struct ek_tcp *t, unsigned stage, uint32_t index)
         ek_half_open_free(t, index);
         ek_trace_state(t, &key, NULL, ELKO_TCP_SYN_RECEIVED, ELKO_TCP_LISTEN,
                        "no answer to SYN+ACK");
+        ek_time_wait_after_half_open(t, &key);
 }
 
 void ek_half_open_advance(struct ek_tcp *t)
 {
+        if (t->half_open.total == 0)
+                return;
         for (unsigned stage = EK_HO_UNDECIDED; stage < EK_HO_STAGES; stage++) {
                 while (t->half_open.head[stage] != EK_HALF_OPEN_NIL &&
                        due_at(t, stage, t->half_open.head[stage]) <= t->now) {
@@ -160,6 +163,8 @@ uint64_t ek_half_open_next_deadline(struct ek_tcp *t)
 {
         uint64_t next = EK_NEVER;
 
+        if (t->half_open.total == 0)
+                return next;
         for (unsigned stage = EK_HO_UNDECIDED; stage < EK_HO_STAGES; stage++)
                 if (t->half_open.head[stage] != EK_HALF_OPEN_NIL)
                         next = ek_min_u64(next, due_at(t, stage, t->half_open.head[stage]));

@@ -40,13 +40,26 @@ struct ek_half_open {
         uint32_t wscale : 4; /* the peer's; EK_HALF_OPEN_NO_WSCALE: not offered */
         uint32_t ts : 1;     /* the peer offered timestamps, and so do we */
         uint32_t sack : 1;
-        uint32_t asked : 1; /* the application has seen it */
-        uint32_t small : 1; /* the SYN+ACK announces the small window: memory is short */
+        uint32_t
+                mark : 1; /* undecided: the application has seen it; afterwards: the SYN+ACK announces
+                            * the small window, memory is short */
+        uint32_t mss_odd : 1;
         uint32_t prev : 17;
-        uint32_t half_mss : 15; /* the peer's MSS option / 2; 0: none */
+        uint32_t mss_half : 15; /* the peer's MSS option is 2 * mss_half + mss_odd; 0: none */
 };
 
 EK_STATIC_ASSERT(sizeof(struct ek_half_open) == 60, "half-open entry");
+
+/* Did the SYN+ACK announce the small window? */
+static inline bool ek_half_open_is_small(const struct ek_half_open *ho)
+{
+        return ho->tries > 0 && ho->mark;
+}
+
+static inline uint16_t ek_half_open_mss(const struct ek_half_open *ho)
+{
+        return (uint16_t)(2u * ho->mss_half + ho->mss_odd);
+}
 
 struct ek_half_open_lists {
         uint32_t head[EK_HO_STAGES], tail[EK_HO_STAGES];

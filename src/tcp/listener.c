@@ -110,10 +110,13 @@ static void forget_half_open(struct ek_tcp *t, const struct ek_listener *ls)
         for (unsigned stage = 0; stage < EK_HO_STAGES; stage++) {
                 for (uint32_t i = t->half_open.head[stage]; i != EK_HALF_OPEN_NIL;) {
                         struct ek_half_open *ho = ek_half_open_at(t, i);
+                        struct ek_key key = ho->conn.key;
                         uint32_t next = ho->next;
 
-                        if (ek_listener_find(t, &ho->conn.key) == ls)
+                        if (ek_listener_find(t, &key) == ls) {
                                 ek_half_open_free(t, i);
+                                ek_time_wait_after_half_open(t, &key);
+                        }
                         i = next;
                 }
         }

@@ -12,9 +12,31 @@
  * left, new windows are smaller; they shrink before connections are refused.
  *
  * Sending: the ring grows by doubling up to the limit, as the application queues.
+ *
+ * Growing has a limit of its own, so that connections that take what they can (a peer that never opens its
+ * window while the application goes on queueing: Sockstress, CVE-2008-4609) leave room for newcomers: a
+ * ring beyond the smallest may take half of what is left above an eighth of the region, and that eighth
+ * is for first windows, first rings and connections. These are the dynamic thresholds of Choudhury and
+ * Hahne (1998): who comes late finds less, but finds something.
  */
 
-enum { LEAST_WINDOW = 2048, SHARE_OF_FREE = 64 };
+enum {
+        LEAST_WINDOW = 2048,
+        SHARE_OF_FREE = 64,  /* a first window is at most this part of what is left, ... */
+        SHARE_OF_LESS = 256, /* ... and of this one when half of the region is taken */
+        NEWCOMERS_SHARE = 8,
+};
+
+/* May a ring of `block` bytes replace a smaller one? */
+static bool may_grow(struct ek_tcp *t, size_t block)
+{
+        size_t committed = ek_region_used(t->region) + ek_region_reserved(t->region);
+        size_t capacity = ek_region_capacity(t->region);
+        size_t kept = capacity / NEWCOMERS_SHARE;
+        size_t left = committed + kept < capacity ? capacity - committed - kept : 0;
+
+        return block <= left / 2;
+}
 
 /* No window smaller than this, nor than one unit of the scale, could ever be announced. */
 static uint32_t least_window(const struct ek_tcp *t, const struct ek_settings *settings)
@@ -47,10 +69,12 @@ uint32_t ek_rcv_buf_initial(struct ek_tcp *t, const struct ek_settings *settings
         size_t capacity = ek_region_capacity(t->region);
         size_t left = committed < capacity ? capacity - committed : 0;
         uint32_t want = ek_min_u32(t->cfg.rcv_buf_bytes, settings->rcv_buf_max);
+        size_t share;
 
         if (t->cfg.window_overcommit_percent > 100)
                 left = capacity;
-        while (want > least_window(t, settings) && want > left / SHARE_OF_FREE)
+        share = left / (left > capacity / 2 ? SHARE_OF_FREE : SHARE_OF_LESS);
+        while (want > least_window(t, settings) && want > share)
                 want /= 2;
         return want;
 }
@@ -120,7 +144,7 @@ static void grow(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t max)
                 tcb->win.space = space;
                 return;
         }
-        base = ek_region_alloc(t->region, block);
+        base = may_grow(t, block) ? ek_region_alloc(t->region, block) : NULL;
         if (base == NULL)
                 return; /* not now: an ordinary result */
         top = ek_reasm_top(&tcb->act->reasm);
@@ -159,6 +183,7 @@ void ek_rcv_buf_on_taken(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t n)
 bool ek_snd_buf_ensure(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t want)
 {
         uint32_t max = ek_tcb_settings(t, tcb)->snd_buf_max;
+        uint32_t least = (uint32_t)ek_region_min_block(t->region) * 2;
         uint32_t old_cap, cap;
         uint8_t *base, *old;
 
@@ -167,12 +192,19 @@ bool ek_snd_buf_ensure(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t want)
         old_cap = tcb->act->snd.cap;
         if (ek_ring_room(&tcb->act->snd) >= want || old_cap >= max)
                 return ek_ring_room(&tcb->act->snd) > 0;
-        cap = old_cap != 0 ? old_cap * 2 : (uint32_t)ek_region_min_block(t->region) * 2;
+        cap = old_cap != 0 ? old_cap * 2 : least;
         while (cap < max && cap - tcb->act->snd.len < want)
                 cap *= 2;
         if (cap > max && cap / 2 >= old_cap && cap / 2 >= max)
                 cap /= 2;
-        base = ek_region_alloc(t->region, cap);
+        base = NULL;
+        least = ek_min_u32(least, cap);
+        while (cap > old_cap && cap >= least && base == NULL) {
+                if (cap <= least || may_grow(t, cap))
+                        base = ek_region_alloc(t->region, cap);
+                if (base == NULL)
+                        cap /= 2;
+        }
         if (base == NULL) {
                 t->ctr->nomem++;
                 return ek_ring_room(&tcb->act->snd) > 0;

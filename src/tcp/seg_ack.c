@@ -7,8 +7,8 @@
  * RFC 9293, 3.10.7.4, fifth: check the ACK field. The ACK pipeline: each stage fills fields of one record
  * that the later ones only read.
  *
- *      range -> window update -> retransmission queue -> RTT -> recovery and congestion control ->
- *      deadlines -> states
+ *      range -> SACK -> window update -> retransmission queue -> RTT -> delivery rate -> recovery and
+ *      congestion control -> deadlines -> states
  */
 
 struct ack_ev {
@@ -55,7 +55,7 @@ static enum ek_verdict leave_syn_received(struct ek_tcp *t, struct ek_tcb *tcb,
 }
 
 /* RFC 5961, 5.2: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT. */
-static bool in_range(const struct ek_tcb *tcb, seq_t ack)
+bool ek_ack_in_range(const struct ek_tcb *tcb, seq_t ack)
 {
         return seq_leq(ack, tcb->snd_nxt) &&
                seq_leq(seq_add(tcb->snd_una, (uint32_t)-tcb->snd_wnd_max), ack);
@@ -74,12 +74,16 @@ static bool is_duplicate(const struct ek_tcb *tcb, const struct ek_seg *seg)
         return ek_dupack_is_duplicate(&f);
 }
 
-/* Only a segment that is newer, or as new with a newer ACK, tells of the window. */
+/*
+ * Only a segment that is newer, or as new with a newer ACK, tells of the window. And one that acknowledges
+ * something new, whatever its number: a retransmission's is old. SND.WND counts from SND.UNA, so without
+ * its window the right edge would move on with SND.UNA, beyond what the peer has announced.
+ */
 static void update_window(struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         if (seq_lt(seg->ack, tcb->snd_una))
                 return;
-        if (!seq_lt(tcb->snd_wl1, seg->seq) &&
+        if (seq_eq(seg->ack, tcb->snd_una) && !seq_lt(tcb->snd_wl1, seg->seq) &&
             !(seq_eq(tcb->snd_wl1, seg->seq) && seq_leq(tcb->snd_wl2, seg->ack)))
                 return;
         tcb->snd_wnd = window_of(tcb, seg);
@@ -116,7 +120,7 @@ static void measure(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *s
 {
         const struct ek_tcp_opts *opt = &seg->hdr->opt;
 
-        if (ev->acked.rtt_sent_at != 0) {
+        if (ev->acked.timed) {
                 ev->rtt_ns = ek_max_u64(1, t->now - ev->acked.rtt_sent_at);
         } else if (ev->acked.retransmitted && ek_tcb_has(tcb, EK_TCB_TS) &&
                    (opt->present & ELKO_OPT_TIMESTAMPS) && opt->ts_ecr != 0) {
@@ -185,10 +189,13 @@ static enum ek_verdict run_pipeline(struct ek_tcp *t, struct ek_tcb *tcb, const 
                 .duplicate = is_duplicate(tcb, seg),
         };
 
+        ek_meter_app_limited(t, tcb);
+        ek_meter_sack(t, tcb, seg);
         update_window(tcb, seg);
         if (ev.progress) {
                 advance_una(t, tcb, seg, &ev);
                 measure(t, tcb, seg, &ev);
+                ek_meter_delivered(t, tcb, &ev.acked);
                 ek_rtt_on_progress(&tcb->rtt);
                 ek_recovery_on_ack(t, tcb, &ev.acked, ev.rtt_ns, ev.flight_before);
                 confirm_neighbour(t, tcb);
@@ -218,8 +225,10 @@ enum ek_verdict ek_step_5_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct
         }
         if (tcb->state == ELKO_TCP_SYN_RECEIVED && leave_syn_received(t, tcb, seg) == EK_DONE)
                 return EK_DONE;
-        if (!in_range(tcb, seg->ack)) {
-                ek_challenge_ack(t, tcb, seg->hdr->data_len == 0);
+        if (!ek_ack_in_range(tcb, seg->ack)) {
+                /* Limited even with data: an honest peer never comes here, and each answer is a
+                 * duplicate ACK to it (RFC 5961, 5.2 and 7). */
+                ek_challenge_ack(t, tcb, true);
                 ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_ACK_RANGE);
                 return EK_DONE;
         }

@@ -61,14 +61,23 @@ static void dispatch(struct ek_tcp *t, const struct ek_seg *seg)
                 if (ek_seg_on_half_open(t, EK_REF_INDEX(ref), seg)) {
                         ref = ek_tcp_lookup(t, &seg->key);
                         EK_ASSERT(ref != EK_NIL && EK_REF_KIND(ref) == EK_KIND_TCB);
+                        ek_time_wait_after_half_open(t, &seg->key);
                         ek_seg_on_synchronized(t, ek_tcp_tcb(t, EK_REF_INDEX(ref)), seg);
+                } else {
+                        ek_time_wait_after_half_open(t, &seg->key);
                 }
                 return;
         case EK_KIND_TIME_WAIT:
-                if (ek_seg_on_time_wait(t, EK_REF_INDEX(ref), seg))
+                if (ek_seg_on_time_wait(t, EK_REF_INDEX(ref), seg)) {
+                        uint32_t half_open = ek_slab_live(&t->half_opens);
+
                         to_listener(t, seg);
-                else
+                        /* A cookie is kept nowhere, so nothing could return from it. */
+                        ek_time_wait_reopened(t, EK_REF_INDEX(ref),
+                                              ek_slab_live(&t->half_opens) != half_open);
+                } else {
                         ek_trace_in(t, seg, NULL);
+                }
                 return;
         }
 }

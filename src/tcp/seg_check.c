@@ -50,13 +50,16 @@ static bool paws_rejects(const struct ek_tcp *t, const struct ek_tcb *tcb, const
         return (int32_t)(opt->ts_val - tcb->ts_recent) < 0;
 }
 
-/* RFC 7323, 4.3 (2). */
+/* RFC 7323, 4.3 (2). Not from a segment that the fourth or fifth step will drop: one such from outside, with
+ * a TSval of the future, would make PAWS refuse all that the peer ever sends. */
 static void note_timestamp(const struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         const struct ek_tcp_opts *opt = &seg->hdr->opt;
 
         if (!ek_tcb_has(tcb, EK_TCB_TS) || !(opt->present & ELKO_OPT_TIMESTAMPS) ||
-            ek_seg_has(seg, ELKO_RST))
+            ek_seg_has(seg, ELKO_RST | ELKO_SYN))
+                return;
+        if (!ek_seg_has(seg, ELKO_ACK) || !ek_ack_in_range(tcb, seg->ack))
                 return;
         if (seq_leq(seg->seq, tcb->last_ack_sent)) {
                 tcb->ts_recent = opt->ts_val;
@@ -90,6 +93,22 @@ static bool is_probe(const struct ek_tcb *tcb, const struct ek_seg *seg)
         return before <= 1;
 }
 
+/* Two ends that both believe to have received more than was sent would answer each other's answers for ever;
+ * those always acknowledge too much, which no probe does. */
+static bool acks_what_was_sent(const struct ek_tcb *tcb, const struct ek_seg *seg)
+{
+        return ek_seg_has(seg, ELKO_ACK) && ek_ack_in_range(tcb, seg->ack);
+}
+
+/* "If the RCV.WND is zero, no segments will be acceptable, but special allowance should be made to accept
+ * valid ACKs": a peer that probes with data and counts it (SHLD-29) speaks from behind that data, which we
+ * have no room for. Its window updates must reach us, or neither end goes on. */
+static bool is_after_probe(const struct ek_tcb *tcb, const struct ek_seg *seg)
+{
+        return ek_rcv_window_left(&tcb->win, tcb->rcv_nxt) == 0 &&
+               seq_in(seg->seq, seq_add(tcb->rcv_nxt, 1), tcb->rcv_mss);
+}
+
 /* All that the segment holds was received before. */
 static void note_duplicate(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
@@ -116,7 +135,8 @@ static void on_unacceptable(struct ek_tcp *t, struct ek_tcb *tcb, const struct e
         /* A window that could not be opened for want of memory is tried again when the peer asks. */
         if (tcb->win.space == 0 && is_probe(tcb, seg))
                 ek_rcv_buf_open(t, tcb, tcb->rcv_nxt, 0);
-        if (seg->hdr->data_len > 0 || is_probe(tcb, seg) || ek_seg_has(seg, ELKO_FIN)) {
+        if (seg->hdr->data_len > 0 || ek_seg_has(seg, ELKO_FIN) ||
+            (is_probe(tcb, seg) && acks_what_was_sent(tcb, seg))) {
                 note_duplicate(t, tcb, seg);
                 if (tcb->dup_acks < UINT8_MAX)
                         tcb->dup_acks++;
@@ -126,7 +146,7 @@ static void on_unacceptable(struct ek_tcp *t, struct ek_tcb *tcb, const struct e
         }
         /* "Special allowance should be made to accept valid ACKs": two ends whose segments crossed
          * both find them unacceptable, and only the ACK field gets them out. */
-        if (is_probe(tcb, seg) && !ek_seg_has(seg, ELKO_SYN))
+        if ((is_probe(tcb, seg) || is_after_probe(tcb, seg)) && !ek_seg_has(seg, ELKO_SYN))
                 ek_step_5_ack(t, tcb, seg);
         t->ctr->drops[ELKO_DROP_TCP_SEQ]++;
         ek_trace_drop(t, seg, tcb, ELKO_DROP_TCP_SEQ);

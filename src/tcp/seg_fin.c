@@ -16,9 +16,14 @@ static void note_early(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg
         if (seq_lt(fin, tcb->rcv_nxt) ||
             seq_diff(fin, tcb->rcv_nxt) > ek_rcv_window_left(&tcb->win, tcb->rcv_nxt))
                 return;
-        /* Bytes that were stored beyond it make it a lie. */
-        if (ek_reasm_top(&tcb->act->reasm) > ek_tcb_offset(tcb, fin))
-                return;
+        /* Bytes that were stored beyond it make it a lie. But one that comes in sequence is believed: what
+         * goes on coming is the FIN, and without it neither end could finish. */
+        if (ek_reasm_top(&tcb->act->reasm) > ek_tcb_offset(tcb, fin)) {
+                ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK_DUP);
+                if (!seq_eq(fin, tcb->rcv_nxt))
+                        return;
+                ek_ranges_clear(tcb->act->reasm.ranges);
+        }
         tcb->flags |= EK_TCB_FIN_EARLY;
         tcb->fin_seq = fin;
         if (!seq_eq(fin, tcb->rcv_nxt))

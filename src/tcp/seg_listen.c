@@ -64,9 +64,10 @@ static void new_half_open(struct ek_tcp *t, struct ek_listener *ls, const struct
         }
         ls->half_open++;
         ho->irs = seg->seq.v;
-        /* 0 means no option, so an MSS of 1 counts as 2; the floor is above both. */
-        if (opt->present & ELKO_OPT_MSS)
-                ho->half_mss = (opt->mss > 1 ? opt->mss / 2u : 1u) & 0x7fffu;
+        if (opt->present & ELKO_OPT_MSS) { /* it is never 0 then */
+                ho->mss_half = (opt->mss / 2u) & 0x7fffu;
+                ho->mss_odd = opt->mss & 1u;
+        }
         ho->wscale = EK_HALF_OPEN_NO_WSCALE;
         if (t->cfg.window_scale && (opt->present & ELKO_OPT_WSCALE))
                 ho->wscale = opt->wscale & 15u;

@@ -120,11 +120,11 @@ static bool promote(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
         struct opened o = {
                 .iss = ek_half_open_iss(t, ho),
                 .irs = seq_make(ho->irs),
-                .peer_mss = (uint16_t)(ho->half_mss * 2),
+                .peer_mss = ek_half_open_mss(ho),
                 .wscale = ho->wscale,
                 .ts = ho->ts,
                 .sack = ho->sack,
-                .small = ho->small,
+                .small = ek_half_open_is_small(ho),
                 .ts_recent = ho->ts_recent,
         };
         struct ek_tcb *tcb;
@@ -151,33 +151,6 @@ static bool promote(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
         return true;
 }
 
-/* SYN again: the peer did not get our answer, or it is a new incarnation of the peer. */
-static void on_syn(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
-{
-        struct ek_half_open *ho = ek_half_open_at(t, index);
-        struct ek_listener *ls;
-
-        if (seg->seq.v == ho->irs) {
-                /* The same SYN: answer again, now (once for each, no faster than it comes). */
-                if (ho->stage >= EK_HO_WAIT && ho->tries < EK_HALF_OPEN_MAX_RETRIES)
-                        ek_half_open_move(t, index, EK_HO_SEND);
-                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_HALF_OPEN_SEQ);
-                return;
-        }
-        /*
-         * Another SYN for the same tuple: one of the two is an old duplicate, and we can't tell which.
-         * RFC 9293, 3.10.7.4 fourth, SYN-RECEIVED, passive: return to LISTEN - the newer SYN gets its
-         * answer, and if it was the old one, the peer's reset brings us back (figure 8).
-         */
-        ek_half_open_free(t, index);
-        ek_trace_state(t, &seg->key, NULL, ELKO_TCP_SYN_RECEIVED, ELKO_TCP_LISTEN, "another SYN");
-        ls = ek_listener_find(t, &seg->key);
-        if (ls != NULL)
-                ek_seg_on_listen(t, ls, seg);
-        else
-                ek_seg_on_closed(t, seg, ELKO_DROP_TCP_NO_CONN);
-}
-
 static const struct ek_settings *settings_of(struct ek_tcp *t, const struct ek_half_open *ho)
 {
         const struct ek_listener *ls = ek_listener_find(t, &ho->conn.key);
@@ -189,7 +162,7 @@ static const struct ek_settings *settings_of(struct ek_tcp *t, const struct ek_h
 /* First step of 3.10.7.4 with RCV.NXT = IRS + 1 and the window that the SYN+ACK announced. */
 static bool in_window(struct ek_tcp *t, const struct ek_half_open *ho, const struct ek_seg *seg)
 {
-        uint32_t wnd = ek_rcv_buf_syn_ack(t, settings_of(t, ho), ho->small);
+        uint32_t wnd = ek_rcv_buf_syn_ack(t, settings_of(t, ho), ek_half_open_is_small(ho));
         seq_t rcv_nxt = seq_make(ho->irs + 1);
 
         return seq_in(seg->seq, rcv_nxt, wnd) ||
@@ -203,7 +176,7 @@ static uint16_t announced_window(struct ek_tcp *t, const struct ek_half_open *ho
         uint8_t scale =
                 ho->wscale == EK_HALF_OPEN_NO_WSCALE ? 0 : ek_options_rcv_wscale(t, s->rcv_buf_max);
 
-        return (uint16_t)(ek_rcv_buf_syn_ack(t, s, ho->small) >> scale);
+        return (uint16_t)(ek_rcv_buf_syn_ack(t, s, ek_half_open_is_small(ho)) >> scale);
 }
 
 /* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, for a segment outside of the window. */
@@ -224,6 +197,46 @@ static void acknowledge(struct ek_tcp *t, uint32_t index, const struct ek_seg *s
 
         if (ek_limiter_take(&t->reset_limit, &seg->key.remote, t->now))
                 ek_tcp_reply(t, &r);
+}
+
+/* SYN again: the peer did not get our answer, or it is a new incarnation of the peer. */
+static void on_syn(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
+{
+        struct ek_half_open *ho = ek_half_open_at(t, index);
+        struct ek_listener *ls;
+
+        if (seg->seq.v == ho->irs) {
+                /* The same SYN: answer again, now (once for each, no faster than it comes). */
+                if (ho->stage >= EK_HO_WAIT && ho->tries < EK_HALF_OPEN_MAX_RETRIES)
+                        ek_half_open_move(t, index, EK_HO_SEND);
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_HALF_OPEN_SEQ);
+                return;
+        }
+        /*
+         * Another SYN for the same tuple: one of the two is an old duplicate, and we can't tell which.
+         * RFC 9293, 3.10.7.4 first: outside of the window it gets an ACK only. A peer whose newer SYN it
+         * is resets that, exactly (figure 8), and asks again; a connection whose last ACK is on its way
+         * takes no harm.
+         */
+        if (!in_window(t, ho, seg)) {
+                if (ho->tries > 0)
+                        acknowledge(t, index, seg);
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_HALF_OPEN_SEQ);
+                return;
+        }
+        /* LISTEN would refuse it (MUST-7), so it is no reason to give the entry up. */
+        if (seg->hdr->opt.malformed) {
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_OPTIONS);
+                return;
+        }
+        /* Fourth, SYN-RECEIVED, passive: return to LISTEN, which gives it its answer. */
+        ek_half_open_free(t, index);
+        ek_trace_state(t, &seg->key, NULL, ELKO_TCP_SYN_RECEIVED, ELKO_TCP_LISTEN, "another SYN");
+        ls = ek_listener_find(t, &seg->key);
+        if (ls != NULL)
+                ek_seg_on_listen(t, ls, seg);
+        else
+                ek_seg_on_closed(t, seg, ELKO_DROP_TCP_NO_CONN);
 }
 
 /* RST: exact sequence number only, inside of the window a challenge ACK (3.10.7.4 second; RFC 5961, 3.2).

@@ -30,6 +30,18 @@ static void refuse(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *se
         }
 }
 
+/* The echo of a timestamp shows that the peer has seen a SYN of ours, and which; one that was in none of
+ * them shows that it has not. Some old stacks echo 0. */
+static bool is_echo_ours(const struct ek_tcp *t, const struct ek_tcb *tcb, const struct ek_seg *seg)
+{
+        const struct ek_tcp_opts *opt = &seg->hdr->opt;
+        uint32_t age = ek_tcp_ms(t) + tcb->ts_offset - opt->ts_ecr;
+
+        if (!t->cfg.timestamps || !(opt->present & ELKO_OPT_TIMESTAMPS) || opt->ts_ecr == 0)
+                return true;
+        return age <= ek_tcp_ms(t) - tcb->ts_recent_ms; /* since our first SYN */
+}
+
 static void take_peer_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         tcb->irs = seg->seq;
@@ -52,7 +64,7 @@ static void on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg
         acked = ek_txq_ack(&tcb->act->txq, &t->records, seg->ack);
         tcb->snd_una = seg->ack;
         tcb->snd_wl2 = seg->ack;
-        if (acked.rtt_sent_at != 0)
+        if (acked.timed)
                 ek_rtt_on_sample(&tcb->rtt, t->now - acked.rtt_sent_at);
         t->ctr->tcp_active_opens++;
         ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK);
@@ -92,7 +104,9 @@ void ek_seg_on_syn_sent(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_se
                 ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_SYN_SENT);
                 return;
         }
-        if (ack)
+        if (ack && !is_echo_ours(t, tcb, seg))
+                refuse(t, tcb, seg);
+        else if (ack)
                 on_syn_ack(t, tcb, seg);
         else
                 on_syn(t, tcb, seg);

@@ -164,9 +164,11 @@ enum ek_verdict ek_step_7_text(struct ek_tcp *t, struct ek_tcb *tcb, const struc
                                       tcb->stats.bytes_received);
         EK_ASSERT((uint64_t)tcb->act->rcv.len + seq_diff(x.seq, tcb->rcv_nxt) + x.len <=
                   tcb->act->rcv.cap);
-        if (seq_eq(x.seq, tcb->rcv_nxt))
+        if (seq_eq(x.seq, tcb->rcv_nxt)) {
                 take_in_order(t, tcb, &x);
-        else
+                ek_meter_received(t, tcb, seg);
+        } else {
                 take_out_of_order(t, tcb, &x);
+        }
         return EK_NEXT;
 }

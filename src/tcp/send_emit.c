@@ -137,8 +137,8 @@ static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
         bool again = ho->tries > 0;
 
         if (!again)
-                ho->small = ek_rcv_buf_is_short(t, s);
-        hdr.wnd = (uint16_t)ek_rcv_buf_syn_ack(t, s, ho->small);
+                ho->mark = ek_rcv_buf_is_short(t, s);
+        hdr.wnd = (uint16_t)ek_rcv_buf_syn_ack(t, s, ho->mark);
         if (ho->wscale != EK_HALF_OPEN_NO_WSCALE) {
                 hdr.opt.present |= ELKO_OPT_WSCALE;
                 hdr.opt.wscale = ek_options_rcv_wscale(t, s->rcv_buf_max);
@@ -250,8 +250,11 @@ static void account_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_pl
 
 static void account_retransmission(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p)
 {
-        bool done = ek_txq_on_resent(&tcb->act->txq, &t->records, p->space, t->now);
+        struct ek_txq_sent sent = {.now = t->now, .len = p->space};
+        bool done;
 
+        ek_meter_sent(t, tcb, sent.tag);
+        done = ek_txq_on_resent(&tcb->act->txq, &t->records, &sent);
         EK_ASSERT(done); /* ek_tcp_output() made sure of the record's memory */
         tcb->todo &= ~(uint32_t)EK_TODO_FORCE;
         tcb->stats.total_retrans++;
@@ -263,16 +266,19 @@ static void account_retransmission(struct ek_tcp *t, struct ek_tcb *tcb, const s
 
 static void account_new(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p, uint32_t mss)
 {
-        uint8_t flags = 0;
+        struct ek_txq_sent sent = {.now = t->now, .len = p->space};
         bool pushed;
 
-        if (p->flags & ELKO_SYN)
-                flags |= EK_TXREC_SYN;
+        if (p->flags & ELKO_SYN) {
+                sent.flags |= EK_TXREC_SYN;
+                tcb->ts_recent_ms = ek_tcp_ms(t); /* until the peer's: when our first one left */
+        }
         if (p->flags & ELKO_FIN) {
-                flags |= EK_TXREC_FIN;
+                sent.flags |= EK_TXREC_FIN;
                 tcb->flags |= EK_TCB_FIN_SENT;
         }
-        pushed = ek_txq_push(&tcb->act->txq, &t->records, p->seq, p->space, flags, t->now);
+        ek_meter_sent(t, tcb, sent.tag);
+        pushed = ek_txq_push(&tcb->act->txq, &t->records, p->seq, &sent);
         EK_ASSERT(pushed); /* as above */
         tcb->snd_nxt = seq_add(p->seq, p->space);
         if (p->len > 0 && p->len < mss)
@@ -393,7 +399,7 @@ void ek_tcp_neighbours_failed(struct ek_tcp *t)
                 on_unreachable(t, ek_container_of(n, struct ek_tcb, work));
 }
 
-static struct ek_plan plan_for(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t mss)
+static struct ek_plan plan_for(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t mss, bool no_record)
 {
         const struct ek_settings *s = ek_tcb_settings(t, tcb);
         struct ek_plan_env env = {
@@ -401,6 +407,7 @@ static struct ek_plan plan_for(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t ms
                 .nodelay = s->nodelay,
                 .cork = s->cork,
                 .lost = ek_txq_next_lost(&tcb->act->txq, &t->records),
+                .no_record = no_record,
         };
 
         return ek_send_plan(tcb, &env);
@@ -414,6 +421,7 @@ static void settle(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p
 
         if (p->limited_by == ELKO_LIMITED_CWND)
                 tcb->flags |= EK_TCB_CWND_LIMITED;
+        ek_meter_settled(t, tcb, p->limited_by);
         if (!ek_txq_is_empty(&tcb->act->txq))
                 return;
         if (waiting && tcb->at[EK_DL_PERSIST] == EK_NEVER)
@@ -423,14 +431,8 @@ static void settle(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p
 /* A record will be needed; without memory for it the segment waits for the next deadline. */
 static bool has_record(struct ek_tcp *t, struct ek_tcb *tcb)
 {
-        uint32_t probe = ek_slab_alloc(&t->records);
-
-        if (probe != EK_NIL && ek_tcb_activate(t, tcb)) {
-                ek_slab_free(&t->records, probe);
+        if (ek_tcb_activate(t, tcb) && ek_slab_reserve(&t->records))
                 return true;
-        }
-        if (probe != EK_NIL)
-                ek_slab_free(&t->records, probe);
         t->ctr->nomem++;
         if (ek_txq_is_empty(&tcb->act->txq) && ek_tcb_is_synchronized(tcb))
                 ek_tcb_arm_persist(t, tcb);
@@ -463,15 +465,19 @@ static size_t visit(struct ek_tcp *t, struct ek_tcb *tcb, struct target *to,
                 return 0;
         }
         while (n < max) {
-                struct ek_plan p = plan_for(t, tcb, mss);
+                struct ek_plan p = plan_for(t, tcb, mss, false);
 
                 EK_WORK(1);
                 if (p.kind == EK_PLAN_NONE) {
                         settle(t, tcb, &p);
                         return n;
                 }
-                if (p.space > 0 && !has_record(t, tcb))
-                        return n;
+                if (p.space > 0 && !has_record(t, tcb)) {
+                        /* An ACK needs no record, and must not wait for memory (3.8.6.3). */
+                        p = plan_for(t, tcb, mss, true);
+                        if (p.kind == EK_PLAN_NONE)
+                                return n;
+                }
                 to->frame = &frames[made + n];
                 to->hdr = t->headers + (made + n) * EK_HDR_BYTES;
                 emit(t, to, tcb, &p, mss);
@@ -563,7 +569,7 @@ size_t ek_tcp_output(struct ek_tcp *t, elko_link link, struct elko_frame *frames
         struct target to = {.link = link, .cfg = ek_ip_link(t->ip, link)};
         size_t n;
 
-        if (to.cfg == NULL)
+        if (to.cfg == NULL || !ek_tcp_has_output(t, link))
                 return 0;
         max = max < t->cfg.output_batch ? max : t->cfg.output_batch;
         n = output_replies(t, &to, frames, max);

@@ -184,6 +184,8 @@ struct ek_plan ek_send_plan(const struct ek_tcb *tcb, const struct ek_plan_env *
 
         if (tcb->todo & EK_TODO_RST)
                 return plan_reset(tcb);
+        if (env->no_record)
+                return ek_tcb_is_synchronized(tcb) ? plan_ack(tcb, nothing) : nothing;
         if (tcb->todo & EK_TODO_SYN)
                 return plan_syn(tcb, false);
         if (env->lost != NULL && (env->lost->flags & EK_TXREC_SYN))

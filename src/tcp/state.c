@@ -10,18 +10,13 @@
 
 bool ek_state_is_legal(enum elko_tcp_state from, enum elko_tcp_state to)
 {
-        static const struct {
-                uint8_t from, to;
-        } edges[] = {
-#define EK_X(from, to, event, action, who, source) {ELKO_TCP_##from, ELKO_TCP_##to},
+        static const bool edge[ELKO_TCP_STATE_COUNT][ELKO_TCP_STATE_COUNT] = {
+#define EK_X(from, to, event, action, who, source) [ELKO_TCP_##from][ELKO_TCP_##to] = true,
                 EK_STATE_EDGES(EK_X)
 #undef EK_X
         };
 
-        for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++)
-                if (edges[i].from == from && edges[i].to == to)
-                        return true;
-        return false;
+        return from < ELKO_TCP_STATE_COUNT && to < ELKO_TCP_STATE_COUNT && edge[from][to];
 }
 
 void ek_state_set(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_tcp_state to, const char *cause)

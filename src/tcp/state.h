@@ -16,6 +16,7 @@
         X(CLOSED, SYN_SENT, "active OPEN", "snd SYN", "user_calls", "3.10.1")                      \
         X(LISTEN, SYN_RECEIVED, "rcv SYN", "snd SYN,ACK", "seg_listen (HO)", "3.10.7.2")           \
         X(LISTEN, CLOSED, "CLOSE", "delete listener", "listener", "3.10.4")                        \
+        X(LISTEN, TIME_WAIT, "SYN was an old duplicate", "return", "timewait (TW)", "3.6.1 MAY-2") \
         X(SYN_SENT, SYN_RECEIVED, "rcv SYN", "snd SYN,ACK", "seg_synsent", "3.10.7.3 fourth")      \
         X(SYN_SENT, ESTABLISHED, "rcv SYN,ACK", "snd ACK", "seg_synsent", "3.10.7.3 fourth")       \
         X(SYN_SENT, CLOSED, "CLOSE, RST, R2", "delete TCB", "user_calls", "3.10.4")                \

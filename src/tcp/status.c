@@ -68,7 +68,20 @@ static void fill_counts(const struct ek_tcb *tcb, struct elko_tcp_info *out)
         out->total_rto = s->total_rto;
         out->rcv_ooopack = s->rcv_ooopack;
         out->dsack_dups = s->dsack_dups;
+        out->reord_seen = tcb->cong.reord_seen;
         out->delivered = s->data_segs_out - ek_min_u32(s->data_segs_out, tcb->act->txq.count);
+}
+
+/* As in Linux's tcp_info, busy includes the other two. */
+static void fill_times(const struct ek_tcp *t, const struct ek_tcb *tcb, struct elko_tcp_info *out)
+{
+        const struct ek_chrono *c = &tcb->act->chrono;
+        const struct ek_chrono_sums *sums = &tcb->stats.chrono;
+
+        out->rwnd_limited_ns = ek_chrono_total(c, sums, EK_CHRONO_RWND, t->now);
+        out->sndbuf_limited_ns = ek_chrono_total(c, sums, EK_CHRONO_SNDBUF, t->now);
+        out->busy_ns = ek_chrono_total(c, sums, EK_CHRONO_BUSY, t->now) + out->rwnd_limited_ns +
+                       out->sndbuf_limited_ns;
 }
 
 void ek_user_status(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_tcp_info *out)
@@ -84,6 +97,8 @@ void ek_user_status(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_tcp_info *
                 .srtt_ns = tcb->rtt.srtt_ns,
                 .rttvar_ns = tcb->rtt.rttvar_ns,
                 .min_rtt_ns = tcb->rtt.min_rtt_ns,
+                .rcv_rtt_ns = (uint64_t)tcb->rtt.rcv_us * 1000,
+                .delivery_rate = tcb->stats.delivery_rate,
                 .pacing_rate = tcb->cong.out.pacing_bytes_per_s,
                 .last_data_sent_ns = age(t, tcb->stats.data_sent_ms),
                 .last_ack_sent_ns = age(t, tcb->stats.ack_sent_ms),
@@ -117,5 +132,6 @@ void ek_user_status(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_tcp_info *
         fill_options(tcb, out);
         fill_buffers(t, tcb, out);
         fill_counts(tcb, out);
+        fill_times(t, tcb, out);
         out->limited_by = limited_by(t, tcb);
 }

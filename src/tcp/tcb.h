@@ -13,11 +13,15 @@
 #include "base/list.h"
 #include "base/ring.h"
 #include "base/wheel.h"
+#include "tcp/chrono.h"
 #include "tcp/delack.h"
 #include "tcp/dupack.h"
+#include "tcp/rate.h"
+#include "tcp/rcv_rtt.h"
 #include "tcp/rcv_window.h"
 #include "tcp/reasm.h"
 #include "tcp/rtt.h"
+#include "tcp/sack_in.h"
 #include "tcp/seq.h"
 #include "tcp/txq.h"
 
@@ -101,13 +105,16 @@ struct ek_stats {
         uint32_t rcv_ooopack, dsack_dups;
         /* Instants in ms of the stack's clock, modulo 2^32; 0: not yet. */
         uint32_t data_sent_ms, ack_sent_ms, data_recv_ms, ack_recv_ms;
+        uint64_t delivery_rate; /* bytes/s, the latest that counts (rate.h); 0: none */
+        struct ek_chrono_sums chrono;
 };
 
 /* Congestion control: what outlives a silence. */
 struct ek_congestion {
         const struct elko_cc_ops *ops;
         struct elko_cc_out out;
-        uint8_t state; /* enum elko_ca_state */
+        uint8_t state;       /* enum elko_ca_state */
+        uint32_t reord_seen; /* segments found to have been overtaken in the network */
 };
 
 /*
@@ -122,6 +129,10 @@ struct ek_active {
         uint32_t inflation_max; /* flight at the last progress in recovery */
         struct ek_reasm reasm;
         struct ek_dupack dupack;
+        struct ek_sack_in sack_in;
+        struct ek_rate rate;
+        struct ek_chrono chrono;
+        struct ek_rcv_rtt rcv_rtt;
         uint64_t priv[ELKO_CC_PRIVATE_BYTES / 8];
 };
 
@@ -141,12 +152,12 @@ struct ek_tcb {
         uint8_t probes;   /* unanswered zero-window or keepalive probes */
         uint16_t link;    /* route, 0: look it up */
         uint16_t route_gen;
+        uint32_t act_index;  /* EK_NIL: idle, act is &ek_active_none */
         struct ek_list work; /* in a link's work list, or waiting for a neighbour */
         struct ek_list app;  /* in the event queue, or in an accept queue */
         struct ek_wnode timer;
         uint64_t at[EK_DL_COUNT]; /* EK_NEVER: not armed */
         struct ek_active *act;    /* never NULL */
-        uint32_t act_index;       /* EK_NIL: idle, act is &ek_active_none */
 
         /* sending, RFC 9293 3.3.1 */
         seq_t snd_una, snd_nxt, snd_wl1, snd_wl2, iss;
@@ -166,7 +177,8 @@ struct ek_tcb {
         uint8_t snd_wscale, rcv_wscale;
         uint8_t error; /* -enum elko_error; why the connection ended, 0: it did not */
         uint8_t soft_error;
-        uint32_t ts_recent, ts_recent_ms; /* value, and our clock when it came */
+        uint32_t ts_recent;
+        uint32_t ts_recent_ms; /* our clock when it came; before that: when our SYN left */
         uint32_t ts_offset;
         uint32_t challenge_ms; /* when the last challenge ACK left; 0: never */
 

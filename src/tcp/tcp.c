@@ -54,8 +54,17 @@ static bool key_equal(const struct ek_key *a, const struct ek_key *b)
                memcmp(&a->local, &b->local, sizeof(a->local)) == 0;
 }
 
+/* Does something else stand before this entry for the same tuple? */
+static bool is_behind(struct ek_tcp *t, uint32_t ref)
+{
+        return EK_REF_KIND(ref) == EK_KIND_TIME_WAIT &&
+               ((const struct ek_time_wait *)ek_slab_at(&t->time_waits, EK_REF_INDEX(ref)))->behind;
+}
+
 uint32_t ek_tcp_lookup(struct ek_tcp *t, const struct ek_key *key)
 {
+        uint32_t behind = EK_NIL;
+
         /* Segments come in bursts for one connection. */
         if (t->last_ref != EK_NIL && key_equal(&ek_tcp_conn(t, t->last_ref)->key, key))
                 return t->last_ref;
@@ -64,12 +73,17 @@ uint32_t ek_tcp_lookup(struct ek_tcp *t, const struct ek_key *key)
 
                 EK_WORK(1);
                 if (key_equal(&conn->key, key)) {
-                        t->last_ref = ref;
-                        return ref;
+                        if (!is_behind(t, ref)) {
+                                t->last_ref = ref;
+                                return ref;
+                        }
+                        behind = ref;
                 }
                 ref = conn->hash_next;
         }
-        return EK_NIL;
+        if (behind != EK_NIL)
+                ek_time_wait_return(t, EK_REF_INDEX(behind));
+        return behind;
 }
 
 void ek_tcp_insert(struct ek_tcp *t, struct ek_conn *conn, uint32_t ref)
@@ -324,6 +338,7 @@ bool ek_tcb_deactivate(struct ek_tcp *t, struct ek_tcb *tcb)
                 return false;
         free_ring(t, &tcb->act->snd);
         free_receive(t, tcb->act);
+        ek_meter_put_away(t, tcb);
         ek_slab_free(&t->actives, tcb->act_index);
         go_idle(tcb);
         /* The window that was promised stays promised. */
@@ -338,6 +353,7 @@ void ek_tcb_release_send(struct ek_tcp *t, struct ek_tcb *tcb)
                 return;
         ek_txq_clear(&tcb->act->txq, &t->records);
         free_ring(t, &tcb->act->snd);
+        ek_meter_put_away(t, tcb);
 }
 
 void ek_tcb_release_receive(struct ek_tcp *t, struct ek_tcb *tcb)

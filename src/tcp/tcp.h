@@ -76,6 +76,7 @@ struct ek_tcp {
         uint32_t listen_bucket[EK_LISTEN_BUCKETS];
 
         struct ek_wheel wheel;
+        uint32_t checked_conns, checked_wheel; /* their `changes` when they were found sound */
         struct ek_list work[EK_MAX_LINKS + 1]; /* by link; 0: no route yet */
         struct ek_list events;                 /* tcbs with news, by their `app` node */
         struct ek_list listen_events;          /* listeners with news */
@@ -263,6 +264,7 @@ void ek_seg_steps_6_to_8(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_s
 enum ek_verdict ek_step_1_sequence(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
 enum ek_verdict ek_step_2_reset(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
 enum ek_verdict ek_step_4_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
+bool ek_ack_in_range(const struct ek_tcb *tcb, seq_t ack);
 enum ek_verdict ek_step_5_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
 enum ek_verdict ek_step_7_text(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
 void ek_step_8_fin(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
@@ -277,6 +279,17 @@ void ek_recovery_start(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_recovery_restart(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_recovery_before_send(struct ek_tcp *t, struct ek_tcb *tcb);
 uint32_t ek_recovery_initial_cwnd(const struct ek_tcp *t, uint32_t mss);
+
+/* meters.c: what the connection measures of itself */
+void ek_meter_settled(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_limited_by why);
+void ek_meter_queued(struct ek_tcp *t, struct ek_tcb *tcb);
+void ek_meter_no_room(struct ek_tcp *t, struct ek_tcb *tcb);
+void ek_meter_put_away(struct ek_tcp *t, struct ek_tcb *tcb);
+void ek_meter_app_limited(struct ek_tcp *t, struct ek_tcb *tcb);
+void ek_meter_sent(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t tag[EK_TXREC_TAG_WORDS]);
+void ek_meter_delivered(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_txq_acked *acked);
+void ek_meter_sack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
+void ek_meter_received(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
 
 /* timeouts.c: what the connection waits for after something changed */
 void ek_tcb_rearm_retransmit(struct ek_tcp *t, struct ek_tcb *tcb, bool progress);

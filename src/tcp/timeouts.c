@@ -15,10 +15,15 @@ uint64_t ek_tcb_r2(const struct ek_tcp *t, const struct ek_tcb *tcb)
 {
         uint64_t user = ek_tcb_settings(t, tcb)->user_timeout_ns;
 
+        /* Who gave the handle up does not wait any longer: an orphan has R2 at most (I-48). */
+        if (user != 0 && ek_tcb_has(tcb, EK_TCB_ORPHAN))
+                return ek_min_u64(user, t->cfg.r2_ns);
         if (user != 0)
                 return user;
         return tcb->state <= ELKO_TCP_SYN_RECEIVED ? t->cfg.r2_syn_ns : t->cfg.r2_ns;
 }
+
+#define OVERRIDE_MAX_NS ELKO_SEC(1)
 
 static bool is_opening(const struct ek_tcb *tcb)
 {
@@ -79,6 +84,7 @@ static void on_rto(struct ek_tcp *t, struct ek_tcb *tcb)
                 ek_tcb_has_work(t, tcb);
                 return;
         }
+        ek_meter_app_limited(t, tcb);
         t->ctr->tcp_rto++;
         tcb->stats.total_rto++;
         if (is_opening(tcb))
@@ -112,7 +118,8 @@ static void on_persist(struct ek_tcp *t, struct ek_tcb *tcb)
         ek_tcb_arm_persist(t, tcb);
 }
 
-/* RFC 9293, 3.8.6.1: the first probe after one RTO, then doubling. */
+/* RFC 9293, 3.8.6.1: the first probe after one RTO, then doubling. With an open window it is the override
+ * of silly window avoidance, for which 3.8.6.2.1 says 0.1 to 1 s. */
 void ek_tcb_arm_persist(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         struct ek_rtt once = tcb->rtt;
@@ -120,6 +127,8 @@ void ek_tcb_arm_persist(struct ek_tcp *t, struct ek_tcb *tcb)
 
         once.backoff = 0;
         span = ek_max_u64(t->cfg.persist_min_ns, ek_rtt_rto(&once, &t->rtt_limits));
+        if (tcb->snd_wnd > 0)
+                span = ek_min_u64(span, OVERRIDE_MAX_NS);
         for (unsigned i = 0; i < tcb->persist_backoff && span < t->cfg.persist_max_ns; i++)
                 span *= 2;
         ek_tcb_arm(t, tcb, EK_DL_PERSIST,

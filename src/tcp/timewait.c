@@ -9,15 +9,20 @@
  *
  * All that is needed for this fits into 60 bytes. Since all entries wait equally long, a queue in order
  * of entry is in order of expiry. A retransmitted FIN restarts the wait: the expiry is moved, and the
- * entry goes to the end of the queue when its old turn comes. An entry that is reopened is marked dead
- * and leaves the same way.
+ * entry goes to the end of the queue when its old turn comes. An entry that is reopened for good is
+ * marked dead and leaves the same way.
+ *
+ * A SYN may be an old duplicate, which only the third step of the handshake shows; then the connection
+ * "returns to TIME-WAIT state" (3.6.1, MAY-2 (2)). So an entry that is reopened stays in the table behind
+ * the half-open one: ek_tcp_lookup() finds it when there is nothing else, and when the handshake is over
+ * it dies.
  *
  * RFC 6191: a new SYN may reopen the connection when its timestamp, or else its sequence number, is
  * greater than all that the old incarnation used. RFC 1337: resets are ignored in TIME-WAIT, so that old
  * duplicates can't assassinate it.
  */
 
-enum { MS_MASK = 0x3fffffff };
+enum { MS_MASK = 0x1fffffff };
 
 static struct ek_time_wait *tw_at(struct ek_tcp *t, uint32_t index)
 {
@@ -72,7 +77,67 @@ static void kill(struct ek_tcp *t, uint32_t index, const char *cause)
         ek_tcp_remove(t, &tw->conn, ek_ref(EK_KIND_TIME_WAIT, index));
         tw->dead = 1;
         t->time_wait.dead++;
+        if (tw->behind) {
+                tw->behind = 0;
+                t->time_wait.behind--;
+                return;
+        }
         ek_trace_state(t, &tw->conn.key, NULL, ELKO_TCP_TIME_WAIT, ELKO_TCP_CLOSED, cause);
+}
+
+static void step_behind(struct ek_tcp *t, uint32_t index)
+{
+        struct ek_time_wait *tw = tw_at(t, index);
+
+        EK_ASSERT(!tw->behind && !tw->dead);
+        tw->behind = 1;
+        t->time_wait.behind++;
+        t->last_ref = EK_NIL; /* that remembers this entry */
+        ek_trace_state(t, &tw->conn.key, NULL, ELKO_TCP_TIME_WAIT, ELKO_TCP_CLOSED,
+                       "reopened by a new SYN");
+}
+
+void ek_time_wait_reopened(struct ek_tcp *t, uint32_t index, bool half_open)
+{
+        if (!half_open)
+                kill(t, index, "");
+}
+
+void ek_time_wait_return(struct ek_tcp *t, uint32_t index)
+{
+        struct ek_time_wait *tw = tw_at(t, index);
+
+        EK_ASSERT(tw->behind && t->time_wait.behind > 0);
+        tw->behind = 0;
+        t->time_wait.behind--;
+        ek_trace_state(t, &tw->conn.key, NULL, ELKO_TCP_LISTEN, ELKO_TCP_TIME_WAIT,
+                       "the SYN was an old duplicate");
+}
+
+static uint32_t find_behind(struct ek_tcp *t, const struct ek_key *key)
+{
+        uint32_t ref = ek_hashtab_first(&t->conns, ek_tcp_hash(t, key));
+
+        while (ref != EK_NIL) {
+                EK_WORK(1);
+                if (EK_REF_KIND(ref) == EK_KIND_TIME_WAIT && tw_at(t, EK_REF_INDEX(ref))->behind &&
+                    memcmp(&ek_tcp_conn(t, ref)->key, key, sizeof(*key)) == 0)
+                        return EK_REF_INDEX(ref);
+                ref = ek_tcp_conn(t, ref)->hash_next;
+        }
+        return EK_NIL;
+}
+
+void ek_time_wait_after_half_open(struct ek_tcp *t, const struct ek_key *key)
+{
+        uint32_t index, ref;
+
+        if (t->time_wait.behind == 0)
+                return;
+        index = find_behind(t, key);
+        ref = ek_tcp_lookup(t, key); /* nothing but the entry: that lets it return */
+        if (index != EK_NIL && EK_REF_KIND(ref) == EK_KIND_TCB)
+                kill(t, index, "");
 }
 
 static void free_popped(struct ek_tcp *t, uint32_t index)
@@ -207,11 +272,12 @@ static bool may_reopen(struct ek_tcp *t, const struct ek_time_wait *tw, const st
 
 /* Only a listener that can take the connection makes up for the wait that is cut short (RFC 9293, 3.6.1:
  * "it can reopen the connection directly"); else the SYN would just be a way to end it. */
-static bool is_wanted(struct ek_tcp *t, const struct ek_key *key)
+static bool is_wanted(struct ek_tcp *t, const struct ek_seg *seg)
 {
-        const struct ek_listener *ls = ek_listener_find(t, key);
+        const struct ek_listener *ls = ek_listener_find(t, &seg->key);
 
-        return ls != NULL && ls->queued < ls->backlog;
+        /* LISTEN refuses malformed options. */
+        return ls != NULL && ls->queued < ls->backlog && !seg->hdr->opt.malformed;
 }
 
 /*
@@ -228,9 +294,9 @@ bool ek_seg_on_time_wait(struct ek_tcp *t, uint32_t index, const struct ek_seg *
                 return false;
         }
         if (ek_seg_has(seg, ELKO_SYN) && !ek_seg_has(seg, ELKO_ACK | ELKO_FIN) &&
-            may_reopen(t, tw, seg) && is_wanted(t, &seg->key)) {
+            may_reopen(t, tw, seg) && is_wanted(t, seg)) {
                 t->ctr->tcp_time_wait_reused++;
-                kill(t, index, "reopened by a new SYN");
+                step_behind(t, index);
                 return true;
         }
         if (!ek_seg_has(seg, ELKO_ACK) && !ek_seg_has(seg, ELKO_SYN)) {
@@ -240,8 +306,12 @@ bool ek_seg_on_time_wait(struct ek_tcp *t, uint32_t index, const struct ek_seg *
         /* 3.10.7.4 eighth: a retransmitted FIN restarts 2 MSL; it lies right before RCV.NXT. */
         if (ek_seg_has(seg, ELKO_FIN) && seq_eq(seq_add(seg->seq, seg->len), seq_make(tw->rcv_nxt)))
                 tw->expires_ms = (now_ms(t) + wait_ms(t)) & MS_MASK;
-        /* First step: all but an exact, empty segment is out of the window and gets an ACK. */
-        if (seg->len > 0 || !seq_eq(seg->seq, seq_make(tw->rcv_nxt)))
+        /* First step: all but an exact, empty segment is out of the window and gets an ACK. Fifth: so
+         * does an ACK of what was never sent. Two ends that disagree about this could go on for ever, so
+         * the answers to empty segments are limited. */
+        if (seg->len > 0 || ((!seq_eq(seg->seq, seq_make(tw->rcv_nxt)) ||
+                              seq_gt(seg->ack, seq_make(tw->snd_nxt))) &&
+                             ek_limiter_take(&t->reset_limit, &seg->key.remote, t->now)))
                 acknowledge(t, tw);
         ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_TIME_WAIT);
         return false;

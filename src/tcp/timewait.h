@@ -11,9 +11,10 @@ struct ek_time_wait {
         uint32_t fifo_next;
         uint32_t snd_nxt, rcv_nxt;
         uint32_t ts_recent;
-        uint32_t expires_ms : 30; /* of the stack's clock, modulo 2^30 (12 days) */
+        uint32_t expires_ms : 29; /* of the stack's clock, modulo 2^29 (6 days) */
         uint32_t ts : 1;
-        uint32_t dead : 1; /* reopened or recycled: out of the table, freed when its turn comes */
+        uint32_t behind : 1; /* a SYN reopened it, and a half-open entry stands before it */
+        uint32_t dead : 1;   /* reopened or recycled: out of the table, freed when its turn comes */
 };
 
 EK_STATIC_ASSERT(sizeof(struct ek_time_wait) == 60, "TIME-WAIT entry");
@@ -22,6 +23,7 @@ EK_STATIC_ASSERT(sizeof(struct ek_time_wait) == 60, "TIME-WAIT entry");
 struct ek_time_wait_fifo {
         uint32_t head, tail; /* EK_NIL: empty */
         uint32_t dead;       /* entries that only wait to be freed */
+        uint32_t behind;
 };
 
 struct ek_tcp;
@@ -33,5 +35,14 @@ bool ek_time_wait_enter(struct ek_tcp *t, const struct ek_key *key, seq_t snd_nx
                         bool ts, uint32_t ts_recent);
 void ek_time_wait_advance(struct ek_tcp *t);
 uint64_t ek_time_wait_next_deadline(struct ek_tcp *t);
+
+/* The SYN that reopened this entry made a half-open one, or (false) did not. */
+void ek_time_wait_reopened(struct ek_tcp *t, uint32_t index, bool half_open);
+
+/* Nothing stands before it any more: it was an old duplicate, TIME-WAIT goes on (MAY-2). */
+void ek_time_wait_return(struct ek_tcp *t, uint32_t index);
+
+/* A half-open entry of this tuple became a connection, or ceased to be. */
+void ek_time_wait_after_half_open(struct ek_tcp *t, const struct ek_key *key);
 
 #endif

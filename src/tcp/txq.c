@@ -65,28 +65,32 @@ void ek_txq_clear(struct ek_txq *q, struct ek_slab *slab)
         ek_txq_init(q);
 }
 
-bool ek_txq_push(struct ek_txq *q, struct ek_slab *slab, seq_t seq, uint32_t len, uint8_t flags,
-                 uint64_t now)
+bool ek_txq_push(struct ek_txq *q, struct ek_slab *slab, seq_t seq, const struct ek_txq_sent *sent)
 {
         struct ek_txrec *tail = rec_at(slab, q->tail);
         struct ek_txrec *rec;
         uint32_t idx;
 
-        EK_ASSERT(len > 0);
+        EK_ASSERT(sent->len > 0);
         EK_ASSERT(tail == NULL || seq_eq(seq_add(tail->seq, tail->len), seq));
         idx = ek_slab_alloc(slab);
         if (idx == EK_NIL)
                 return false;
         rec = ek_slab_at(slab, idx);
-        *rec = (struct ek_txrec){
-                .sent_at = now, .seq = seq, .len = len, .next = EK_NIL, .flags = flags, .sends = 1};
+        *rec = (struct ek_txrec){.sent_at = sent->now,
+                                 .seq = seq,
+                                 .len = sent->len,
+                                 .next = EK_NIL,
+                                 .flags = sent->flags,
+                                 .sends = 1};
+        memcpy(rec->tag, sent->tag, sizeof(rec->tag));
         if (tail != NULL)
                 tail->next = idx;
         else
                 q->head = idx;
         q->tail = idx;
         q->count++;
-        q->bytes += len;
+        q->bytes += sent->len;
         return true;
 }
 
@@ -112,6 +116,13 @@ static void note_acked(struct ek_txq_acked *out, const struct ek_txrec *rec, uin
                 out->rtt_sent_at = 0;
         } else {
                 out->rtt_sent_at = rec->sent_at;
+                out->timed = true;
+        }
+        /* Later in the queue and sent at the same instant: sent later. */
+        if (whole && (!out->tagged || rec->sent_at >= out->sent_at)) {
+                out->tagged = true;
+                out->sent_at = rec->sent_at;
+                memcpy(out->tag, rec->tag, sizeof(out->tag));
         }
 }
 
@@ -134,8 +145,10 @@ struct ek_txq_acked ek_txq_ack(struct ek_txq *q, struct ek_slab *slab, seq_t una
                 pop_head(q, slab);
         }
         /* Karn: one retransmitted record makes the whole ACK ambiguous. */
-        if (out.retransmitted)
+        if (out.retransmitted) {
                 out.rtt_sent_at = 0;
+                out.timed = false;
+        }
         if (q->lost_count == 0)
                 q->cursor = EK_NIL;
         return out;
@@ -217,15 +230,16 @@ static bool split(struct ek_txq *q, struct ek_slab *slab, uint32_t idx, uint32_t
         return true;
 }
 
-bool ek_txq_on_resent(struct ek_txq *q, struct ek_slab *slab, uint32_t len, uint64_t now)
+bool ek_txq_on_resent(struct ek_txq *q, struct ek_slab *slab, const struct ek_txq_sent *sent)
 {
         struct ek_txrec *rec = ek_txq_next_lost(q, slab);
 
-        EK_ASSERT(rec != NULL && len <= rec->len);
-        if (len < rec->len && !split(q, slab, q->cursor, len))
+        EK_ASSERT(rec != NULL && sent->len <= rec->len);
+        if (sent->len < rec->len && !split(q, slab, q->cursor, sent->len))
                 return false;
         unmark(q, rec);
-        rec->sent_at = now;
+        rec->sent_at = sent->now;
+        memcpy(rec->tag, sent->tag, sizeof(rec->tag));
         if (rec->sends < UINT8_MAX)
                 rec->sends++;
         q->cursor = q->lost_count > 0 ? rec->next : EK_NIL;

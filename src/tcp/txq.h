@@ -18,6 +18,8 @@ enum ek_txrec_flag {
         EK_TXREC_SMALL = 1u << 3, /* less than a full segment (Nagle, Minshall's variant) */
 };
 
+enum { EK_TXREC_TAG_WORDS = 3 };
+
 struct ek_txrec {
         uint64_t sent_at; /* last transmission, ns */
         seq_t seq;
@@ -26,6 +28,7 @@ struct ek_txrec {
         uint8_t flags; /* enum ek_txrec_flag */
         uint8_t sends; /* transmissions, saturating; >= 1 */
         uint16_t reserved;
+        uint32_t tag[EK_TXREC_TAG_WORDS]; /* the sender's, given back with the ACK */
 };
 
 struct ek_txq {
@@ -45,6 +48,10 @@ struct ek_txq_acked {
                 rtt_sent_at; /* when the newest record that was sent once left; 0: no sample (Karn) */
         bool syn, fin;       /* they were among it */
         bool retransmitted; /* some of it had been sent more than once */
+        bool timed;         /* rtt_sent_at is a sample: a clock may begin at 0 */
+        bool tagged;        /* a whole record is among it: the transmission that left last */
+        uint64_t sent_at;   /* ... when */
+        uint32_t tag[EK_TXREC_TAG_WORDS];
 };
 
 void ek_txq_init(struct ek_txq *q);
@@ -52,9 +59,16 @@ void ek_txq_init(struct ek_txq *q);
 /* Free all records. */
 void ek_txq_clear(struct ek_txq *q, struct ek_slab *slab);
 
+/* One transmission that is leaving now. */
+struct ek_txq_sent {
+        uint64_t now;
+        uint32_t len; /* sequence space */
+        uint8_t flags;
+        uint32_t tag[EK_TXREC_TAG_WORDS];
+};
+
 /* Append what was just sent as a record of its own. False: no memory. */
-bool ek_txq_push(struct ek_txq *q, struct ek_slab *slab, seq_t seq, uint32_t len, uint8_t flags,
-                 uint64_t now);
+bool ek_txq_push(struct ek_txq *q, struct ek_slab *slab, seq_t seq, const struct ek_txq_sent *sent);
 
 /* SND.UNA moves to `una`: drop what lies before it, trim the record that it cuts. */
 struct ek_txq_acked ek_txq_ack(struct ek_txq *q, struct ek_slab *slab, seq_t una);
@@ -69,9 +83,9 @@ void ek_txq_clear_lost(struct ek_txq *q, struct ek_slab *slab);
 /* The first lost record, NULL: none. */
 struct ek_txrec *ek_txq_next_lost(struct ek_txq *q, struct ek_slab *slab);
 
-/* The first `len` bytes of the first lost record were sent again: no longer lost. The rest, if any,
+/* The first `sent->len` bytes of the first lost record were sent again: no longer lost. The rest, if any,
  * becomes a record of its own. False: no memory for it; then nothing was changed. */
-bool ek_txq_on_resent(struct ek_txq *q, struct ek_slab *slab, uint32_t len, uint64_t now);
+bool ek_txq_on_resent(struct ek_txq *q, struct ek_slab *slab, const struct ek_txq_sent *sent);
 
 static inline struct ek_txrec *ek_txq_head(const struct ek_txq *q, struct ek_slab *slab)
 {

@@ -61,6 +61,7 @@ static int64_t no_room(struct ek_tcp *t, struct ek_tcb *tcb, bool memory)
                 tcb->flags |= EK_TCB_WRITE_NOMEM;
                 ek_tcb_arm(t, tcb, EK_DL_IDLE, ek_time_add(t->now, ELKO_MS(RETRY_MEMORY_MS)));
         }
+        ek_meter_no_room(t, tcb);
         return ELKO_EAGAIN;
 }
 
@@ -70,6 +71,7 @@ static void queued(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t flags)
                 tcb->flags |= EK_TCB_MORE;
         else
                 tcb->flags &= ~(uint32_t)EK_TCB_MORE;
+        ek_meter_queued(t, tcb);
         /* Before ESTABLISHED it waits for the handshake (3.10.2, SYN-SENT). */
         if (ek_tcb_is_synchronized(tcb))
                 ek_tcb_has_work(t, tcb);
@@ -88,6 +90,7 @@ int64_t ek_user_send(struct ek_tcp *t, struct ek_tcb *tcb, const void *data, siz
                 return 0;
         if (want == 0 || !ek_snd_buf_ensure(t, tcb, want))
                 return no_room(t, tcb, want != 0);
+        ek_meter_app_limited(t, tcb);
         n = ek_ring_append(&tcb->act->snd, data, want);
         if (n < len)
                 tcb->flags |= EK_TCB_WANT_WRITE;
@@ -129,6 +132,7 @@ int64_t ek_user_send_commit(struct ek_tcp *t, struct ek_tcb *tcb, size_t len, ui
                 return ELKO_EINVAL;
         if (len == 0)
                 return 0;
+        ek_meter_app_limited(t, tcb);
         ek_ring_commit(&tcb->act->snd, (uint32_t)len);
         queued(t, tcb, flags);
         return (int64_t)len;
@@ -252,6 +256,11 @@ static void orphan(struct ek_tcp *t, struct ek_tcb *tcb)
                 ek_tcb_arm(t, tcb, EK_DL_CLOSE, ek_time_add(t->now, linger));
         else if (tcb->state == ELKO_TCP_FIN_WAIT_2)
                 ek_tcb_arm(t, tcb, EK_DL_CLOSE, ek_time_add(t->now, t->cfg.fin_wait_2_ns));
+        /* What is under way may have been given a longer time by the application that is gone (I-48). */
+        if (!ek_txq_is_empty(&tcb->act->txq) || tcb->at[EK_DL_PERSIST] != EK_NEVER)
+                ek_tcb_arm(t, tcb, EK_DL_ABORT,
+                           ek_min_u64(tcb->at[EK_DL_ABORT],
+                                      ek_time_add(t->now, ek_tcb_r2(t, tcb))));
 }
 
 void ek_user_close(struct ek_tcp *t, struct ek_tcb *tcb)
