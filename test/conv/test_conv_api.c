@@ -9,14 +9,22 @@
 
 static const struct conv_options plain = {.no_sack = true, .no_ts = true};
 
+/* A connection in the accept queue. */
+static void handshake(struct conv *c, unsigned flow)
+{
+        conv_flow(c, flow);
+        conv_in(c, "S 0:0(0) win 65535 <mss M>");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M>");
+        conv_in(c, ". 1:1(0) ack 1");
+}
+
 /* ---- lengths ---- */
 
 CONV_TEST(a12_length_zero)
 {
         uint8_t buf[1];
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         CONV_EQ(c, elko_send(c->st, c->f->sock, buf, 0, 0), 0);
         CONV_EQ(c, elko_recv(c->st, c->f->sock, buf, 0), 0);
         conv_pull(c);
@@ -76,8 +84,7 @@ CONV_TEST(a12_stale_handle)
 {
         elko_sock old;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         old = c->f->sock;
         conv_close(c);
         conv_ignore(c);
@@ -99,8 +106,7 @@ CONV_TEST(a12_wrong_kind)
         elko_sock out;
         uint8_t b = 0;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         CONV_EQ(c, elko_accept(c->st, c->f->sock, &out, NULL), ELKO_EBADF);
         CONV_EQ(c, elko_send(c->st, c->listener, &b, 1, 0), ELKO_EBADF);
         CONV_EQ(c, elko_recv(c->st, c->listener, &b, 1), ELKO_EBADF);
@@ -112,8 +118,7 @@ CONV_TEST(a12_wrong_kind)
 
 CONV_TEST(a12_send_after_shutdown)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_shutdown(c);
         conv_out(c, "F. 1:1(0) ack 1");
         CONV_EQ(c, conv_try_send(c, 1), ELKO_EPIPE);
@@ -136,8 +141,7 @@ CONV_TEST(a12_receive_before_established)
 /* RELIABILITY A12: what came before the reset is read first, then the error, and it stays. */
 CONV_TEST(a12_error_after_data)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "P. 1:11(10) ack 1");
         conv_ignore(c);
         conv_event(c, ELKO_EV_READABLE);
@@ -156,8 +160,7 @@ CONV_TEST(a12_error_after_data)
 /* Early data that never became readable is not data. */
 CONV_TEST(a12_reset_with_a_hole)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "P. 11:21(10) ack 1");
         conv_ignore(c);
         conv_in(c, "R 1:1(0)");
@@ -193,8 +196,7 @@ CONV_TEST(a12_events_of_an_active_open)
 /* READABLE with each arrival; nothing twice. */
 CONV_TEST(a12_readable_is_an_edge)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "P. 1:11(10) ack 1");
         conv_ignore(c);
         conv_event(c, ELKO_EV_READABLE);
@@ -218,8 +220,7 @@ CONV_TEST(a12_writable_after_eagain)
 {
         unsigned acked = 1, rounds = 0;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_set(c, ELKO_OPTION_SND_BUF_MAX, 30000);
         conv_send(c, 1000);
         conv_ignore(c);
@@ -251,8 +252,7 @@ CONV_TEST(a12_writable_after_eagain)
 /* RELIABILITY A12: readiness says that the call will not answer EAGAIN. */
 CONV_TEST(a12_eof_after_data)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "FP. 1:11(10) ack 1");
         conv_ignore(c);
         conv_event(c, ELKO_EV_READABLE | ELKO_EV_EOF);
@@ -265,8 +265,7 @@ CONV_TEST(a12_no_events_after_close)
 {
         struct elko_event ev;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_hold(c, true);
         c->f->events = 0;
         conv_close(c);
@@ -282,8 +281,7 @@ CONV_TEST(a12_user_pointer)
         struct elko_event ev;
         int x;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         CONV_EQ(c, elko_set_user(c->st, c->f->sock, &x), 0);
         CONV_CHECK(c, !elko_next_event(c->st, &ev));
         elko_input(c->st, c->link, &(struct elko_packet){0}, 0, c->now);
@@ -320,10 +318,7 @@ CONV_TEST(a12_news_before_accept)
         conv_start(c, &plain);
         conv_listen(c);
         for (unsigned i = 0; i < 2; i++) {
-                conv_flow(c, i);
-                conv_in(c, "S 0:0(0) win 65535 <mss M>");
-                conv_out(c, "S. 0:0(0) ack 1 <mss M>");
-                conv_in(c, ". 1:1(0) ack 1");
+                handshake(c, i);
                 conv_in(c, "P. 1:11(10) ack 1");
                 conv_out(c, ". 1:1(0) ack 11");
         }
@@ -346,10 +341,7 @@ CONV_TEST(a6_12_listener_closed_with_a_full_queue)
         conv_start(c, &plain);
         conv_listen(c);
         for (unsigned i = 0; i < 3; i++) {
-                conv_flow(c, i);
-                conv_in(c, "S 0:0(0) win 65535 <mss M>");
-                conv_out(c, "S. 0:0(0) ack 1 <mss M>");
-                conv_in(c, ". 1:1(0) ack 1");
+                handshake(c, i);
         }
         conv_in(c, "R 1:1(0)");
         conv_state(c, ELKO_TCP_CLOSED);
@@ -371,8 +363,7 @@ CONV_TEST(zero_copy_receive)
 {
         struct elko_slice s[2];
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         CONV_EQ(c, elko_recv_peek(c->st, c->f->sock, s), ELKO_EAGAIN);
         conv_in(c, "P. 1:11(10) ack 1");
         conv_ignore(c);
@@ -392,8 +383,7 @@ CONV_TEST(zero_copy_send)
         struct elko_slice s[2];
         int64_t n;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         CONV_EQ(c, elko_send_reserve(c->st, c->f->sock, 0, s), 0);
         n = elko_send_reserve(c->st, c->f->sock, 100, s);
         CONV_EQ(c, n, 100);
@@ -443,8 +433,7 @@ CONV_TEST(a12_options_out_of_range)
                 {ELKO_OPTION_TOS, 0, 252},
         };
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         for (unsigned i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
                 option(c, ranges[i].o, ranges[i].lo, true);
                 option(c, ranges[i].o, ranges[i].hi, true);
@@ -467,8 +456,7 @@ CONV_TEST(a12_options_out_of_range)
 
 CONV_TEST(ttl_and_tos)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_set(c, ELKO_OPTION_TTL, 7);
         conv_set(c, ELKO_OPTION_TOS, 0xb8);
         conv_send(c, 10);
@@ -561,8 +549,7 @@ CONV_TEST(status)
 {
         struct elko_tcp_info i;
 
-        conv_start(c, NULL);
-        conv_open_passive(c);
+        conv_start_open(c, NULL);
         conv_send(c, 100);
         conv_out(c, "P. 1:101(100) ack 1");
         i = conv_info(c);

@@ -73,8 +73,7 @@ CONV_TEST(shutdown_in_syn_sent_with_data)
 
 CONV_TEST(fin_is_retransmitted)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_shutdown(c);
         conv_out(c, "F. 1:1(0) ack 1");
         conv_out_after(c, ELKO_MS(200), "F. 1:1(0) ack 1");
@@ -91,8 +90,7 @@ CONV_TEST(fin_is_retransmitted)
 
 CONV_TEST(fin_and_data_are_retransmitted_together)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_hold(c, true);
         conv_send(c, 100);
         conv_shutdown(c);
@@ -110,8 +108,7 @@ CONV_TEST(fin_and_data_are_retransmitted_together)
 /* RELIABILITY A7-8: the ACK of all that was sent is not the ACK of a FIN that was not. */
 CONV_TEST(a7_8_ack_before_the_fin_was_sent)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, ". 1:1(0) ack 1 win 1"); /* times the scale: 128 */
         conv_send(c, 200);
         conv_shutdown(c);
@@ -156,8 +153,7 @@ CONV_TEST(a4_9_last_ack_ends)
 
 CONV_TEST(a4_9_fin_wait_1_ends)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_close(c);
         conv_out(c, "F. 1:1(0) ack 1");
         conv_advance(c, ELKO_SEC(900));
@@ -179,8 +175,7 @@ CONV_TEST(a4_9_closing_ends)
  * ever. */
 CONV_TEST(a11_8_fin_wait_2_of_an_orphan)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_close(c);
         conv_out(c, "F. 1:1(0) ack 1");
         conv_in(c, ". 1:1(0) ack 2");
@@ -208,8 +203,7 @@ CONV_TEST(a11_8_orphaned_in_fin_wait_2)
 
 CONV_TEST(a11_3_simultaneous_close)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_shutdown(c);
         conv_out(c, "F. 1:1(0) ack 1");
         conv_in(c, "F. 1:1(0) ack 1");
@@ -224,8 +218,7 @@ CONV_TEST(a11_3_simultaneous_close)
 /* The peer's FIN carries data. */
 CONV_TEST(a11_3_simultaneous_close_with_data)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_send(c, 50);
         conv_out(c, "P. 1:51(50) ack 1");
         conv_shutdown(c);
@@ -242,8 +235,7 @@ CONV_TEST(a11_3_simultaneous_close_with_data)
 /* FIN and ACK of our FIN in one: straight to TIME-WAIT. */
 CONV_TEST(a11_3_fin_with_the_ack_of_ours)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_shutdown(c);
         conv_out(c, "F. 1:1(0) ack 1");
         conv_in(c, "F. 1:1(0) ack 2");
@@ -267,8 +259,7 @@ CONV_TEST(closing_with_a_lost_ack)
 /* RFC 2525, 2.17; RFC 9293, 3.10.4, MAY-1. */
 CONV_TEST(rfc2525_2_17_close_with_unread_data)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "P. 1:11(10) ack 1");
         conv_ignore(c);
         conv_close(c);
@@ -278,8 +269,7 @@ CONV_TEST(rfc2525_2_17_close_with_unread_data)
 
 CONV_TEST(rfc2525_2_17_close_with_unread_data_in_close_wait)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "FP. 1:11(10) ack 1");
         conv_ignore(c);
         conv_close(c);
@@ -290,8 +280,7 @@ CONV_TEST(rfc2525_2_17_close_with_unread_data_in_close_wait)
 /* Data out of order is unread as well. */
 CONV_TEST(rfc2525_2_17_close_with_early_data)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "P. 11:21(10) ack 1");
         conv_ignore(c);
         conv_close(c);
@@ -302,8 +291,7 @@ CONV_TEST(rfc2525_2_17_close_with_early_data)
 /* Everything was read: FIN. */
 CONV_TEST(close_with_everything_read)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "P. 1:11(10) ack 1");
         conv_ignore(c);
         conv_recv(c, 10);
@@ -315,8 +303,7 @@ CONV_TEST(close_with_everything_read)
 /* RFC 2525, 2.15: the FIN leaves at once, behind the queued data. */
 CONV_TEST(rfc2525_2_15_fin_at_once)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_send(c, 3 * c->mss);
         conv_ignore(c);
         conv_close(c);
@@ -328,8 +315,7 @@ CONV_TEST(an_orphan_sends_its_data)
 {
         unsigned m, at = 0;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         m = c->mss;
         conv_hold(c, true);
         conv_send(c, 30 * m);
@@ -427,8 +413,7 @@ CONV_TEST(a11_2_close_in_time_wait)
 /* RELIABILITY A9-15: close while everything is due at the same instant. */
 CONV_TEST(a9_15_close_with_all_timers_armed)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_set(c, ELKO_OPTION_KEEPALIVE, 1);
         conv_set(c, ELKO_OPTION_KEEPALIVE_IDLE, ELKO_SEC(1));
         conv_set(c, ELKO_OPTION_USER_TIMEOUT, ELKO_SEC(1));

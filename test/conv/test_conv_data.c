@@ -91,8 +91,7 @@ CONV_TEST(text_in_time_wait)
 /* First step: "If an incoming segment is not acceptable, an acknowledgment should be sent." */
 CONV_TEST(old_data_is_acknowledged_again)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "P. 1:101(100) ack 1");
         conv_out(c, ". 1:1(0) ack 101");
         conv_in(c, "P. 1:101(100) ack 1");
@@ -106,8 +105,7 @@ CONV_TEST(old_data_is_acknowledged_again)
 
 CONV_TEST(a7_1_left_overlap)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, ". 1:1001(1000) ack 1");
         conv_out(c, ". 1:1(0) ack 1001");
         conv_in(c, "P. 501:1501(1000) ack 1");
@@ -118,8 +116,7 @@ CONV_TEST(a7_1_left_overlap)
 
 CONV_TEST(a7_2_same_start_longer_then_shorter)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, ". 1:501(500) ack 1");
         conv_out(c, ". 1:1(0) ack 501");
         conv_in(c, "P. 1:1201(1200) ack 1");
@@ -136,8 +133,7 @@ CONV_TEST(a7_3_conflicting_bytes)
         uint8_t packet[2048], buf[30];
         uint32_t len;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "P. 1:21(20) ack 1");
         conv_out(c, ". 1:1(0) ack 21");
         len = conv_make(c, packet, "P. 11:31(20) ack 1");
@@ -157,8 +153,7 @@ CONV_TEST(a7_3_conflicting_bytes)
 /* RELIABILITY A7-4: an ACK in the middle of a segment is progress; the rest goes again. */
 CONV_TEST(a7_4_ack_inside_a_segment)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_send(c, 1000);
         conv_out(c, "P. 1:1001(1000) ack 1");
         conv_in(c, ". 1:1(0) ack 401");
@@ -172,8 +167,7 @@ CONV_TEST(a7_4_ack_inside_a_segment)
 /* RELIABILITY A7-7: what is beyond the window is cut; only the part inside is acknowledged. */
 CONV_TEST(a7_7_right_edge)
 {
-        conv_start(c, &small);
-        conv_open_passive(c);
+        conv_start_open(c, &small);
         conv_in(c, ". 1:1201(1200) ack 1");
         conv_out(c, ". 1:1(0) ack 1201 win 2896");
         conv_in(c, ". 1201:2401(1200) ack 1");
@@ -191,8 +185,7 @@ CONV_TEST(a7_7_right_edge)
 
 CONV_TEST(a7_7_entirely_beyond_the_window)
 {
-        conv_start(c, &small);
-        conv_open_passive(c);
+        conv_start_open(c, &small);
         conv_in(c, ". 4097:4107(10) ack 1");
         conv_out(c, ". 1:1(0) ack 1 win 4096");
         conv_dropped(c, ELKO_DROP_TCP_SEQ);
@@ -202,8 +195,7 @@ CONV_TEST(a7_7_entirely_beyond_the_window)
 /* RELIABILITY A7-6: FIN right behind the last byte that fits, and FIN on a closed window. */
 CONV_TEST(a7_6_fin_at_the_edge_of_the_window)
 {
-        conv_start(c, &small);
-        conv_open_passive(c);
+        conv_start_open(c, &small);
         for (unsigned i = 0; i < 4; i++) {
                 conv_in(c, ". %u:%u(1000) ack 1", 1 + i * 1000, 1001 + i * 1000);
                 conv_out(c, ". 1:1(0) ack %u win %u", 1001 + i * 1000, 3096 - i * 1000);
@@ -217,8 +209,7 @@ CONV_TEST(a7_6_fin_at_the_edge_of_the_window)
 
 CONV_TEST(a7_6_fin_on_a_closed_window)
 {
-        conv_start(c, &small);
-        conv_open_passive(c);
+        conv_start_open(c, &small);
         for (unsigned i = 0; i < 4; i++) {
                 conv_in(c, ". %u:%u(1024) ack 1", 1 + i * 1024, 1025 + i * 1024);
                 conv_out(c, ". 1:1(0) ack %u", 1025 + i * 1024);
@@ -233,8 +224,7 @@ CONV_TEST(a7_6_fin_on_a_closed_window)
 /* A FIN beyond the window does not count: its data was cut. */
 CONV_TEST(a7_6_fin_beyond_the_window)
 {
-        conv_start(c, &small);
-        conv_open_passive(c);
+        conv_start_open(c, &small);
         for (unsigned i = 0; i < 3; i++) {
                 conv_in(c, ". %u:%u(1200) ack 1", 1 + i * 1200, 1201 + i * 1200);
                 conv_out(c, ". 1:1(0) ack %u", 1201 + i * 1200);
@@ -255,8 +245,7 @@ CONV_TEST(a7_6_fin_beyond_the_window)
 /* 3.10.7.4 eighth: data and FIN in one segment; the end comes after the data. */
 CONV_TEST(data_and_fin)
 {
-        conv_start(c, NULL);
-        conv_open_passive(c);
+        conv_start_open(c, NULL);
         conv_in(c, "FP. 1:11(10) ack 1");
         conv_out(c, ". 1:1(0) ack 12");
         conv_state(c, ELKO_TCP_CLOSE_WAIT);
@@ -269,8 +258,7 @@ CONV_TEST(data_and_fin)
 /* RELIABILITY A11-9: data and FIN in one batch of packets. */
 CONV_TEST(a11_9_data_then_fin_in_one_batch)
 {
-        conv_start(c, NULL);
-        conv_open_passive(c);
+        conv_start_open(c, NULL);
         conv_queue(c, "P. 1:11(10) ack 1");
         conv_queue(c, "F. 11:11(0) ack 1");
         conv_flush(c);
@@ -310,8 +298,7 @@ CONV_TEST(duplicate_fin_in_last_ack)
  * nothing. */
 CONV_TEST(a7_5_longer_data_after_the_fin)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "F. 1:501(500) ack 1");
         conv_out(c, ". 1:1(0) ack 502");
         conv_in(c, "P. 1:801(800) ack 1");
@@ -325,8 +312,7 @@ CONV_TEST(a7_5_longer_data_after_the_fin)
 /* The same with the FIN out of order. */
 CONV_TEST(a7_5_longer_data_after_an_early_fin)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "F. 101:501(400) ack 1");
         conv_out(c, ". 1:1(0) ack 1");
         conv_in(c, "P. 101:801(700) ack 1");
@@ -341,8 +327,7 @@ CONV_TEST(a7_5_longer_data_after_an_early_fin)
 /* RELIABILITY A7-6: the FIN before its data; delivered when the hole closes, once. */
 CONV_TEST(a7_6_early_fin)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "F. 11:11(0) ack 1");
         conv_out(c, ". 1:1(0) ack 1");
         conv_state(c, ELKO_TCP_ESTABLISHED);
@@ -358,8 +343,7 @@ CONV_TEST(a7_6_early_fin)
 /* RELIABILITY A7-6: two FINs at different places; the first one counts. */
 CONV_TEST(a7_6_two_fins)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "F. 11:11(0) ack 1");
         conv_out(c, ". 1:1(0) ack 1");
         conv_in(c, "F. 21:21(0) ack 1");
@@ -389,8 +373,7 @@ CONV_TEST(early_fin_in_fin_wait_2)
 /* RFC 2525, 2.16: data that nobody will read is answered with RST. */
 static void data_after_close(struct conv *c, bool fin_acked)
 {
-        conv_start(c, NULL);
-        conv_open_passive(c);
+        conv_start_open(c, NULL);
         conv_close(c);
         conv_out(c, "F. 1:1(0) ack 1");
         if (fin_acked)
@@ -414,8 +397,7 @@ CONV_TEST(rfc2525_2_16_data_after_close_in_fin_wait_2)
 /* But a retransmission of what was read is no offence. */
 CONV_TEST(old_data_after_close_is_only_acknowledged)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "P. 1:11(10) ack 1");
         conv_out(c, ". 1:1(0) ack 11");
         conv_recv(c, 10);
@@ -436,8 +418,7 @@ CONV_TEST(a7_13_push)
 {
         unsigned m;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         m = c->mss;
         conv_send(c, 2 * m + 1);
         conv_out(c, ". 1:%u(%u) ack 1", 1 + m, m);
@@ -451,8 +432,7 @@ CONV_TEST(a13_options_in_the_mss_calculation)
 {
         unsigned m;
 
-        conv_start(c, NULL);
-        conv_open_passive(c);
+        conv_start_open(c, NULL);
         m = c->mss - 12u;
         conv_send(c, 2 * m);
         conv_out(c, ". 1:%u(%u) ack 1", 1 + m, m);
@@ -466,8 +446,7 @@ CONV_TEST(a7_11_huge_lengths)
 {
         static uint8_t buf[1 << 16];
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         for (unsigned i = 0; i < sizeof(buf); i++)
                 buf[i] = conv_stack_byte(i);
         conv_set(c, ELKO_OPTION_SND_BUF_MAX, 8192);
@@ -496,8 +475,7 @@ CONV_TEST(send_in_syn_sent)
 /* Data, text and ACK in one: both directions at once. */
 CONV_TEST(bidirectional)
 {
-        conv_start(c, NULL);
-        conv_open_passive(c);
+        conv_start_open(c, NULL);
         for (unsigned i = 0; i < 20; i++) {
                 conv_send(c, 10);
                 conv_out(c, "P. %u:%u(10) ack %u", 1 + i * 10, 11 + i * 10, 1 + i * 10);

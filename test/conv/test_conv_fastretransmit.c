@@ -211,8 +211,7 @@ CONV_TEST(a9_3_not_duplicates)
 
 CONV_TEST(a9_3_no_duplicates_when_nothing_is_outstanding)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         for (unsigned i = 0; i < 5; i++)
                 conv_in(c, ". 1:1(0) ack 1");
         conv_none(c);
@@ -320,8 +319,7 @@ CONV_TEST(no_restart_after_a_short_silence)
 /* RELIABILITY A8-8: an application that sends little does not make the window grow. */
 CONV_TEST(a8_8_application_limited)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         for (unsigned i = 0; i < 50; i++) {
                 conv_send(c, c->mss);
                 out(c, i, true);

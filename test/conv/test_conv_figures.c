@@ -203,8 +203,7 @@ CONV_TEST(figure_10_peer_a)
 
 CONV_TEST(figure_10_peer_b)
 {
-        conv_start(c, NULL);
-        conv_open_passive(c);
+        conv_start_open(c, NULL);
         conv_send(c, 10);
         conv_out(c, "P. 1:11(10) ack 1");
         conv_in(c, "R 1:1(0)");
@@ -262,8 +261,7 @@ CONV_TEST(figure_12_peer_a)
 
 CONV_TEST(figure_12_peer_b)
 {
-        conv_start(c, NULL);
-        conv_open_passive(c);
+        conv_start_open(c, NULL);
         conv_in(c, "F. 1:1(0) ack 1");
         conv_state(c, ELKO_TCP_CLOSE_WAIT);
         conv_out(c, ". 1:1(0) ack 2");
@@ -295,8 +293,7 @@ CONV_TEST(figure_12_ack_and_fin_in_one)
  * end. */
 CONV_TEST(figure_12_data_and_fin_in_one_batch)
 {
-        conv_start(c, NULL);
-        conv_open_passive(c);
+        conv_start_open(c, NULL);
         conv_queue(c, "P. 1:101(100) ack 1");
         conv_queue(c, "P. 101:201(100) ack 1");
         conv_queue(c, "F. 201:201(0) ack 1");

@@ -77,8 +77,7 @@ CONV_TEST(window_updates_in_fin_wait_2)
 /* Both directions have data when we close: ours is sent, the peer's is read. */
 CONV_TEST(data_in_both_directions_around_the_fin)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_send(c, 100);
         conv_out(c, "P. 1:101(100) ack 1");
         conv_shutdown(c);

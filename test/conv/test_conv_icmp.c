@@ -39,8 +39,7 @@ static uint8_t code_of(const struct conv *c, const struct kind *k)
 /* RELIABILITY A3-11: ESTABLISHED is never ended by ICMP; the application hears of it. */
 CONV_TEST(a3_11_soft_in_established)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_send(c, 100);
         conv_out(c, "P. 1:101(100) ack 1");
         for (unsigned i = 0; i < KINDS; i++) {
@@ -59,8 +58,7 @@ CONV_TEST(a3_11_forged)
 {
         static const unsigned wrong[] = {0, 101, 102, 5000};
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_send(c, 100);
         conv_out(c, "P. 1:101(100) ack 1");
         for (unsigned i = 0; i < 4; i++) {
@@ -76,8 +74,7 @@ CONV_TEST(a3_11_forged)
 /* Nothing in flight: nothing that could be true. */
 CONV_TEST(a3_11_idle_connection)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in_icmp(c, type_of(c, &kinds[2]), code_of(c, &kinds[2]), 0, ". 1:1(0) ack 1");
         conv_event(c, 0);
         conv_state(c, ELKO_TCP_ESTABLISHED);
@@ -130,8 +127,7 @@ CONV_TEST(a3_13_source_quench_and_redirect)
 {
         static const struct conv_options v4 = {.no_sack = true, .no_ts = true, .v4_only = true};
 
-        conv_start(c, &v4);
-        conv_open_passive(c);
+        conv_start_open(c, &v4);
         conv_send(c, 100);
         conv_out(c, "P. 1:101(100) ack 1");
         conv_in_icmp(c, 4, 0, 0, "P. 1:101(100) ack 1");

@@ -23,8 +23,7 @@ static void keepalive(struct conv *c, uint64_t idle, uint64_t interval, uint64_t
 
 CONV_TEST(off_by_default)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_quiet(c, ELKO_SEC(100000));
         conv_state(c, ELKO_TCP_ESTABLISHED);
 }
@@ -32,8 +31,7 @@ CONV_TEST(off_by_default)
 /* RFC 2525, 2.9 and 2.11: the defaults, to the nanosecond; death after nine. */
 CONV_TEST(a13_default_times_and_death)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_set(c, ELKO_OPTION_KEEPALIVE, 1);
         conv_out_after(c, ELKO_SEC(7200), PROBE);
         for (unsigned i = 0; i < 8; i++)
@@ -90,8 +88,7 @@ CONV_TEST(a9_13_not_with_data_outstanding)
 /* The peer's own probe, with and without its garbage byte, is answered once. */
 CONV_TEST(answering_probes)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, ". 0:0(0) ack 1");
         conv_out(c, ". 1:1(0) ack 1");
         conv_in(c, "P. 1:11(10) ack 1");

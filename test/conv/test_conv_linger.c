@@ -8,8 +8,7 @@ static const struct conv_options plain = {.no_sack = true, .no_ts = true};
 
 CONV_TEST(zero_resets_at_once)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_set(c, ELKO_OPTION_LINGER, 0);
         conv_send(c, 10);
         conv_out(c, "P. 1:11(10) ack 1");
@@ -21,8 +20,7 @@ CONV_TEST(zero_resets_at_once)
 
 CONV_TEST(a_span_ends_in_a_reset)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_set(c, ELKO_OPTION_LINGER, ELKO_SEC(3));
         conv_send(c, 10);
         conv_out(c, "P. 1:11(10) ack 1");
@@ -37,8 +35,7 @@ CONV_TEST(a_span_ends_in_a_reset)
 
 CONV_TEST(done_in_time)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_set(c, ELKO_OPTION_LINGER, ELKO_SEC(3));
         conv_close(c);
         conv_out(c, "F. 1:1(0) ack 1");
@@ -53,8 +50,7 @@ CONV_TEST(done_in_time)
 /* FIN-WAIT-2 has a limit of its own; the earlier one counts. */
 static void in_fin_wait_2(struct conv *c, uint64_t linger, uint64_t end)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_set(c, ELKO_OPTION_LINGER, linger);
         conv_close(c);
         conv_out(c, "F. 1:1(0) ack 1");
@@ -82,8 +78,7 @@ CONV_TEST(default_is_no_limit_of_its_own)
 {
         uint64_t v = 0;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         CONV_EQ(c, elko_get_option(c->st, c->f->sock, ELKO_OPTION_LINGER, &v), 0);
         CONV_EQ(c, v, ELKO_NEVER);
 }

@@ -76,8 +76,7 @@ enum reply { NOTHING, AN_ACK, RST_SEG_ACK, RST_ZERO, SYN_AND_ACK, RST_AND_SYN };
         X(HALF_RST_OUT, "3.10.7.4 second, 1): silently drop")                                      \
         X(HALF_RST_IN, "3.10.7.4 second, 3): challenge ACK")                                       \
         X(HALF_SYN_AGAIN, "3.10.7.4: the same SYN: SYN,ACK again")                                 \
-        X(HALF_OTHER_SYN, "3.10.7.4 fourth: passive: back to LISTEN, which answers it; "           \
-                          "deviation: outside of the window, too")                                 \
+        X(HALF_OTHER_SYN, "3.10.7.4 fourth: passive: back to LISTEN, which answers it")            \
         X(HALF_SYN_FIN, "3.10.7.2 third; deviation: SYN with FIN is dropped")                      \
         X(HALF_NO_ACK, "3.10.7.4 fifth: the ACK bit is off: drop")                                 \
         X(HALF_BAD_ACK,                                                                            \
@@ -105,6 +104,7 @@ enum reply { NOTHING, AN_ACK, RST_SEG_ACK, RST_ZERO, SYN_AND_ACK, RST_AND_SYN };
         X(WAIT_SYN_OLD, "3.10.7.4 fourth: challenge ACK")                                          \
         X(WAIT_NO_ACK, "3.10.7.4 fifth: the ACK bit is off: drop")                                 \
         X(WAIT_FIN, "3.10.7.4 first, fifth, TIME-WAIT: acknowledge")                               \
+        X(WAIT_ACK_BEYOND, "3.10.7.4 fifth: acks something not yet sent: an ACK back")             \
         X(WAIT_ACK, "3.10.7.4 fifth: nothing new: no answer")
 
 enum rule {
@@ -221,9 +221,12 @@ static struct result in_half_open(const struct cell *x)
         }
         if (has(x, ELKO_SYN) && has(x, ELKO_FIN) && !has(x, ELKO_ACK))
                 return result(R_HALF_SYN_FIN, NOTHING, x->state, ELKO_DROP_TCP_HALF_OPEN_SEQ);
-        if (has(x, ELKO_SYN) && !has(x, ELKO_ACK))
+        if (has(x, ELKO_SYN) && !has(x, ELKO_ACK)) {
+                if (x->seq != 0 && !acceptable(x))
+                        return ack_reply(x, R_HALF_WINDOW, x->state, ELKO_DROP_TCP_HALF_OPEN_SEQ);
                 return result(x->seq == 0 ? R_HALF_SYN_AGAIN : R_HALF_OTHER_SYN, SYN_AND_ACK,
                               x->state, ELKO_DROP_COUNT);
+        }
         if (!has(x, ELKO_ACK))
                 return result(R_HALF_NO_ACK, NOTHING, x->state, ELKO_DROP_TCP_NO_ACK_FLAG);
         if (x->ack != x->nxt)
@@ -247,6 +250,8 @@ static struct result in_time_wait(const struct cell *x)
         }
         if (!has(x, ELKO_ACK))
                 return result(R_WAIT_NO_ACK, NOTHING, x->state, ELKO_DROP_TCP_NO_ACK_FLAG);
+        if (x->len == 0 && x->seq == x->rcv_nxt && (int32_t)(x->ack - x->nxt) > 0)
+                return ack_reply(x, R_WAIT_ACK_BEYOND, x->state, ELKO_DROP_TCP_TIME_WAIT);
         if (x->len == 0 && x->seq == x->rcv_nxt)
                 return result(R_WAIT_ACK, NOTHING, x->state, ELKO_DROP_TCP_TIME_WAIT);
         return ack_reply(x, R_WAIT_FIN, x->state, ELKO_DROP_TCP_TIME_WAIT);

@@ -10,8 +10,7 @@ static const struct conv_options plain = {.no_sack = true, .no_ts = true, .no_ws
 
 CONV_TEST(a_small_segment_waits_for_the_last_small_one)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_send(c, 1);
         conv_out(c, "P. 1:2(1) ack 1");
         conv_send(c, 1);
@@ -29,8 +28,7 @@ CONV_TEST(the_tail_of_a_large_write_goes)
 {
         unsigned m;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         m = c->mss;
         conv_send(c, m + 10);
         conv_out(c, ". 1:%u(%u) ack 1", 1 + m, m);
@@ -48,8 +46,7 @@ CONV_TEST(a_full_segment_goes)
 {
         unsigned m;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         m = c->mss;
         conv_send(c, 1);
         conv_out(c, "P. 1:2(1) ack 1");
@@ -61,8 +58,7 @@ CONV_TEST(a_full_segment_goes)
 
 CONV_TEST(nodelay)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_set(c, ELKO_OPTION_NODELAY, 1);
         for (unsigned i = 0; i < 5; i++) {
                 conv_send(c, 1);
@@ -73,8 +69,7 @@ CONV_TEST(nodelay)
 /* Switching Nagle off lets go what waits. */
 CONV_TEST(nodelay_releases)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_send(c, 1);
         conv_out(c, "P. 1:2(1) ack 1");
         conv_send(c, 1);
@@ -89,8 +84,7 @@ CONV_TEST(cork)
 {
         unsigned m;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         m = c->mss;
         conv_set(c, ELKO_OPTION_CORK, 1);
         conv_send(c, m + 100);
@@ -102,8 +96,7 @@ CONV_TEST(cork)
 
 CONV_TEST(uncork)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_set(c, ELKO_OPTION_CORK, 1);
         conv_send(c, 100);
         conv_none(c);
@@ -115,8 +108,7 @@ CONV_TEST(uncork)
 /* MORE: this write is to be continued; it goes with the next, or after the time limit. */
 CONV_TEST(more)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_send_flags(c, 100, ELKO_SEND_MORE);
         conv_quiet(c, ELKO_MS(50));
         conv_send(c, 100);
@@ -131,8 +123,7 @@ CONV_TEST(more)
 /* FIN does not wait, and what stands before it neither. */
 CONV_TEST(fin_releases)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_send(c, 1);
         conv_out(c, "P. 1:2(1) ack 1");
         conv_send_flags(c, 1, ELKO_SEND_MORE);
@@ -147,8 +138,7 @@ CONV_TEST(fin_releases)
  * limit. */
 CONV_TEST(a_cut_segment_waits)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, ". 1:1(0) ack 1 win 500"); /* the peer had 65535 */
         conv_send(c, 5000);
         conv_none(c);
@@ -158,6 +148,26 @@ CONV_TEST(a_cut_segment_waits)
         conv_out_after(c, ELKO_MS(200), ". 501:1001(500) ack 1");
         conv_in(c, ". 1:1(0) ack 1001 win 65535");
         conv_ignore(c);
+}
+
+/* "The override timeout should be in the range 0.1 - 1.0 seconds", however long the round trip. */
+CONV_TEST(a_cut_segment_waits_a_second_at_most)
+{
+        conv_start(c, &plain);
+        conv_listen(c);
+        conv_in(c, "S 0:0(0) win 65535 <mss M>");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M,...>");
+        conv_advance(c, ELKO_MS(900)); /* RTO: 900 + 4 * 450 ms */
+        conv_in(c, ". 1:1(0) ack 1 win 500");
+        conv_accept(c);
+        conv_in(c, ". 1:1(0) ack 1 win 60000"); /* the largest window; then it is small again */
+        conv_in(c, ". 1:1(0) ack 1 win 500");
+        CONV_EQ(c, conv_info(c).rto_ns, ELKO_MS(2700));
+        conv_send(c, 5000);
+        conv_out_after(c, ELKO_SEC(1), ". 1:501(500) ack 1");
+        conv_in(c, ". 1:1(0) ack 501 win 0"); /* a probe of a closed window waits for one RTO */
+        CONV_CHECK(c, conv_info(c).rto_ns > ELKO_SEC(1));
+        conv_out_after(c, conv_info(c).rto_ns, ". 500:500(0) ack 1");
 }
 
 /* Half of the largest window that the peer ever had is enough. */
@@ -183,8 +193,7 @@ CONV_TEST(a8_3_one_byte_writer)
 {
         unsigned acked = 1, segments = 0;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         for (unsigned i = 0; i < 2000; i++) {
                 conv_send(c, 1);
                 while (conv_pending(c) > 0) {

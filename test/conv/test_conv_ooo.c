@@ -26,8 +26,7 @@ static const struct conv_options small = {
 /* RFC 5681, 4.2: a duplicate ACK for each, and an ACK at once when the hole is filled. */
 CONV_TEST(every_early_segment_gets_a_duplicate_ack)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         for (unsigned i = 1; i < 5; i++) {
                 conv_in(c, ". %u:%u(100) ack 1", 1 + i * 100, 101 + i * 100);
                 conv_out(c, ". 1:1(0) ack 1");
@@ -42,8 +41,7 @@ CONV_TEST(every_early_segment_gets_a_duplicate_ack)
  * look like duplicates of the new ACK and start a fast retransmit for nothing. */
 CONV_TEST(a_filled_hole_leaves_no_duplicate_acks_behind)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         for (unsigned i = 1; i < 5; i++)
                 conv_queue(c, ". %u:%u(100) ack 1", 1 + i * 100, 101 + i * 100);
         conv_queue(c, ". 1:101(100) ack 1");
@@ -55,8 +53,7 @@ CONV_TEST(a_filled_hole_leaves_no_duplicate_acks_behind)
 /* RFC 2018, 4: the newest first. */
 CONV_TEST(sack_blocks)
 {
-        conv_start(c, &sack);
-        conv_open_passive(c);
+        conv_start_open(c, &sack);
         conv_in(c, ". 201:301(100) ack 1");
         conv_out(c, ". 1:1(0) ack 1 <sack 201:301>");
         conv_in(c, ". 401:501(100) ack 1");
@@ -77,8 +74,7 @@ CONV_TEST(sack_blocks)
 /* With timestamps there is room for three. */
 CONV_TEST(sack_blocks_with_timestamps)
 {
-        conv_start(c, NULL);
-        conv_open_passive(c);
+        conv_start_open(c, NULL);
         conv_in(c, ". 201:301(100) ack 1");
         conv_out(c, ". 1:1(0) ack 1 <sack 201:301,...>");
         conv_in(c, ". 401:501(100) ack 1");
@@ -107,8 +103,7 @@ CONV_TEST(no_sack_without_permission)
 /* RFC 2883, 4.1: duplicates, reported once. */
 CONV_TEST(rfc2883_4_1_1_old_duplicate)
 {
-        conv_start(c, &sack);
-        conv_open_passive(c);
+        conv_start_open(c, &sack);
         conv_in(c, ". 1:501(500) ack 1");
         conv_out(c, ". 1:1(0) ack 501 <>");
         conv_in(c, ". 501:1001(500) ack 1");
@@ -122,8 +117,7 @@ CONV_TEST(rfc2883_4_1_1_old_duplicate)
 
 CONV_TEST(rfc2883_4_1_2_duplicate_and_hole)
 {
-        conv_start(c, &sack);
-        conv_open_passive(c);
+        conv_start_open(c, &sack);
         conv_in(c, ". 1:501(500) ack 1");
         conv_out(c, ". 1:1(0) ack 501 <>");
         conv_in(c, ". 1001:1501(500) ack 1");
@@ -137,8 +131,7 @@ CONV_TEST(rfc2883_4_1_2_duplicate_and_hole)
 
 CONV_TEST(rfc2883_4_1_3_duplicate_of_an_early_segment)
 {
-        conv_start(c, &sack);
-        conv_open_passive(c);
+        conv_start_open(c, &sack);
         conv_in(c, ". 1001:1501(500) ack 1");
         conv_out(c, ". 1:1(0) ack 1 <sack 1001:1501>");
         conv_in(c, ". 501:1001(500) ack 1");
@@ -152,8 +145,7 @@ CONV_TEST(rfc2883_4_1_3_duplicate_of_an_early_segment)
 /* RFC 2883, 4.2: part of the segment is old. */
 CONV_TEST(rfc2883_4_2_1_partial_duplicate)
 {
-        conv_start(c, &sack);
-        conv_open_passive(c);
+        conv_start_open(c, &sack);
         conv_in(c, ". 1:1001(1000) ack 1");
         conv_out(c, ". 1:1(0) ack 1001 <>");
         conv_in(c, ". 501:1501(1000) ack 1");
@@ -164,8 +156,7 @@ CONV_TEST(rfc2883_4_2_1_partial_duplicate)
 /* A duplicate after the FIN: the block is right in spite of the FIN's number. */
 CONV_TEST(d_sack_after_the_fin)
 {
-        conv_start(c, &sack);
-        conv_open_passive(c);
+        conv_start_open(c, &sack);
         conv_in(c, ". 1:501(500) ack 1");
         conv_out(c, ". 1:1(0) ack 501 <>");
         conv_in(c, "F. 501:1001(500) ack 1");
@@ -179,8 +170,7 @@ CONV_TEST(d_sack_after_the_fin)
  * fits at RCV.NXT is always taken; nothing that was reported is dropped (I-16). */
 CONV_TEST(a4_5_too_many_holes)
 {
-        conv_start(c, &few);
-        conv_open_passive(c);
+        conv_start_open(c, &few);
         for (unsigned i = 1; i < 4; i++) {
                 conv_in(c, ". %u:%u(10) ack 1", 1 + i * 20, 11 + i * 20);
                 conv_ignore(c);
@@ -200,8 +190,7 @@ CONV_TEST(a4_5_too_many_holes)
 /* Early data is bounded by the window: its last byte is the last that fits. */
 CONV_TEST(early_data_at_the_right_edge)
 {
-        conv_start(c, &small);
-        conv_open_passive(c);
+        conv_start_open(c, &small);
         conv_in(c, ". 3097:4297(1200) ack 1"); /* 1000 of it fit */
         conv_out(c, ". 1:1(0) ack 1 win 4096");
         for (unsigned i = 0; i < 3; i++) {
@@ -253,8 +242,7 @@ CONV_TEST(reading_between_the_holes)
 {
         unsigned at = 1;
 
-        conv_start(c, &small);
-        conv_open_passive(c);
+        conv_start_open(c, &small);
         for (unsigned i = 0; i < 50; i++) {
                 conv_in(c, ". %u:%u(500) ack 1", at + 500, at + 1000);
                 conv_out(c, ". 1:1(0) ack %u", at);

@@ -117,8 +117,7 @@ CONV_TEST(backoff_is_per_closed_window)
 /* RELIABILITY A8-1: a window of less than a segment with more behind it. */
 CONV_TEST(a8_1_window_of_one_byte)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, ". 1:1(0) ack 1 win 1");
         conv_send(c, 5);
         conv_out_after(c, ELKO_MS(200), ". 1:2(1) ack 1");
@@ -133,8 +132,7 @@ CONV_TEST(a8_1_window_of_one_byte)
 /* A closed window with nothing to send is no reason to probe. */
 CONV_TEST(no_probe_without_data)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, ". 1:1(0) ack 1 win 0");
         conv_quiet(c, ELKO_SEC(1000));
         conv_state(c, ELKO_TCP_ESTABLISHED);
@@ -204,8 +202,7 @@ CONV_TEST(a4_15_user_timeout_with_a_closed_window)
 {
         unsigned sent = 0;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_set(c, ELKO_OPTION_USER_TIMEOUT, ELKO_SEC(5));
         conv_send(c, 100);
         conv_out(c, "P. 1:101(100) ack 1");

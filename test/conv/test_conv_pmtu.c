@@ -17,13 +17,22 @@ static unsigned headers(const struct conv *c)
         return c->variant->v6 ? 60 : 40;
 }
 
+/* One full segment is out; its size. */
+static unsigned one_out(struct conv *c)
+{
+        unsigned m = c->mss;
+
+        conv_send(c, m);
+        conv_out(c, "P. 1:%u(%u) ack 1", 1 + m, m);
+        return m;
+}
+
 /* Segments of the new size, from the first byte that is outstanding on; no sign of congestion. */
 CONV_TEST(too_big_resends_in_smaller_segments)
 {
         unsigned m, n;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         m = c->mss;
         n = 1300 - headers(c);
         conv_send(c, 2 * m);
@@ -50,12 +59,9 @@ CONV_TEST(then_the_timer)
 {
         unsigned m, n;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
-        m = c->mss;
+        conv_start_open(c, &plain);
+        m = one_out(c);
         n = 1300 - headers(c);
-        conv_send(c, m);
-        conv_out(c, "P. 1:%u(%u) ack 1", 1 + m, m);
         too_big(c, 1300, "P. 1:%u(%u) ack 1", 1 + m, m);
         conv_ignore(c);
         conv_out_after(c, ELKO_MS(200), "P. 1:%u(%u) ack 1", 1 + n, n);
@@ -69,11 +75,8 @@ CONV_TEST(a3_12_forged_or_nonsense)
         static const unsigned mtus[] = {1, 67, 1500, 1501, 65535};
         unsigned m;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
-        m = c->mss;
-        conv_send(c, m);
-        conv_out(c, "P. 1:%u(%u) ack 1", 1 + m, m);
+        conv_start_open(c, &plain);
+        m = one_out(c);
         for (unsigned i = 0; i < 5; i++) {
                 too_big(c, mtus[i], "P. 1:%u(%u) ack 1", 1 + m, m);
                 conv_none(c);
@@ -91,8 +94,7 @@ CONV_TEST(a3_12_no_mtu_given)
 {
         static const struct conv_options v4 = {.no_sack = true, .no_ts = true, .v4_only = true};
 
-        conv_start(c, &v4);
-        conv_open_passive(c);
+        conv_start_open(c, &v4);
         conv_send(c, 1460);
         conv_out(c, "P. 1:1461(1460) ack 1");
         too_big(c, 0, "P. 1:1461(1460) ack 1");
@@ -106,11 +108,8 @@ CONV_TEST(a3_12_floor)
 {
         unsigned m;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
-        m = c->mss;
-        conv_send(c, m);
-        conv_out(c, "P. 1:%u(%u) ack 1", 1 + m, m);
+        conv_start_open(c, &plain);
+        m = one_out(c);
         too_big(c, c->variant->v6 ? 1279 : 68, "P. 1:%u(%u) ack 1", 1 + m, m);
         conv_ignore(c);
         CONV_EQ(c, conv_info(c).snd_mss, c->variant->v6 ? m : 512);
@@ -124,11 +123,8 @@ CONV_TEST(a_new_connection_knows)
 {
         unsigned m;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
-        m = c->mss;
-        conv_send(c, m);
-        conv_out(c, "P. 1:%u(%u) ack 1", 1 + m, m);
+        conv_start_open(c, &plain);
+        m = one_out(c);
         too_big(c, 1300, "P. 1:%u(%u) ack 1", 1 + m, m);
         conv_ignore(c);
         conv_flow(c, 1);
@@ -142,24 +138,17 @@ CONV_TEST(a_second_connection_learns_as_well)
 {
         unsigned m, n;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_flow(c, 1);
         conv_open_passive(c);
-        m = c->mss;
         n = 1300 - headers(c);
-        conv_flow(c, 0);
-        conv_send(c, m);
-        conv_out(c, "P. 1:%u(%u) ack 1", 1 + m, m);
-        too_big(c, 1300, "P. 1:%u(%u) ack 1", 1 + m, m);
-        conv_out(c, ". 1:%u(%u) ack 1", 1 + n, n);
-        conv_out(c, "P. %u:%u(%u) ack 1", 1 + n, 1 + m, m - n);
-        conv_flow(c, 1);
-        conv_send(c, m);
-        conv_out(c, "P. 1:%u(%u) ack 1", 1 + m, m);
-        too_big(c, 1300, "P. 1:%u(%u) ack 1", 1 + m, m);
-        conv_out(c, ". 1:%u(%u) ack 1", 1 + n, n);
-        conv_out(c, "P. %u:%u(%u) ack 1", 1 + n, 1 + m, m - n);
+        for (unsigned i = 0; i < 2; i++) {
+                conv_flow(c, i);
+                m = one_out(c);
+                too_big(c, 1300, "P. 1:%u(%u) ack 1", 1 + m, m);
+                conv_out(c, ". 1:%u(%u) ack 1", 1 + n, n);
+                conv_out(c, "P. %u:%u(%u) ack 1", 1 + n, 1 + m, m - n);
+        }
 }
 
 /* RELIABILITY A3-12, RFC 1191, 6.3: after ten minutes the larger size is tried again. */
@@ -167,11 +156,8 @@ CONV_TEST(a3_12_forgotten_after_ten_minutes)
 {
         unsigned m;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
-        m = c->mss;
-        conv_send(c, m);
-        conv_out(c, "P. 1:%u(%u) ack 1", 1 + m, m);
+        conv_start_open(c, &plain);
+        m = one_out(c);
         too_big(c, 1300, "P. 1:%u(%u) ack 1", 1 + m, m);
         conv_ignore(c);
         conv_in(c, ". 1:1(0) ack %u", 1 + m);

@@ -125,8 +125,7 @@ CONV_TEST(a9_1_back_off)
 {
         uint64_t span = ELKO_MS(200);
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_send(c, 100);
         conv_out(c, "P. 1:101(100) ack 1");
         for (unsigned i = 0; i < 13; i++) {
@@ -141,8 +140,7 @@ CONV_TEST(a9_1_back_off)
 /* R2: exactly 15 minutes after the data left first; SHLD-10: at least 100 s. */
 CONV_TEST(a9_1_r2)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_advance(c, ELKO_SEC(7));
         conv_send(c, 100);
         conv_ignore(c);
@@ -160,8 +158,7 @@ CONV_TEST(a9_1_r2)
 /* Progress starts R2 anew. */
 CONV_TEST(r2_counts_from_the_last_progress)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_send(c, 100);
         conv_ignore(c);
         conv_advance(c, ELKO_SEC(500));
@@ -181,8 +178,7 @@ CONV_TEST(restarted_by_progress)
 {
         unsigned m;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         m = c->mss;
         send_full(c, 3);
         conv_quiet(c, ELKO_MS(20));
@@ -199,8 +195,7 @@ CONV_TEST(restarted_by_progress)
 /* RELIABILITY A9-2: what is no progress does not restart it: duplicates, window updates, data. */
 CONV_TEST(a9_2_not_restarted_by_anything_else)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         send_full(c, 1);
         conv_quiet(c, ELKO_MS(90));
         conv_in(c, ". 1:1(0) ack 1");
@@ -217,8 +212,7 @@ CONV_TEST(not_restarted_by_sending)
 {
         unsigned m;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         m = c->mss;
         send_full(c, 1);
         conv_quiet(c, ELKO_MS(150));
@@ -232,8 +226,7 @@ CONV_TEST(a13_slow_start_after_a_timeout)
 {
         unsigned m;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         m = c->mss;
         send_full(c, 10);
         conv_out_after(c, ELKO_MS(200), "P. 1:%u(%u) ack 1", 1 + m, m);
@@ -255,8 +248,7 @@ CONV_TEST(a9_6_second_timeout_keeps_ssthresh)
 {
         unsigned m;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         m = c->mss;
         send_full(c, 10);
         conv_out_after(c, ELKO_MS(200), "P. 1:%u(%u) ack 1", 1 + m, m);
@@ -271,8 +263,7 @@ CONV_TEST(a9_10_spurious_timeout)
 {
         unsigned m, again = 0;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         m = c->mss;
         send_full(c, 10);
         conv_advance(c, ELKO_SEC(5));
@@ -293,8 +284,7 @@ CONV_TEST(karn)
 {
         uint64_t before;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         before = conv_info(c).srtt_ns;
         conv_send(c, 100);
         conv_out(c, "P. 1:101(100) ack 1");
@@ -308,8 +298,7 @@ CONV_TEST(karn)
 /* RFC 7323, 4.1: with timestamps the copy is known. */
 CONV_TEST(timestamps_sample_a_retransmission)
 {
-        conv_start(c, &ts);
-        conv_open_passive(c);
+        conv_start_open(c, &ts);
         conv_send(c, 100);
         conv_out(c, "P. 1:101(100) ack 1");
         conv_out_after(c, ELKO_MS(200), "P. 1:101(100) ack 1");
@@ -321,8 +310,7 @@ CONV_TEST(timestamps_sample_a_retransmission)
 /* The sample is taken when the ACK arrives, with the clock's full resolution. */
 CONV_TEST(sample_of_a_microsecond)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         for (unsigned i = 0; i < 60; i++) {
                 conv_send(c, 1);
                 conv_out(c, "P. %u:%u(1) ack 1", 1 + i, 2 + i);
@@ -338,8 +326,7 @@ CONV_TEST(sample_of_a_microsecond)
 /* RELIABILITY A9-14: the clock jumps; one expiry for the jump, not one for each that it skipped. */
 CONV_TEST(a9_14_clock_jump)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_send(c, 100);
         conv_out(c, "P. 1:101(100) ack 1");
         c->now += ELKO_SEC(100);
@@ -355,8 +342,7 @@ CONV_TEST(a9_14_clock_jump)
 /* RELIABILITY A9-12: the link is down for ten seconds. Sending goes on within one capped RTO. */
 CONV_TEST(a9_12_link_down)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_hold(c, true);
         conv_send(c, 100);
         conv_advance(c, ELKO_SEC(10));
@@ -368,8 +354,7 @@ CONV_TEST(a9_12_link_down)
 
 CONV_TEST(a9_12_link_down_with_data_in_flight)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_send(c, 100);
         conv_out(c, "P. 1:101(100) ack 1");
         conv_hold(c, true);
@@ -385,8 +370,7 @@ CONV_TEST(a9_12_link_down_with_data_in_flight)
  * compares); here the application writes on while the head is sent again and again. */
 CONV_TEST(a7_12_same_bytes_every_time)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         for (unsigned i = 0; i < 20; i++) {
                 conv_send(c, 777);
                 conv_ignore(c);

@@ -155,8 +155,7 @@ CONV_TEST(ports_towards_neighbours)
 CONV_TEST(ip_identification)
 {
         /* conv.c looks at the field of every packet: it must be 0, and DF set. */
-        conv_start(c, &((struct conv_options){.v4_only = true}));
-        conv_open_passive(c);
+        conv_start_open(c, &((struct conv_options){.v4_only = true}));
         conv_send(c, 5000);
         CONV_CHECK(c, conv_ignore(c) >= 4);
         conv_in(c, ". 100000:100000(0) ack 1");

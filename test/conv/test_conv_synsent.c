@@ -109,6 +109,53 @@ CONV_TEST(step_4_syn_ack)
         conv_quiet(c, ELKO_SEC(1000));
 }
 
+/* A6-9: an echo of what we did not send is no answer to our SYN: reset, and the SYN once more. */
+CONV_TEST(a6_9_syn_ack_with_an_echo_that_is_not_ours)
+{
+        static const char *const foreign[] = {"1", "1000", "-1", "2147483647", "-2147483648"};
+
+        BEGIN(c);
+        for (unsigned i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+                conv_in(c, "S. 0:0(0) ack 1 win 65535 <mss M,TS val 100 ecr %s>", foreign[i]);
+                conv_dropped(c, ELKO_DROP_TCP_SYN_SENT);
+                conv_out(c, "R 1:1(0) <>");
+                if (i == 0)
+                        conv_out(c, "S 0:0(0) win 65535 <mss M,sackOK,TS val 0 ecr =0,wscale 4>");
+                conv_none(c);
+                conv_state(c, ELKO_TCP_SYN_SENT);
+        }
+        conv_in(c, "S. 0:0(0) ack 1 win 65535 <mss M,TS val 100 ecr 0>");
+        conv_out(c, ". 1:1(0) ack 1");
+        conv_state(c, ELKO_TCP_ESTABLISHED);
+}
+
+/* Any of our SYNs may be the one that is answered, at any time since. */
+CONV_TEST(a6_9_syn_ack_that_echoes_the_first_of_several_syns)
+{
+        for (unsigned ecr = 0; ecr <= 3000; ecr += 1000) {
+                if (ecr > 0)
+                        conv_again(c);
+                else
+                        conv_start(c, NULL);
+                conv_connect(c);
+                CONV_EQ(c, conv_ignore(c), 1);
+                conv_advance(c, ELKO_SEC(3) + ELKO_MS(50)); /* SYNs at 0, 1 and 3 s */
+                CONV_EQ(c, conv_ignore(c), 2);
+                conv_in(c, "S. 0:0(0) ack 1 win 65535 <mss M,TS val 100 ecr %u>", ecr);
+                conv_out(c, ". 1:1(0) ack 1");
+                conv_state(c, ELKO_TCP_ESTABLISHED);
+        }
+}
+
+/* Old stacks echo nothing. */
+CONV_TEST(a6_9_syn_ack_with_an_echo_of_zero)
+{
+        BEGIN(c);
+        conv_in(c, "S. 0:0(0) ack 1 win 65535 <mss M,TS val 100 ecr =0>");
+        conv_out(c, ". 1:1(0) ack 1");
+        conv_state(c, ELKO_TCP_ESTABLISHED);
+}
+
 /* "Data or controls that were queued for transmission MAY be included." */
 CONV_TEST(step_4_syn_ack_with_queued_data)
 {

@@ -194,6 +194,30 @@ CONV_TEST(pure_acks)
         }
 }
 
+/* 3.10.7.4 fifth: "If the ACK acks something not yet sent, then send an ACK". It does not restart the
+ * wait, and a flood of them gets few answers. */
+CONV_TEST(acks_of_what_was_never_sent)
+{
+        unsigned answers = 0;
+
+        conv_start(c, NULL);
+        enter(c, true);
+        conv_in(c, ". 2:2(0) ack 3");
+        conv_out(c, ". 2:2(0) ack 2");
+        conv_in(c, ". 2:2(0) ack 100000");
+        conv_out(c, ". 2:2(0) ack 2");
+        conv_in(c, ". 2:2(0) ack 1"); /* an old one */
+        conv_none(c);
+        ends_after(c, TWO_MSL(c));
+        conv_again(c);
+        enter(c, true);
+        for (unsigned i = 0; i < 1000; i++) {
+                conv_in(c, ". 2:2(0) ack 3");
+                answers += conv_ignore(c);
+        }
+        CONV_CHECK(c, answers > 10 && answers < 500);
+}
+
 /* 3.10.7.4 seventh: text is ignored; it gets an ACK. */
 CONV_TEST(data)
 {
@@ -310,6 +334,106 @@ CONV_TEST(new_iss_is_larger)
         conv_in(c, "S 5000:5000(0) win 65535 <mss M>");
         conv_out(c, "S. 0:0(0) ack 5001 <mss M>");
         CONV_CHECK(c, (int32_t)(c->f->iss - last) > 0);
+}
+
+/* Reopened by a SYN. Returns the old incarnation as the peer knew it ... */
+static struct conv_flow reopen(struct conv *c)
+{
+        struct conv_flow old;
+
+        conv_listen(c);
+        conv_in(c, "S 0:0(0) win 65535 <mss M,TS val 100 ecr 0>");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M,...>");
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_accept(c);
+        conv_shutdown(c);
+        conv_out(c, "F. 1:1(0) ack 1");
+        conv_in(c, "F. 1:1(0) ack 2");
+        conv_out(c, ". 2:2(0) ack 2");
+        conv_advance(c, ELKO_MS(100));
+        old = *c->f;
+        conv_forget(c);
+        conv_in(c, "S 5000:5000(0) win 65535 <mss M,TS val 500 ecr 0>");
+        conv_out(c, "S. 0:0(0) ack 5001 <mss M,...>");
+        conv_state(c, ELKO_TCP_SYN_RECEIVED);
+        CONV_EQ(c, conv_memory(c).time_wait, 0);
+        return old;
+}
+
+/* ... and here it is again: it answers with its own numbers, and ends when it would have. */
+static void is_back(struct conv *c, struct conv_flow old, uint64_t spent)
+{
+        *c->f = old;
+        conv_state(c, ELKO_TCP_TIME_WAIT);
+        CONV_EQ(c, conv_memory(c).time_wait, 1);
+        CONV_EQ(c, conv_memory(c).half_open, 0);
+        conv_in(c, "P. 2:12(10) ack 2");
+        conv_out(c, ". 2:2(0) ack 2");
+        ends_after(c, TWO_MSL(c) - spent);
+}
+
+/* MAY-2 (2): "returns to TIME-WAIT state if the SYN turns out to be an old duplicate", which the peer
+ * says with a reset (3.5, figure 8). */
+CONV_TEST(may_2_old_duplicate_syn)
+{
+        struct conv_flow old;
+
+        conv_start(c, NULL);
+        old = reopen(c);
+        conv_in(c, "R 5001:5001(0)");
+        is_back(c, old, ELKO_MS(100));
+}
+
+/* Nobody answers the SYN,ACK. */
+CONV_TEST(may_2_silence)
+{
+        struct conv_flow old;
+        static const struct conv_options o = {.msl_ns = ELKO_SEC(300)};
+
+        conv_start(c, &o);
+        old = reopen(c);
+        conv_advance(c, ELKO_SEC(200));
+        CONV_CHECK(c, conv_ignore(c) > 2);
+        is_back(c, old, ELKO_SEC(200) + ELKO_MS(100));
+}
+
+/* The listener goes meanwhile. */
+CONV_TEST(may_2_listener_closed)
+{
+        struct conv_flow old;
+
+        conv_start(c, NULL);
+        old = reopen(c);
+        conv_close_listener(c);
+        is_back(c, old, ELKO_MS(100));
+}
+
+/* The wait ends while the entry stands behind the half-open one: then there is nothing to return to. */
+CONV_TEST(may_2_the_wait_ends_meanwhile)
+{
+        static const struct conv_options o = {.msl_ns = ELKO_SEC(1)};
+
+        conv_start(c, &o);
+        (void)reopen(c);
+        conv_advance(c, ELKO_SEC(10));
+        conv_ignore(c);
+        conv_state(c, ELKO_TCP_SYN_RECEIVED);
+        conv_in(c, "R 5001:5001(0)");
+        conv_state(c, ELKO_TCP_CLOSED);
+        CONV_EQ(c, conv_memory(c).time_wait, 0);
+}
+
+/* The handshake ends well: the old entry is gone for good, and the new connection has the tuple. */
+CONV_TEST(may_2_a_new_connection)
+{
+        conv_start(c, NULL);
+        syn_in_time_wait(c, true, 5000, "<mss M,TS val 500 ecr 0>", NEW);
+        conv_in(c, "P. 5001:5011(10) ack 1");
+        conv_out(c, ". 1:1(0) ack 5011");
+        conv_in(c, "R 5011:5011(0)");
+        conv_state(c, ELKO_TCP_CLOSED);
+        CONV_EQ(c, conv_memory(c).time_wait, 0);
+        conv_event_error(c, ELKO_EV_READABLE | ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_ECONNRESET);
 }
 
 /* Nobody listens: the SYN must not be a way to end the wait. */

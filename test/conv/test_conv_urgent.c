@@ -13,8 +13,7 @@ CONV_TEST(a1_20_every_pointer)
         static const unsigned urp[] = {0, 1, 9, 10, 11, 65535};
         unsigned at = 1;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         for (unsigned i = 0; i < 6; i++, at += 10) {
                 conv_in(c, "PU. %u:%u(10) ack 1 urg %u", at, at + 10, urp[i]);
                 conv_out(c, ". 1:1(0) ack %u", at + 10);
@@ -26,8 +25,7 @@ CONV_TEST(a1_20_every_pointer)
 /* URG without data, and a pointer without URG. */
 CONV_TEST(a1_20_without_data)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "U. 1:1(0) ack 1 urg 100");
         conv_none(c);
         conv_in(c, "P. 1:11(10) ack 1 urg 5");
@@ -38,8 +36,7 @@ CONV_TEST(a1_20_without_data)
 /* The same bytes with and without URG. */
 CONV_TEST(a1_20_retransmitted_without_urg)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "PU. 11:21(10) ack 1 urg 5");
         conv_out(c, ". 1:1(0) ack 1");
         conv_in(c, "P. 1:21(20) ack 1");
@@ -64,8 +61,7 @@ CONV_TEST(a1_20_on_syn_and_fin)
 /* We never send it. */
 CONV_TEST(never_sent)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "PU. 1:11(10) ack 1 urg 3");
         conv_ignore(c);
         conv_send(c, 5000);

@@ -61,8 +61,7 @@ CONV_TEST(progress_starts_it_anew)
 /* Set while data is outstanding: counts from then. Longer than R2 as well. */
 CONV_TEST(set_while_waiting)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_send(c, 10);
         conv_ignore(c);
         conv_advance(c, ELKO_SEC(100));

@@ -20,8 +20,7 @@ static const struct conv_options small = {
 /* 3.8.6: not a byte beyond SND.UNA + SND.WND. */
 CONV_TEST(the_usable_window)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, ". 1:1(0) ack 1 win 2000");
         conv_send(c, 5000);
         conv_out(c, ". 1:%u(%u) ack 1", 1 + c->mss, c->mss);
@@ -51,8 +50,7 @@ CONV_TEST(a6_10_window_of_the_syn_is_not_scaled)
 /* RELIABILITY A8-6: an older segment does not tell of the window (SND.WL1, SND.WL2). */
 CONV_TEST(a8_6_old_segments_do_not_update_the_window)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "P. 1:11(10) ack 1 win 5000");
         conv_ignore(c);
         CONV_EQ(c, conv_info(c).snd_wnd, 5000);
@@ -79,8 +77,7 @@ CONV_TEST(a8_4_the_peer_shrinks_its_window)
 {
         unsigned m;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         m = c->mss;
         conv_send(c, 8 * m);
         for (unsigned i = 0; i < 8; i++)
@@ -104,8 +101,7 @@ CONV_TEST(a8_4_shrunk_to_zero_and_answering)
 {
         uint64_t until;
 
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_send(c, 100);
         conv_out(c, "P. 1:101(100) ack 1");
         conv_in(c, ". 1:1(0) ack 1 win 0");
@@ -127,8 +123,7 @@ CONV_TEST(a8_4_shrunk_to_zero_and_answering)
 /* RELIABILITY A8-6: the window of another connection is none of ours. */
 CONV_TEST(a8_6_windows_are_per_connection)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_flow(c, 1);
         conv_open_passive(c);
         conv_in(c, ". 1:1(0) ack 1 win 63");
@@ -142,8 +137,7 @@ CONV_TEST(a8_6_windows_are_per_connection)
 /* 3.8.6.2.2: opened when min(buffer / 2, MSS) can be announced; one update, not many. */
 CONV_TEST(a8_2_reopening_is_announced)
 {
-        conv_start(c, &small);
-        conv_open_passive(c);
+        conv_start_open(c, &small);
         for (unsigned i = 0; i < 4; i++) {
                 conv_in(c, ". %u:%u(1024) ack 1", 1 + i * 1024, 1025 + i * 1024);
                 conv_out(c, ". 1:1(0) ack %u win %u", 1025 + i * 1024, 3072 - i * 1024);
@@ -166,8 +160,7 @@ CONV_TEST(a8_3_one_byte_reader)
 {
         unsigned at = 1, edge = 4097, updates = 0, bytes = 0, segments = 0;
 
-        conv_start(c, &small);
-        conv_open_passive(c);
+        conv_start_open(c, &small);
         for (unsigned round = 0; round < 6000; round++) {
                 unsigned room = edge - at, n = room < 1024 ? room : 1024;
 
@@ -296,8 +289,7 @@ CONV_TEST(a8_7_wrong_reset_on_a_closed_window)
  * more. */
 CONV_TEST(a5_1_out_of_window_acks_are_answered_seldom)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         for (unsigned k = 0; k < 3; k++) {
                 conv_in(c, ". 900000:900000(0) ack 1");
                 conv_out(c, ". 1:1(0) ack 1");
@@ -312,8 +304,7 @@ CONV_TEST(a5_1_out_of_window_acks_are_answered_seldom)
 /* A5-8: but data always is: its ACK may have been lost. */
 CONV_TEST(a5_8_out_of_window_data_is_always_answered)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         conv_in(c, "P. 1:11(10) ack 1");
         conv_ignore(c);
         for (unsigned i = 0; i < 50; i++) {
@@ -325,8 +316,7 @@ CONV_TEST(a5_8_out_of_window_data_is_always_answered)
 /* A5-4: resets with a wrong number, as an answer to whatever we say: no answer to them. */
 CONV_TEST(a5_4_resets_out_of_the_window)
 {
-        conv_start(c, &plain);
-        conv_open_passive(c);
+        conv_start_open(c, &plain);
         for (unsigned i = 0; i < 50; i++) {
                 conv_in(c, "R 900000:900000(0)");
                 conv_none(c);
@@ -372,8 +362,8 @@ CONV_TEST(a_third_ack_beyond_the_window)
         conv_ignore(c);
 }
 
-/* The region fills up: windows shrink first, then connections are refused; what was announced can
- * be filled to the last byte, and what was acknowledged is there. */
+/* The region fills up: windows shrink before connections are refused, and who comes late still finds a
+ * small one; what was announced can be filled to the last byte, and what was acknowledged is there. */
 static void large_windows(struct elko_config *cfg)
 {
         cfg->rcv_buf_bytes = cfg->rcv_buf_max_bytes = 4 << 20;
@@ -398,7 +388,7 @@ static unsigned fill(struct conv *c)
         }
 }
 
-CONV_TEST(a8_5_windows_shrink_first_then_connections_are_refused)
+CONV_TEST(a8_5_windows_shrink_before_connections_are_refused)
 {
         static const struct conv_options o = {
                 .no_sack = true, .no_ts = true, .v4_only = true, .config = large_windows};
@@ -422,8 +412,8 @@ CONV_TEST(a8_5_windows_shrink_first_then_connections_are_refused)
                 while (conv_try_send(c, 1 << 18) > 0) /* and the send buffers take the rest */
                         conv_none(c);
         }
-        CONV_CHECK(c, opened > 4 && opened < CONV_FLOWS);
-        CONV_CHECK(c, last < first);
+        CONV_CHECK(c, opened > 4);
+        CONV_CHECK(c, last < first / 16);
         for (unsigned i = 0; i < opened; i++) {
                 conv_flow(c, i);
                 conv_recv(c, bytes[i]);
@@ -437,8 +427,7 @@ CONV_TEST(the_window_grows_for_a_fast_reader)
         uint32_t before;
         unsigned at = 1;
 
-        conv_start(c, NULL);
-        conv_open_passive(c);
+        conv_start_open(c, NULL);
         before = conv_info(c).rcv_buf;
         for (unsigned i = 0; i < 2000; i++) {
                 conv_in(c, ". %u:%u(1200) ack 1", at, at + 1200);

@@ -386,6 +386,13 @@ void conv_open_passive_(struct conv *c); /* listens first if nobody does */
 #define conv_open_active(c) conv_open_active_(CONV_AT(c))
 void conv_open_active_(struct conv *c);
 
+/* conv_start() and conv_open_passive(), how most conversations begin. */
+#define conv_start_open(c, o)                                                                      \
+        do {                                                                                       \
+                conv_start((c), (o));                                                              \
+                conv_open_passive(c);                                                              \
+        } while (0)
+
 /* Bring the current flow into a state: LISTEN and SYN-RECEIVED passively, all others through
  * conv_open_active() if `active`, else conv_open_passive(). Afterwards the peer's next number is
  * conv_peer_nxt(), the stack's conv_stack_nxt(); nothing is pending. */

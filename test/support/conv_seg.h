@@ -3,7 +3,7 @@
 #define EK_TEST_CONV_SEG_H
 
 /* Segments of a conversation as text and as bytes; written without the stack's own wire layer, so
- * that one checks the other. Used by conv.c only. */
+ * that one checks the other. Used by conv*.c only. */
 
 #include "conv.h"
 

@@ -291,6 +291,46 @@ EK_TEST(out_of_memory_is_ordinary)
         close_slab(&f);
 }
 
+/* What was reserved is there, though everything else took what it could. */
+EK_TEST(a_reserved_object_can_be_had)
+{
+        for (uint32_t live = 0; live < 40; live++) {
+                struct fixture f;
+                void *rest[1024];
+                uint32_t n = 0, idx[64] = {0};
+
+                open_slab(&f, 1 << 16, 60, 1024, 41);
+                for (uint32_t i = 0; i < live; i++)
+                        idx[i] = ek_slab_alloc(&f.s);
+                CHECK(ek_slab_reserve(&f.s));
+                while ((rest[n] = ek_region_alloc(f.r, 64)) != NULL)
+                        CHECK(++n < 1024);
+                CHECK(ek_slab_reserve(&f.s)); /* again is the same */
+                CHECK(ek_slab_check(&f.s));
+                idx[live] = ek_slab_alloc(&f.s);
+                CHECK(idx[live] != EK_NIL);
+                while (ek_slab_live(&f.s) < 41 && ek_slab_reserve(&f.s))
+                        CHECK(ek_slab_alloc(&f.s) != EK_NIL); /* the rest of the chunk */
+                CHECK_EQ(ek_slab_alloc(&f.s), EK_NIL);
+                CHECK(!ek_slab_reserve(&f.s));
+                while (n > 0)
+                        ek_region_free(f.r, rest[--n], 64);
+                close_slab(&f);
+        }
+}
+
+/* At the limit of objects no memory helps. */
+EK_TEST(nothing_to_reserve_at_the_limit)
+{
+        struct fixture f;
+
+        open_slab(&f, 1 << 16, 60, 1024, 3);
+        for (uint32_t i = 0; i < 3; i++)
+                CHECK(ek_slab_alloc(&f.s) != EK_NIL);
+        CHECK(!ek_slab_reserve(&f.s));
+        close_slab(&f);
+}
+
 EK_TEST(random_60_byte_objects)
 {
         random_run(60, 1024, MAX_OBJS, ek_test_rounds(200000), false);

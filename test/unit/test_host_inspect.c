@@ -60,32 +60,65 @@ static void close_bed(struct bed *b)
         CHECK_EQ(rmdir(dir), 0); /* nothing was left in it */
 }
 
-/* The answer of the only running instance, as a child process gets it; the child's status is in
- * *status: 0, or an errno. */
-static void ask(struct bed *b, const char *request, char *answer, size_t size, int *status)
+/* A child tells its parent how it went through a pipe: its exit status is not its own under a tool that
+ * watches it (valgrind). */
+struct child {
+        pid_t pid;
+        int pipe[2];
+};
+
+/* 0 in the child. */
+static pid_t start_child(struct child *ch)
+{
+        CHECK_EQ(pipe(ch->pipe), 0);
+        ch->pid = ek_test_fork();
+        CHECK(ch->pid >= 0);
+        return ch->pid;
+}
+
+static void end_child(const struct child *ch, int verdict)
+{
+        if (write(ch->pipe[1], &verdict, sizeof(verdict)) != sizeof(verdict))
+                _exit(99);
+        _exit(0);
+}
+
+static int verdict_of(const struct child *ch)
+{
+        int verdict = -1;
+
+        CHECK_EQ(read(ch->pipe[0], &verdict, sizeof(verdict)), sizeof(verdict));
+        close(ch->pipe[0]);
+        close(ch->pipe[1]);
+        return verdict;
+}
+
+/* The answer of the only running instance, as a child process gets it; the child's verdict is in
+ * *verdict: 0, or an errno. */
+static void ask(struct bed *b, const char *request, char *answer, size_t size, int *verdict)
 {
         FILE *file = tmpfile();
-        pid_t pid;
+        struct child ch;
+        int ended;
         size_t n;
 
         CHECK(file != NULL);
-        pid = ek_test_fork();
-        if (pid == 0) {
+        if (start_child(&ch) == 0) {
                 struct elko_drv_why why;
                 int error = elko_host_inspect_ask(0, request, file, &why);
 
                 if (error != 0)
                         fputs(why.text, file);
                 fflush(file);
-                _exit(-error);
+                end_child(&ch, -error);
         }
-        while (waitpid(pid, status, WNOHANG) == 0)
+        while (waitpid(ch.pid, &ended, WNOHANG) == 0)
                 CHECK_EQ(elko_host_step(b->host, ELKO_MS(1)), 1);
         rewind(file);
         n = fread(answer, 1, size - 1, file);
         answer[n] = '\0';
         fclose(file);
-        *status = WEXITSTATUS(*status);
+        *verdict = verdict_of(&ch);
 }
 
 static char answer[1 << 16];
@@ -170,22 +203,70 @@ EK_TEST(sockets_of_dead_instances_are_removed)
         struct bed b;
         char dead[128];
         pid_t pids[4];
-        pid_t pid;
-        int status;
+        struct child ch;
+        int ended;
 
         open_bed(&b);
         snprintf(dead, sizeof(dead), "%s/elko-999999999.sock", dir);
-        pid = ek_test_fork();
-        if (pid == 0) { /* dies without closing: its socket stays */
-                _exit(elko_host_inspect_open(b.host, dead, NULL) == NULL);
-        }
-        CHECK_EQ(waitpid(pid, &status, 0), pid);
-        CHECK_EQ(status, 0);
+        if (start_child(&ch) == 0) /* dies without closing: its socket stays */
+                end_child(&ch, elko_host_inspect_open(b.host, dead, NULL) == NULL);
+        CHECK_EQ(waitpid(ch.pid, &ended, 0), ch.pid);
+        CHECK_EQ(verdict_of(&ch), 0);
         CHECK_EQ(access(dead, F_OK), 0);
         CHECK_EQ(elko_host_inspect_list(pids, 4), 1);
         CHECK_EQ(pids[0], getpid());
         CHECK(access(dead, F_OK) != 0);
         close_bed(&b);
+}
+
+static const char *connection_text(const struct elko_tcp_info *info)
+{
+        FILE *file = tmpfile();
+        size_t n;
+
+        CHECK(file != NULL);
+        elko_host_inspect_connection(info, file);
+        rewind(file);
+        n = fread(answer, 1, sizeof(answer) - 1, file);
+        answer[n] = '\0';
+        fclose(file);
+        return answer;
+}
+
+/* What a connection measured of itself, as `ss -ti` has it. */
+EK_TEST(measured_values_read_as_in_ss)
+{
+        struct elko_tcp_info info = {
+                .state = ELKO_TCP_ESTABLISHED,
+                .delivery_rate = 1250000,
+                .busy_ns = ELKO_MS(200),
+                .rwnd_limited_ns = ELKO_MS(50),
+                .sndbuf_limited_ns = ELKO_MS(1),
+                .rcv_rtt_ns = ELKO_US(12500),
+                .reord_seen = 3,
+                .dsack_dups = 4,
+        };
+        static const char *const want[] = {
+                " delivery_rate 10000000bps",
+                " busy:200ms",
+                " rwnd_limited:50ms(25.0%)",
+                " sndbuf_limited:1ms(0.5%)",
+                " rcv_rtt:12.5",
+                " reord_seen:3",
+                " dsack_dups:4",
+        };
+        static const char *const absent[] = {
+                "delivery_rate", "busy",       "rwnd_limited", "sndbuf_limited",
+                "rcv_rtt",       "reord_seen", "dsack_dups",
+        };
+
+        connection_text(&info);
+        for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+                CHECK(strstr(answer, want[i]) != NULL);
+        info = (struct elko_tcp_info){.state = ELKO_TCP_ESTABLISHED};
+        connection_text(&info);
+        for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
+                CHECK(strstr(answer, absent[i]) == NULL);
 }
 
 EK_TEST(nobody_there_is_an_error_with_a_sentence)

@@ -14,7 +14,7 @@ enum { N = ELKO_TCP_STATE_COUNT };
  * ESTABLISHED FIN-WAIT-1 FIN-WAIT-2 CLOSE-WAIT CLOSING LAST-ACK TIME-WAIT. */
 static const char *const matrix[N] = {
         /* CLOSED       */ ".xx........",
-        /* LISTEN       */ "x..x.......",
+        /* LISTEN       */ "x..x......x",
         /* SYN-SENT     */ "x..xx......",
         /* SYN-RECEIVED */ "xx..x......",
         /* ESTABLISHED  */ "x....x.x...",

@@ -13,6 +13,7 @@ enum { SPACE = 4096, REGION = 1 << 20 };
 
 struct byte {
         uint32_t rec; /* number of the transmission that it belongs to */
+        uint32_t tag; /* what the sender gave it */
         uint64_t sent_at;
         uint32_t sends;
         bool lost;
@@ -22,7 +23,7 @@ struct model {
         struct byte b[SPACE];
         uint32_t una, nxt; /* offsets; base is added for sequence numbers */
         uint32_t fin;      /* offset of the FIN, SPACE: none */
-        uint32_t recs;
+        uint32_t recs, tags;
 };
 
 struct bench {
@@ -80,17 +81,43 @@ static void compare(struct bench *x)
         CHECK_EQ(ek_txq_is_empty(&x->q), m->una == m->nxt);
 }
 
+static struct ek_txq_sent sent(uint32_t len, uint8_t flags, uint64_t now, uint32_t tag)
+{
+        return (struct ek_txq_sent){
+                .now = now, .len = len, .flags = flags, .tag = {tag, ~tag, tag * 3}};
+}
+
 static void push(struct bench *x, uint32_t n, uint8_t flags)
 {
         struct model *m = &x->m;
+        struct ek_txq_sent what = sent(n, flags, x->now, ++m->tags);
 
-        CHECK(ek_txq_push(&x->q, &x->slab, seq(x, m->nxt), n, flags, x->now));
+        CHECK(ek_txq_push(&x->q, &x->slab, seq(x, m->nxt), &what));
         for (uint32_t i = 0; i < n; i++)
-                m->b[m->nxt + i] = (struct byte){.rec = m->recs, .sent_at = x->now, .sends = 1};
+                m->b[m->nxt + i] = (struct byte){
+                        .rec = m->recs, .tag = m->tags, .sent_at = x->now, .sends = 1};
         m->recs++;
         m->nxt += n;
         if (flags & EK_TXREC_FIN)
                 m->fin = m->nxt - 1;
+}
+
+/* The tag of the transmission that left last, of those that are acknowledged to their end. */
+static void check_tag(const struct model *m, uint32_t to, const struct ek_txq_acked *got)
+{
+        uint32_t newest = SPACE;
+
+        for (uint32_t i = m->una; i < to; i++)
+                if ((i + 1 == m->nxt || m->b[i + 1].rec != m->b[i].rec) &&
+                    (newest == SPACE || m->b[i].sent_at >= m->b[newest].sent_at))
+                        newest = i;
+        CHECK_EQ(got->tagged, newest != SPACE);
+        if (newest == SPACE)
+                return;
+        CHECK_EQ(got->sent_at, m->b[newest].sent_at);
+        CHECK_EQ(got->tag[0], m->b[newest].tag);
+        CHECK_EQ(got->tag[1], ~m->b[newest].tag);
+        CHECK_EQ(got->tag[2], m->b[newest].tag * 3);
 }
 
 /* RFC 6298, 3 (Karn): a sample only if nothing that is acknowledged was sent twice; from the
@@ -107,6 +134,7 @@ static void ack(struct bench *x, uint32_t to)
         CHECK_EQ(got.fin, m->fin < to);
         CHECK_EQ(got.retransmitted, again);
         CHECK_EQ(got.rtt_sent_at, again || to == m->una ? 0 : m->b[to - 1].sent_at);
+        check_tag(m, to, &got);
         m->una = to;
         if (m->fin < to)
                 m->fin = SPACE;
@@ -142,18 +170,21 @@ static void resend(struct bench *x)
 {
         struct model *m = &x->m;
         struct ek_txrec *rec = ek_txq_next_lost(&x->q, &x->slab);
+        struct ek_txq_sent what;
         uint32_t n, at;
 
         if (rec == NULL)
                 return;
         n = 1 + ek_test_below(rec->len);
         at = rec->seq.v - x->base;
-        CHECK(ek_txq_on_resent(&x->q, &x->slab, n, x->now));
+        what = sent(n, 0, x->now, ++m->tags);
+        CHECK(ek_txq_on_resent(&x->q, &x->slab, &what));
         m->recs++;
         for (uint32_t i = at; i < at + n; i++) {
                 m->b[i].lost = false;
                 m->b[i].sends++;
                 m->b[i].sent_at = x->now;
+                m->b[i].tag = m->tags;
         }
         /* what is left of the record is one of its own now */
         for (uint32_t i = at; i < at + n; i++)
@@ -239,6 +270,8 @@ EK_TEST(a7_8_fin_counts_only_with_its_number)
 /* No memory for the second half of a record: nothing is changed. */
 EK_TEST(split_without_memory_changes_nothing)
 {
+        struct ek_txq_sent part = sent(4, 0, 5, 1), whole = sent(10, 0, 5, 2);
+        struct ek_txq_sent more = sent(1, 0, 5, 3);
         static struct bench x;
 
         start(&x, 0);
@@ -246,23 +279,25 @@ EK_TEST(split_without_memory_changes_nothing)
         mark_all(&x);
         while (ek_slab_alloc(&x.slab) != EK_NIL)
                 ;
-        CHECK(!ek_txq_on_resent(&x.q, &x.slab, 4, 5));
+        CHECK(!ek_txq_on_resent(&x.q, &x.slab, &part));
         compare(&x);
-        CHECK(ek_txq_on_resent(&x.q, &x.slab, 10, 5));
+        CHECK(ek_txq_on_resent(&x.q, &x.slab, &whole));
         CHECK_EQ(x.q.lost_count, 0);
-        CHECK(!ek_txq_push(&x.q, &x.slab, seq(&x, 10), 1, 0, 5));
+        CHECK(!ek_txq_push(&x.q, &x.slab, seq(&x, 10), &more));
 }
 
 /* RELIABILITY A7-10: the number of transmissions saturates. */
 EK_TEST(a7_10_many_retransmissions)
 {
+        struct ek_txq_sent what;
         static struct bench x;
 
         start(&x, 0);
         push(&x, 10, 0);
+        what = sent(10, 0, x.now, 1);
         for (int i = 0; i < 1000; i++) {
                 ek_txq_mark_head_lost(&x.q, &x.slab);
-                CHECK(ek_txq_on_resent(&x.q, &x.slab, 10, x.now));
+                CHECK(ek_txq_on_resent(&x.q, &x.slab, &what));
         }
         CHECK_EQ(ek_txq_head(&x.q, &x.slab)->sends, UINT8_MAX);
         CHECK(ek_txq_ack(&x.q, &x.slab, seq(&x, 10)).retransmitted);

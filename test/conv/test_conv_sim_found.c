@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "conv.h"
+
+/*
+ * What the simulator found, each as the smallest conversation that shows it.
+ */
+
+static void small_buffer(struct elko_config *cfg)
+{
+        cfg->snd_buf_bytes = cfg->snd_buf_max_bytes = 2048;
+}
+
+/* WRITABLE means that elko_send() will not answer EAGAIN (stack.h): not so when what was queued before
+ * the handshake ended fills the buffer. */
+CONV_TEST(no_room_when_the_connection_opens_is_no_news)
+{
+        const struct conv_options options = {
+                .no_sack = true, .no_ts = true, .no_wscale = true, .config = small_buffer};
+        uint8_t byte = 0;
+
+        conv_start(c, &options);
+        conv_connect(c);
+        conv_ignore(c);
+        conv_send(c, 2048);
+        CHECK_EQ(elko_send(c->st, c->f->sock, &byte, 1, 0), ELKO_EAGAIN);
+        conv_in(c, "S. 0:0(0) ack 1 win 2000 <mss 1000>");
+        conv_ignore(c);
+        conv_event(c, ELKO_EV_CONNECTED);
+        conv_in(c, ". 1:1(0) ack 2001 win 2000");
+        conv_ignore(c);
+        conv_event(c, ELKO_EV_WRITABLE);
+        CHECK_EQ(elko_send(c->st, c->f->sock, &byte, 1, 0), 1);
+        conv_ignore(c);
+}
+
+/* RFC 9293, 3.8.6.3: an ACK is delayed by less than 0.5 s. Data that waits for memory does not hold it
+ * back: an ACK takes no sequence space and needs no record. */
+CONV_TEST(an_ack_does_not_wait_for_memory)
+{
+        const struct conv_options options = {.no_sack = true, .no_ts = true};
+
+        conv_start(c, &options);
+        conv_open_passive(c);
+        /* Both rings are there; what is to be sent needs the connection's first record. */
+        conv_in(c, "P. 1:11(10) ack 1");
+        conv_out(c, ". 1:1(0) ack 11");
+        c->hold = true;
+        conv_send(c, 100);
+        elko_fail_alloc(c->st, 1, true);
+        c->hold = false;
+        conv_in(c, "P. 11:21(10) ack 1");
+        conv_out(c, ". 1:1(0) ack 21");
+        elko_fail_alloc(c->st, 0, false);
+        conv_out_after(c, ELKO_MS(200), "P. 1:101(100) ack 21");
+        conv_in(c, ". 21:21(0) ack 101");
+        conv_none(c);
+}
+
+/* RFC 7323, 4.3 (2), with RFC 5961, 5.2: a segment whose acknowledgement is out of range is dropped, and
+ * its timestamp with it. Else one packet that guesses the sequence number alone would make PAWS (5.3) refuse
+ * everything that the peer sends from then on. */
+CONV_TEST(a_dropped_segment_leaves_no_timestamp)
+{
+        const struct conv_options options = {.no_sack = true};
+
+        conv_start(c, &options);
+        conv_open_passive(c);
+        conv_in(c, "P. 1:11(10) ack 1 <TS val 100 ecr 0>");
+        conv_ignore(c);
+        conv_in(c, "P. 11:21(10) ack 5000 <TS val 900000 ecr 0>");
+        conv_ignore(c);
+        conv_in(c, "S 11:11(0) <TS val 900000 ecr 0>");
+        conv_ignore(c);
+        conv_in(c, "P. 11:21(10) ack 1 <TS val 101 ecr 0>");
+        conv_out(c, ". 1:1(0) ack 21 <TS val 0 ecr 101,...>");
+        conv_recv(c, 20);
+}
+
+EK_TEST_MAIN();
