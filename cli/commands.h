@@ -22,8 +22,10 @@
         X(listen, "wait for a connection and join it to stdin and stdout")                         \
         X(ping, "send ICMP echo requests")                                                         \
         X(info, "show the live connections of a running elko")                                     \
+        X(judge, "read captures, print what breaks the rules of TCP")                              \
         X(demo, "a connection between two stacks in this process, drawn from both ends")           \
-        X(bench, "measure memory, bulk transfer, a SYN flood; serve a benchmark client")
+        X(bench, "measure memory, bulk transfer, a SYN flood; serve a benchmark client")           \
+        X(sim, "run seeds of the deterministic simulator, and make failures small")
 
 #define EK_X(name, summary) int ek_cmd_##name(int argc, char **argv);
 EK_COMMAND_LIST(EK_X)

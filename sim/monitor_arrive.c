@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a segment that arrives tells the endpoint, and what it then owes.
+ *
+ * Theory: RFC 9293, 3.10.7.4, first to eighth check, seen from outside. A segment that passes all of them
+ * for certain moves una_sure, the present window (SND.WND by SND.WL1 and SND.WL2), TS.Recent (RFC 7323, 4.3),
+ * and makes duties. A segment that may have passed moves una_hi, edge_hi, rcv_hi. When something arrived
+ * of which it can't be said whether it was accepted, the endpoint is `murky` until it has acknowledged all
+ * there is: no duties until then.
+ */
+#include "monitor_ep.h"
+
+static void note_in(struct mon_ep *ep, const struct mon_seg *s)
+{
+        ep->in_ring[ep->in_count % MON_IN] =
+                (struct mon_in){s->seq, s->ack, mon_seg_span(s), s->flags, false};
+        ep->in_count++;
+}
+
+/* An ACK that says nothing new may answer this one. */
+static void give_credit(struct sim_monitor *m, struct mon_ep *ep)
+{
+        ep->credit++;
+        ep->credit_at = m->now;
+}
+
+/* RCV.NXT, as far as is known. */
+static uint32_t rcv_nxt(const struct mon_ep *ep)
+{
+        return ep->murky ? ep->ack_max : ep->rcv_hi;
+}
+
+/* The acceptability test of RFC 9293, 3.4, table 6. */
+static bool in_window(const struct mon_ep *ep, uint32_t seq, uint32_t span)
+{
+        uint32_t r = rcv_nxt(ep), edge = mon_max(ep->edge_out, r);
+
+        if (span == 0)
+                return edge == r ? seq == r : mon_le(r, seq) && mon_lt(seq, edge);
+        if (edge == r)
+                return false;
+        return (mon_le(r, seq) && mon_lt(seq, edge)) ||
+               (mon_le(r, seq + span - 1) && mon_lt(seq + span - 1, edge));
+}
+
+/* ---- acknowledgment ---- */
+
+static void una_moves(struct sim_monitor *m, struct mon_ep *ep, uint32_t ack)
+{
+        uint32_t acked = ack - ep->una_hi;
+
+        /* Tolerance: Linux counts its congestion window in segments, whatever their length; an ACK
+         * covers two of them mostly. */
+        if (m->c.linux_ways && acked < 2 * mon_mss(ep))
+                acked = 2 * mon_mss(ep);
+        ep->acked_total += acked;
+        ep->una_hi = ack;
+        ep->dup_acks = 0;
+        ep->sack_seen = false;
+        if (ep->timing && mon_le(ep->timed_seq, ack)) {
+                uint64_t rtt = m->now - ep->timed_at;
+
+                if (rtt > 0 && (ep->rtt_min == 0 || rtt < ep->rtt_min))
+                        ep->rtt_min = rtt;
+                ep->timing = false;
+        }
+        if (ep->recovering && mon_le(ep->recover, ack))
+                ep->recovering = false;
+        ep->first_unacked_at = m->now;
+}
+
+static void fin_is_acked(struct mon_ep *ep)
+{
+        if (!ep->fin_sent || mon_le(ep->una_sure, ep->fin_seq))
+                return;
+        if (ep->state == MON_FIN_WAIT_1)
+                ep->state = MON_FIN_WAIT_2;
+        else if (ep->state == MON_CLOSING)
+                ep->state = MON_TIME_WAIT;
+        else if (ep->state == MON_LAST_ACK)
+                ep->state = MON_DONE;
+        if (ep->state == MON_DONE)
+                mon_duties_clear(ep);
+}
+
+static void una_sure_moves(struct sim_monitor *m, struct mon_ep *ep, uint32_t ack)
+{
+        if (mon_lt(ep->una_hi, ack))
+                una_moves(m, ep, ack);
+        if (!mon_lt(ep->una_sure, ack))
+                return;
+        ep->una_sure = ack;
+        mon_hist_add(&ep->una_hist, m->now, ack);
+        ep->probe_row = 0;
+        ep->probe_due = ELKO_NEVER;
+        fin_is_acked(ep);
+}
+
+/* ---- SYN and RST ---- */
+
+static void note_duplicate(struct mon_ep *ep, uint32_t left, uint32_t right)
+{
+        ep->dups[ep->dup_count++ % MON_DUPS] = (struct mon_range){left, right};
+        ep->dsacks_owed++;
+}
+
+static void syn_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        struct mon_syn in = {.seq = s->seq,
+                             .ack = s->flags & MON_ACK ? s->ack : ep->iss,
+                             .len = s->len,
+                             .has_ack = (s->flags & MON_ACK) != 0,
+                             .has_ws = s->has_ws,
+                             .has_ts = s->has_ts,
+                             .has_sack_ok = s->has_sack_ok,
+                             .fin = (s->flags & MON_FIN) != 0,
+                             .ws = s->ws > 14 ? 14 : s->ws,
+                             .mss = s->has_mss ? s->mss : 0,
+                             .window = s->window,
+                             .tsval = s->tsval};
+
+        ep->syns[ep->syn_count++ % MON_SYNS] = in;
+        ep->syn_in_since_out = true;
+        give_credit(m, ep);
+        if (ep->irs_known && s->seq == ep->irs) /* its sequence number comes again */
+                note_duplicate(ep, s->seq, s->seq + mon_seg_span(s));
+        if (ep->irs_known && s->seq == ep->irs && s->has_ts) /* with a newer clock */
+                ep->ts_maybe[ep->ts_maybe_count++ % MON_HIST] = s->tsval;
+        if (ep->state == MON_SYN_RECEIVED && ep->active && in.has_ack && in.ack == ep->iss + 1 &&
+            s->seq == ep->irs) /* the end of a simultaneous open */
+                una_sure_moves(m, ep, in.ack);
+        if (ep->state != MON_SYN_SENT || (in.has_ack && in.ack != ep->iss + 1))
+                return;
+        if (!ep->irs_known || ep->irs == s->seq) {
+                mon_adopt(ep, &in);
+                if (in.has_ack) {
+                        una_sure_moves(m, ep, ep->iss + 1);
+                        mon_duty_set(m, ep, &ep->delayed, m->c.delack_ns, s->seq + 1);
+                }
+        }
+}
+
+static void rst_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        give_credit(m, ep); /* a challenge ACK, RFC 5961, 3.2 */
+        if (ep->state == MON_SYN_SENT) {
+                ep->may_be_dead |= (s->flags & MON_ACK) && s->ack == ep->snd_max;
+                return;
+        }
+        if (ep->state == MON_SYN_RECEIVED || !mon_synchronized(ep)) {
+                ep->may_be_dead = true;
+                return;
+        }
+        if (mon_le(ep->ack_max, s->seq) && mon_le(s->seq, mon_max(ep->edge_out, ep->rcv_hi)))
+                ep->may_be_dead = true;
+        /* RCV.NXT for certain: all there is has been acknowledged. TIME-WAIT, or what may be it, may
+         * ignore an RST (RFC 1337, 3). */
+        if (s->seq == ep->ack_max && ep->ack_max == ep->rcv_hi && !ep->murky &&
+            !(ep->fin_sent && mon_lt(ep->fin_seq, ep->una_hi)) && ep->state != MON_TIME_WAIT &&
+            !ep->reset_in) {
+                ep->reset_in = true;
+                ep->reset_in_at = m->now;
+        }
+        if (ep->may_be_dead)
+                mon_duties_clear(ep);
+}
+
+/* ---- the peer's window ---- */
+
+/* A segment that may have been believed can only widen what is thought to be the present window. One
+ * such stands exactly at the right edge, when both sides have filled each other's window: RFC 9293, 3.4,
+ * does not accept it, and Linux does. */
+static void window_moves(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s,
+                         bool sure)
+{
+        uint32_t edge = s->ack + mon_window_in(ep, s);
+        bool newer = mon_lt(ep->wl1, s->seq) || (ep->wl1 == s->seq && mon_le(ep->wl2, s->ack));
+
+        ep->edge_hi = mon_max(ep->edge_hi, edge);
+        /* The refinement of RFC 9293, 3.8.6: the highest acknowledgment number counts. */
+        if (!newer && s->ack != ep->una_hi)
+                return;
+        sure = sure && newer;
+        if (sure) {
+                ep->wl1 = s->seq;
+                ep->wl2 = s->ack;
+        }
+        if (edge == ep->edge_cur || (!sure && mon_lt(edge, ep->edge_cur)))
+                return;
+        if (ep->edge_hist.n == 0)
+                mon_hist_add(&ep->edge_hist, 0, ep->edge_cur);
+        ep->edge_cur = edge;
+        mon_hist_add(&ep->edge_hist, m->now, edge);
+        if (mon_lt(ep->una_sure, edge)) {
+                ep->probe_row = 0;
+                ep->probe_due = ELKO_NEVER;
+        }
+}
+
+static void ack_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s,
+                        bool sure)
+{
+        bool moves = mon_lt(ep->una_hi, s->ack);
+
+        if (mon_lt(ep->snd_max, s->ack))
+                return;
+        if (moves)
+                una_moves(m, ep, s->ack);
+        for (unsigned i = 0; i < s->sacks; i++)
+                if (mon_lt(ep->una_hi, s->sack[i].right) && mon_le(s->sack[i].right, ep->snd_max)) {
+                        ep->sack_seen = true;
+                        ep->sack_hi = mon_max(ep->sack_hi, s->sack[i].right);
+                }
+        if (moves) {
+                ep->sack_hi = mon_max(ep->sack_hi, s->ack);
+        } else if (s->ack == ep->una_hi && s->len == 0 && ep->una_hi != ep->snd_max) {
+                ep->dup_acks++;
+                ep->dup_acks_total++;
+        }
+        if (sure)
+                una_sure_moves(m, ep, s->ack);
+        window_moves(m, ep, s, sure);
+        mon_rtx_watch(m, ep);
+}
+
+/* ---- timestamps: RFC 7323, 4.3 (2) and (3) ---- */
+
+static void ts_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s, bool sure)
+{
+        /* With slack, an ACK may have left that is not seen yet. */
+        uint32_t last_ack = m->c.slack_ns > 0 ? mon_max(ep->ack_max, ep->rcv_hi) : ep->ack_max;
+
+        if (!ep->ts_ok || !s->has_ts || mon_lt(s->tsval, ep->ts_recent) || mon_lt(last_ack, s->seq))
+                return;
+        sure = sure && mon_le(s->seq, ep->ack_max);
+        ep->ts_maybe[ep->ts_maybe_count++ % MON_HIST] = s->tsval;
+        ep->ts_hi = ep->ts_maybe_count == 1 ? s->tsval : mon_max(ep->ts_hi, s->tsval);
+        if (!sure || s->tsval == ep->ts_recent)
+                return;
+        if (ep->ts_sure.n == 0)
+                mon_hist_add(&ep->ts_sure, 0, ep->ts_recent);
+        ep->ts_maybe[ep->ts_maybe_count++ % MON_HIST] = ep->ts_recent;
+        ep->ts_recent = s->tsval;
+        mon_hist_add(&ep->ts_sure, m->now, s->tsval);
+}
+
+/* ---- text and FIN ---- */
+
+/* Everything up to rcv_hi that follows without a gap. */
+static void close_gaps(struct mon_ep *ep)
+{
+        while (ep->ooo.n > 0 && mon_le(ep->ooo.r[0].left, ep->rcv_hi)) {
+                ep->rcv_hi = mon_max(ep->rcv_hi, ep->ooo.r[0].right);
+                mon_ranges_cut(&ep->ooo, ep->rcv_hi);
+        }
+}
+
+/* A receiver may have dropped what stood above the gap (only SHLD-31 asks it to hold that), so what it
+ * surely has is up to the end of this segment. */
+static void owe_for_text(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s,
+                         uint32_t was, bool had_gap)
+{
+        uint32_t full = ep->out.mss != 0 ? ep->out.mss : ep->v6 ? 1220 : 536;
+        uint32_t end = s->seq + mon_seg_span(s);
+
+        if (mon_lt(was, s->seq)) {
+                mon_duty_set(m, ep, &ep->ooo_duty, m->c.prompt_ns, ep->ack_max);
+                return;
+        }
+        if (was == ep->rcv_hi) {
+                mon_duty_set(m, ep, &ep->unacceptable,
+                             m->c.linux_ways ? m->c.delack_ns : m->c.prompt_ns, ep->ack_max);
+                return;
+        }
+        mon_duty_set(m, ep, &ep->delayed, m->c.delack_ns, end);
+        if (had_gap)
+                mon_duty_set(m, ep, &ep->fill, m->c.prompt_ns, end);
+        ep->unacked_text += end - was;
+        /* RFC 5681, 4.2: who acknowledges every 2 * RMSS octets complies. */
+        if (ep->unacked_text >= 2 * full)
+                mon_duty_set(m, ep, &ep->second, m->c.linux_ways ? m->c.delack_ns : m->c.prompt_ns,
+                             ep->ack_max + 1);
+}
+
+static void text_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s,
+                         bool sure)
+{
+        uint32_t span = mon_seg_span(s), end = s->seq + span, was = ep->rcv_hi;
+        bool had_gap =
+                ep->ooo.n > 0 && ep->sacked.n > 0; /* and the endpoint said that it holds it */
+        bool known, dropped = false;
+
+        if (s->flags & MON_FIN) {
+                ep->peer_fin_known = true;
+                ep->peer_fin = end;
+        }
+        known = mon_le(end, was) || mon_ranges_hold(&ep->ooo, s->seq, end);
+        if (known || mon_lt(s->seq, was))
+                note_duplicate(ep, s->seq, end);
+        if (mon_lt(was, s->seq)) {
+                for (unsigned i = 0; i < ep->ooo.n && !known; i++)
+                        if (mon_lt(s->seq, ep->ooo.r[i].right) && mon_lt(ep->ooo.r[i].left, end))
+                                note_duplicate(ep, s->seq, end);
+                mon_ranges_add(&ep->ooo, s->seq, end);
+                ep->last_ooo = (struct mon_range){s->seq, end};
+                ep->has_last_ooo = true;
+        } else {
+                ep->rcv_hi = mon_max(was, end);
+                close_gaps(ep);
+                ep->has_last_ooo = false;
+                /* It may not have held what came above the gap (SHLD-31), unless it said so. */
+                dropped = mon_lt(end, ep->rcv_hi) && mon_lt(was, end) &&
+                          !mon_ranges_hold(&ep->sacked, end, ep->rcv_hi);
+        }
+        /* Text that comes before the handshake is known to be over may be dropped. */
+        if (!sure || !mon_synchronized(ep))
+                ep->murky |= !known;
+        else if (!ep->murky)
+                owe_for_text(m, ep, s, was, had_gap);
+        ep->murky |= dropped;
+}
+
+/* ---- all of it ---- */
+
+/* 1: passes every check for certain; 0: may pass; -1: is unacceptable, and the endpoint keeps what it
+ * knows. */
+static int judge(const struct mon_ep *ep, const struct mon_seg *s)
+{
+        uint32_t span = mon_seg_span(s);
+
+        if (!(s->flags & MON_ACK))
+                return -1;
+        if (ep->ts_ok && (!s->has_ts || mon_lt(s->tsval, ep->ts_recent) ||
+                          (ep->ts_maybe_count > 0 && mon_lt(s->tsval, ep->ts_hi))))
+                return 0;
+        if (mon_lt(ep->snd_max, s->ack) || mon_lt(s->ack, ep->una_sure - (1u << 30)))
+                return -1;
+        if (ep->murky || mon_lt(s->ack, ep->una_sure) ||
+            (!mon_synchronized(ep) && ep->state != MON_SYN_RECEIVED))
+                return 0;
+        return in_window(ep, s->seq, span) ? 1 : 0;
+}
+
+/* Outside of the window, or older than PAWS allows (RFC 7323, 5.3, R1): dropped and acknowledged. */
+static void owe_for_unacceptable(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        if (ep->murky || !mon_synchronized(ep) || ep->may_be_dead || (ep->ts_ok && !s->has_ts))
+                return;
+        if (!in_window(ep, s->seq, mon_seg_span(s)) ||
+            (ep->ts_ok && mon_lt(s->tsval, ep->ts_recent)))
+                mon_duty_set(m, ep, &ep->unacceptable,
+                             m->c.linux_ways ? m->c.delack_ns : m->c.prompt_ns, ep->ack_max);
+}
+
+void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        uint32_t span = mon_seg_span(s);
+        int sure;
+
+        note_in(ep, s);
+        ep->arrivals++;
+        ep->last_arrival = m->now;
+        ep->rtx_row = 0;
+        ep->after_rto = false;
+        if (s->flags & MON_RST) {
+                rst_arrives(m, ep, s);
+                return;
+        }
+        if (s->flags & MON_SYN) {
+                syn_arrives(m, ep, s);
+                return;
+        }
+        if (!ep->active && ep->out_count > 0 && (s->flags & MON_ACK) && s->ack != ep->iss + 1 &&
+            (ep->state == MON_SYN_RECEIVED || ep->state == MON_CLOSED || ep->state == MON_DONE ||
+             ep->state == MON_ABORTED))
+                mon_state_older(m, ep, s);
+        if (span > 0 || !in_window(ep, s->seq, 0) || mon_lt(ep->snd_max, s->ack) ||
+            mon_lt(s->ack, ep->una_hi) ||
+            (ep->ts_ok && s->has_ts &&
+             (mon_lt(s->tsval, ep->ts_recent) ||
+              (ep->ts_maybe_count > 0 && mon_lt(s->tsval, ep->ts_hi)))))
+                give_credit(m, ep);
+        if (!ep->iss_known || !ep->irs_known || ep->state == MON_CLOSED || ep->state == MON_DONE ||
+            ep->state == MON_ABORTED || ep->state == MON_UNKNOWN)
+                return;
+        if (span > 0)
+                owe_for_unacceptable(m, ep, s);
+        sure = judge(ep, s);
+        if (sure < 0)
+                return;
+        ts_arrives(m, ep, s, sure > 0);
+        ack_arrives(m, ep, s, sure > 0);
+        if (span > 0 && mon_lt(ep->irs, s->seq + span) &&
+            (uint32_t)(s->seq + span - ep->rcv_hi + (1u << 30)) < 1u << 31)
+                text_arrives(m, ep, s, sure > 0);
+}
+
+void mon_arrive_icmp(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        ep->icmp_at = m->now;
+        ep->rtx_row = 0; /* a smaller segment goes at once (RFC 1191, 6.4) */
+        ep->after_rto = false;
+        if (!s->too_big && ep->state == MON_SYN_SENT)
+                ep->may_be_dead = true;
+        mon_duties_clear(ep);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The packet by itself, and its options.
+ *
+ * Theory: RFC 9293, 3.1 (header), 3.2 (options), 3.7.1 (MSS); RFC 7323, 2 and 3 (Window Scale, Timestamps);
+ * RFC 2018, 2 (SACK-Permitted). TS.Recent follows RFC 7323, 4.3; it is updated in monitor_arrive.c.
+ */
+#include "monitor_ep.h"
+
+static bool unicast(const elko_ip *ip)
+{
+        static const elko_ip any;
+
+        if (elko_ip_is_v4(ip))
+                return ip->b[12] != 0 && (ip->b[12] & 0xf0) != 0xe0 && ip->b[12] != 255;
+        return ip->b[0] != 0xff && memcmp(ip->b, any.b, 16) != 0;
+}
+
+static void check_flags(struct sim_monitor *m, const struct mon_ep *ep, const struct mon_seg *s)
+{
+        if ((s->flags & MON_SYN) && (s->flags & (MON_FIN | MON_RST)))
+                mon_blame(m, ep, SIM_RULE_FLAGS, "flags 0x%02x", s->flags);
+        else if (!(s->flags & (MON_SYN | MON_ACK | MON_RST)))
+                mon_blame(m, ep,
+                          (s->flags & MON_FIN) || s->len > 0 ? SIM_RULE_ACK_BIT : SIM_RULE_FLAGS,
+                          "flags 0x%02x, %u octets", s->flags, s->len);
+}
+
+void mon_form(struct sim_monitor *m, const struct mon_ep *ep, const struct mon_seg *s)
+{
+        if (!unicast(&s->src) || !unicast(&s->dst) ||
+            (memcmp(&s->src, &s->dst, sizeof s->src) == 0 && s->sport == s->dport))
+                mon_blame(m, ep, SIM_RULE_ADDRESS, "%s", "the addresses of this connection");
+        if (m->c.mtu != 0 && s->ip_len > m->c.mtu && !m->c.offload)
+                mon_blame(m, ep, SIM_RULE_MTU, "%u octets, the link carries %u", s->ip_len,
+                          m->c.mtu);
+        if (!s->sum_ok)
+                mon_blame(m, ep, SIM_RULE_TCP_CHECKSUM, "SEQ %u, %u octets of text", s->seq,
+                          s->len);
+        if (s->reserved != 0)
+                mon_blame(m, ep, SIM_RULE_RESERVED, "bits 0x%x", s->reserved);
+        if (s->options_wrong != NULL)
+                mon_blame(m, ep, SIM_RULE_OPTION_FORM, "%s", s->options_wrong);
+        check_flags(m, ep, s);
+        if (!(s->flags & MON_SYN) && (s->has_mss || s->has_ws || s->has_sack_ok))
+                mon_blame(m, ep, SIM_RULE_SYN_OPTIONS, "%s%s%s", s->has_mss ? "MSS " : "",
+                          s->has_ws ? "Window Scale " : "", s->has_sack_ok ? "SACK-Permitted" : "");
+        if (s->has_ws && s->ws > 14)
+                mon_blame(m, ep, SIM_RULE_WSCALE_MAX, "shift count %u", s->ws);
+}
+
+/* The answer to a SYN may have only what the SYN had. In a simultaneous open both SYNs are initial
+ * ones, and the SYN+ACK repeats what the own SYN had (RFC 7323, 3.2, last but two paragraphs). */
+static void check_syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        if (s->has_ws && !ep->in.has_ws && !ep->active)
+                mon_blame(m, ep, SIM_RULE_WSCALE_ANSWER, "shift count %u", s->ws);
+        if (s->has_ts && !ep->in.has_ts && !ep->active)
+                mon_blame(m, ep, SIM_RULE_TS_ANSWER, "TSval %u", s->tsval);
+}
+
+static void check_tsecr(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        uint64_t then = m->now > m->c.slack_ns ? m->now - m->c.slack_ns : 0;
+        unsigned first = ep->ts_maybe_count > MON_HIST ? ep->ts_maybe_count - MON_HIST : 0;
+        uint32_t sure;
+
+        if (!(s->flags & MON_ACK)) {
+                /* Tolerance: Linux, with the address and port of a connection in TIME-WAIT, repeats
+                 * that one's TS.Recent (a SHOULD). */
+                if (s->tsecr != 0 && !m->c.linux_ways)
+                        mon_blame(m, ep, SIM_RULE_TSECR, "%u without ACK", s->tsecr);
+                return;
+        }
+        if (!ep->irs_known || !ep->in.has_ts || s->tsecr == ep->ts_recent)
+                return;
+        for (unsigned i = ep->ts_maybe_count; i > first; i--)
+                if (ep->ts_maybe[(i - 1) % MON_HIST] == s->tsecr) {
+                        /* It arrived; but not older than what surely took its place. */
+                        if (mon_hist_at(&ep->ts_sure, then, &sure) && mon_lt(s->tsecr, sure))
+                                break;
+                        return;
+                }
+        /* Too many came in too short a time: between what it was and the newest. */
+        if (first > 0 && m->c.slack_ns > 0 && mon_le(s->tsecr, ep->ts_hi) &&
+            (!mon_hist_at(&ep->ts_sure, then, &sure) || mon_le(sure, s->tsecr)))
+                return;
+        mon_blame(m, ep, SIM_RULE_TSECR, "TSecr %u, TS.Recent %u%s", s->tsecr, ep->ts_recent,
+                  ep->state == MON_TIME_WAIT ? ", in TIME-WAIT" : "");
+}
+
+static void check_ts(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        bool syn = (s->flags & MON_SYN) != 0;
+
+        if (!syn && ep->irs_known && ep->iss_known) {
+                if (ep->ts_ok && !s->has_ts)
+                        mon_blame(m, ep, SIM_RULE_TS_ALWAYS, "SEQ %u", s->seq);
+                if (!ep->ts_ok && s->has_ts)
+                        mon_blame(m, ep, SIM_RULE_TS_NEVER, "TSval %u", s->tsval);
+        }
+        if (!s->has_ts)
+                return;
+        if (ep->has_tsval && mon_lt(s->tsval, ep->last_tsval))
+                mon_blame(m, ep, SIM_RULE_TSVAL, "%u after %u", s->tsval, ep->last_tsval);
+        ep->last_tsval = s->tsval;
+        ep->has_tsval = true;
+        check_tsecr(m, ep, s);
+}
+
+/*
+ * Tolerance: an MSS below 48 leaves no room for text beside options; an endpoint may treat it as 48
+ * (and then has 8 octets left).
+ */
+static void check_mss(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        uint32_t mss = mon_mss(ep) < 48 ? 48 : mon_mss(ep);
+        uint32_t most = mss > s->options_len + 8u ? mss - s->options_len : 8;
+
+        if (s->len > most && ep->irs_known && !(s->flags & MON_SYN) && !m->c.offload)
+                mon_blame(m, ep, SIM_RULE_MSS, "%u octets of text and %u of options, the MSS is %u",
+                          s->len, s->options_len, mon_mss(ep));
+}
+
+void mon_options(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        if ((s->flags & MON_SYN) && (s->flags & MON_ACK))
+                check_syn_ack(m, ep, s);
+        if (s->sacks > 0 && ep->irs_known && !ep->sack_ok_in)
+                mon_blame(m, ep, SIM_RULE_SACK_ALLOWED, "%u blocks", s->sacks);
+        check_ts(m, ep, s);
+        check_mss(m, ep, s);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Selective acknowledgments.
+ *
+ * Theory: RFC 2018, 3, 4 and 8; RFC 2883, 4. A block names data that is held above a gap. The first may be a
+ * D-SACK: it lies below the acknowledgment number or inside of the second block, and names a segment that
+ * came twice.
+ */
+#include "monitor_ep.h"
+
+static bool is_dsack(const struct mon_seg *s)
+{
+        if (mon_le(s->sack[0].right, s->ack))
+                return true;
+        return s->sacks > 1 && mon_le(s->sack[1].left, s->sack[0].left) &&
+               mon_le(s->sack[0].right, s->sack[1].right);
+}
+
+static void check_dsack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        uint32_t left = s->sack[0].left, right = s->sack[0].right;
+        unsigned n = ep->dup_count < MON_DUPS ? ep->dup_count : MON_DUPS;
+
+        /* Tolerance: Linux answers a probe without text with an empty D-SACK. */
+        if (left == right && m->c.linux_ways)
+                return;
+        /* Tolerance: Linux goes on to name a FIN that came above a gap when the gap has been filled. */
+        if (m->c.linux_ways && ep->peer_fin_known && right == ep->peer_fin)
+                return;
+        if (ep->dsacks_owed == 0) {
+                mon_blame(m, ep, SIM_RULE_DSACK, "%u to %u once more", left, right);
+                return;
+        }
+        ep->dsacks_owed--;
+        for (unsigned i = 0; i < n; i++)
+                if (mon_le(ep->dups[i].left, left) && mon_le(right, ep->dups[i].right))
+                        return;
+        /* Tolerance: Linux reports neighbouring duplicates as one. */
+        if (m->c.linux_ways || m->fragments)
+                return;
+        mon_blame(m, ep, SIM_RULE_DSACK, "%u to %u did not come twice", left, right);
+}
+
+static void check_blocks(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s,
+                         unsigned b)
+{
+        for (unsigned i = b; i < s->sacks; i++) {
+                uint32_t left = s->sack[i].left, right = s->sack[i].right;
+
+                if (!mon_lt(left, right) || !mon_lt(s->ack, left))
+                        mon_blame(m, ep, SIM_RULE_SACK_FORM, "%u to %u, ACK %u", left, right,
+                                  s->ack);
+                else if (!mon_le(right, ep->rcv_hi) && !mon_ranges_hold(&ep->ooo, left, right) &&
+                         !ep->ooo.lost && !m->fragments)
+                        mon_blame(m, ep, SIM_RULE_SACK_HELD, "%u to %u", left, right);
+                for (unsigned j = b; j < i; j++)
+                        if (mon_lt(left, s->sack[j].right) && mon_lt(s->sack[j].left, right))
+                                mon_blame(m, ep, SIM_RULE_SACK_FORM, "blocks %u and %u overlap",
+                                          j + 1, i + 1);
+        }
+}
+
+/* The newest is held, so it must be in front. */
+static void check_first(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s,
+                        unsigned b)
+{
+        for (unsigned i = b; i < s->sacks; i++) {
+                bool has = mon_le(s->sack[i].left, ep->last_ooo.left) &&
+                           mon_le(ep->last_ooo.right, s->sack[i].right);
+
+                if (has && i == b)
+                        return;
+                if (has)
+                        mon_blame(m, ep, SIM_RULE_SACK_FIRST, "%u to %u came last, in block %u",
+                                  ep->last_ooo.left, ep->last_ooo.right, i + 1);
+        }
+}
+
+/*
+ * A range that was SACKed is missing, although there was room for one more block.
+ * Tolerance: Linux, in FIN-WAIT-2 and TIME-WAIT without a process, keeps no data above a gap; and it drops
+ * such data when its buffer is nearly full (RFC 2018, 8, lets it), so small windows are passed over. It
+ * remembers the four newest blocks only.
+ */
+static void check_renege(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s,
+                         unsigned b)
+{
+        if (s->sacks >= 3 || s->len > 0 || (s->flags & (MON_SYN | MON_FIN)))
+                return;
+        if (m->c.linux_ways && (ep->state == MON_FIN_WAIT_2 || ep->state == MON_TIME_WAIT ||
+                                mon_window_out(ep, s) <= 16384 || ep->sacked_most > 3))
+                return;
+        for (unsigned r = 0; r < ep->sacked.n; r++) {
+                uint32_t left = ep->sacked.r[r].left, right = ep->sacked.r[r].right;
+                bool found = mon_le(right, s->ack);
+
+                for (unsigned i = b; i < s->sacks && !found; i++)
+                        found = mon_le(s->sack[i].left, left) && mon_le(right, s->sack[i].right);
+                if (found)
+                        continue;
+                mon_blame(m, ep, SIM_RULE_SACK_RENEGE, "%u to %u, ACK %u", left, right, s->ack);
+                ep->sacked.n = 0;
+                return;
+        }
+}
+
+static void check_used(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        if (s->sacks > 0 || !ep->sack_ok_in || !ep->out.has_sack_ok || ep->ooo.n == 0 ||
+            ep->murky || s->len > 0 || mon_lt(ep->ack_max, s->ack)) {
+                ep->bare_dup_acks = 0;
+                return;
+        }
+        if (++ep->bare_dup_acks >= 8) {
+                mon_blame(m, ep, SIM_RULE_SACK_USED, "8 ACKs without, data waits above %u",
+                          ep->rcv_hi);
+                ep->bare_dup_acks = 0;
+        }
+}
+
+void mon_sack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        unsigned b = s->sacks > 0 && is_dsack(s) ? 1 : 0;
+
+        if (!ep->irs_known)
+                return;
+        if (b == 1)
+                check_dsack(m, ep, s);
+        if (s->sacks > b)
+                check_blocks(m, ep, s, b);
+        if (ep->has_last_ooo && s->sacks > b && m->c.slack_ns <= ELKO_SEC(1))
+                check_first(m, ep, s, b);
+        check_used(m, ep, s);
+        mon_ranges_cut(&ep->sacked, s->ack);
+        if (ep->sacked.n > 0)
+                check_renege(m, ep, s, b);
+        for (unsigned i = b; i < s->sacks; i++)
+                if (mon_lt(s->ack, s->sack[i].left) && mon_lt(s->sack[i].left, s->sack[i].right))
+                        mon_ranges_add(&ep->sacked, s->sack[i].left, s->sack[i].right);
+        if (ep->sacked.n == 0)
+                ep->sacked_most = 0;
+        else if (ep->sacked.n > ep->sacked_most)
+                ep->sacked_most = ep->sacked.n;
+        ep->has_last_ooo = false;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The states of RFC 9293, 3.3.2, as packets show them, and what may be sent in each.
+ *
+ * Theory: the state moves when something is sent that only the next state would send (a SYN, a SYN+ACK, the
+ * first segment without SYN, a FIN, the acknowledgment of a FIN) and when an acknowledgment of the FIN
+ * arrives that had to be believed. A connection may also end where nobody sees it: a user time-out, an
+ * abort before the handshake, a half-open connection dropped for want of memory. So a new SYN from an
+ * endpoint is a new incarnation (3.10.1), and only that of an idle open connection is an error.
+ */
+#include "monitor_ep.h"
+
+static void begin(struct sim_monitor *m, struct mon_ep *ep, uint32_t iss, enum mon_state state)
+{
+        mon_ep_begin(m, ep);
+        ep->state = (uint8_t)state;
+        ep->active = state == MON_SYN_SENT;
+        ep->iss_known = true;
+        ep->iss = iss;
+        ep->snd_max = iss + 1;
+        ep->una_hi = ep->una_sure = ep->sack_hi = iss;
+        ep->bytes_low = iss + 1;
+        ep->edge_hi = ep->edge_cur = iss + 1;
+        m->counts.endpoints++;
+}
+
+static void note_options(struct mon_ep *ep, const struct mon_seg *s)
+{
+        struct mon_syn *o = &ep->out;
+
+        o->seq = s->seq;
+        o->window = s->window;
+        o->has_window = true;
+        o->has_ws |= s->has_ws;
+        if (s->has_ws)
+                o->ws = s->ws > 14 ? 14 : s->ws;
+        o->has_ts |= s->has_ts;
+        o->has_sack_ok |= s->has_sack_ok;
+        if (s->has_mss)
+                o->mss = s->mss;
+        ep->ts_ok = ep->irs_known && o->has_ts && ep->in.has_ts;
+        ep->ws_ok = ep->irs_known && o->has_ws && ep->in.has_ws;
+        ep->syn_in_since_out = false;
+}
+
+/* An open connection with nothing outstanding does not vanish by itself. */
+static bool surely_open(const struct mon_ep *ep)
+{
+        return (ep->state == MON_ESTABLISHED || ep->state == MON_CLOSE_WAIT) &&
+               ep->una_sure == ep->snd_max && !ep->may_be_dead && !ep->reset_in;
+}
+
+static bool syn(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        if (ep->state == MON_SYN_SENT && s->seq == ep->iss) {
+                note_options(ep, s);
+                return true;
+        }
+        if (ep->state == MON_SYN_RECEIVED && s->seq == ep->iss)
+                mon_blame(m, ep, SIM_RULE_STATE, "%s", "SYN without ACK in SYN-RECEIVED");
+        else if (ep->state == MON_SYN_SENT && !ep->may_be_dead)
+                mon_blame(m, ep, SIM_RULE_ISN, "%u after %u", s->seq, ep->iss);
+        else if (surely_open(ep))
+                mon_blame(m, ep, SIM_RULE_STATE, "SYN %u on an open connection", s->seq);
+        begin(m, ep, s->seq, MON_SYN_SENT);
+        note_options(ep, s);
+        return true;
+}
+
+static const struct mon_syn *find_syn(const struct mon_ep *ep, uint32_t seq)
+{
+        unsigned first = ep->syn_count > MON_SYNS ? ep->syn_count - MON_SYNS : 0;
+
+        for (unsigned i = ep->syn_count; i > first; i--)
+                if (ep->syns[(i - 1) % MON_SYNS].seq == seq)
+                        return &ep->syns[(i - 1) % MON_SYNS];
+        return NULL;
+}
+
+/* The SYN+ACK that `ack` acknowledges. */
+static const struct mon_syn *find_out(const struct mon_ep *ep, uint32_t ack)
+{
+        unsigned first = ep->out_count > MON_SYNS ? ep->out_count - MON_SYNS : 0;
+
+        for (unsigned i = ep->out_count; i > first; i--)
+                if (ep->outs[(i - 1) % MON_SYNS].seq + 1 == ack)
+                        return &ep->outs[(i - 1) % MON_SYNS];
+        return NULL;
+}
+
+void mon_adopt(struct mon_ep *ep, const struct mon_syn *in)
+{
+        ep->in = *in;
+        ep->irs_known = true;
+        ep->irs = in->seq;
+        ep->rcv_hi = in->seq + 1 + in->len + in->fin;
+        ep->peer_fin_known = in->fin;
+        ep->peer_fin = ep->rcv_hi;
+        ep->ooo.n = 0;
+        ep->sack_ok_in = in->has_sack_ok;
+        ep->ts_ok = ep->out.has_ts && in->has_ts;
+        ep->ws_ok = ep->out.has_ws && in->has_ws;
+        ep->ts_recent = in->tsval;
+        ep->ack_max = in->seq + 1;
+        ep->edge_out = in->seq + 1 + (ep->out.has_window ? ep->out.window : 0);
+        ep->edge_hi = ep->edge_cur = ep->iss + 1 + in->window;
+        ep->wl1 = in->seq;
+        ep->wl2 = in->ack;
+}
+
+static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        const struct mon_syn *found = find_syn(ep, s->ack - 1);
+        struct mon_syn in;
+        bool same = ep->iss_known && s->seq == ep->iss && ep->irs_known && s->ack == ep->irs + 1;
+
+        if (found == NULL) {
+                if (!m->fragments && m->counts.forgotten == 0)
+                        mon_blame(m, ep, SIM_RULE_ACK_UNSENT,
+                                  "SYN+ACK with ACK %u: no such SYN came", s->ack);
+                return false;
+        }
+        in = *found;
+        if (ep->state == MON_SYN_SENT && s->seq == ep->iss) {
+                ep->state = MON_SYN_RECEIVED; /* simultaneous open: RFC 9293, figure 8 */
+                mon_adopt(ep, &in);
+        } else if (ep->state == MON_SYN_RECEIVED && !same) {
+                if (!ep->syn_in_since_out && find_out(ep, s->seq + 1) == NULL)
+                        mon_blame(m, ep, SIM_RULE_ISN, "SYN+ACK %u after %u", s->seq, ep->iss);
+                begin(m, ep, s->seq, MON_SYN_RECEIVED);
+                mon_adopt(ep, &in);
+        } else if (ep->state != MON_SYN_RECEIVED) {
+                /* Tolerance: the third segment of the handshake may have been dropped (a full queue
+                 * of the listener), so a repeated SYN+ACK is right until there was text. */
+                bool again = same && mon_le(ep->ack_max, ep->irs + 1) &&
+                             mon_le(ep->snd_max, ep->iss + 1);
+
+                if (!again) {
+                        if (surely_open(ep))
+                                mon_blame(m, ep, SIM_RULE_STATE, "SYN+ACK %u on an open connection",
+                                          s->seq);
+                        begin(m, ep, s->seq, MON_SYN_RECEIVED);
+                        mon_adopt(ep, &in);
+                }
+        }
+        note_options(ep, s);
+        if (find_out(ep, s->seq + 1) == NULL) {
+                ep->outs[ep->out_count % MON_SYNS] = ep->out;
+                ep->outs[ep->out_count++ % MON_SYNS].ack = s->ack;
+        }
+        return true;
+}
+
+void mon_state_older(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        const struct mon_syn *found = find_out(ep, s->ack);
+        const struct mon_syn *in = found == NULL ? NULL : find_syn(ep, found->ack - 1);
+        struct mon_syn own, peer;
+
+        if (in == NULL || s->seq != found->ack)
+                return;
+        own = *found;
+        peer = *in;
+        begin(m, ep, own.seq, MON_SYN_RECEIVED);
+        ep->out = own;
+        mon_adopt(ep, &peer);
+        ep->murky = true;
+}
+
+bool mon_state(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        bool late = mon_later(ep->last_arrival, m->c.slack_ns) < m->now;
+
+        if ((s->flags & (MON_SYN | MON_ACK)) == MON_SYN)
+                return syn(m, ep, s);
+        if (s->flags & MON_SYN)
+                return syn_ack(m, ep, s);
+        switch ((enum mon_state)ep->state) {
+        case MON_CLOSED:
+                if (!m->c.mid_stream && m->counts.forgotten == 0)
+                        mon_blame(m, ep, SIM_RULE_STATE, "SEQ %u ACK %u without a connection",
+                                  s->seq, s->ack);
+                return false;
+        case MON_SYN_SENT:
+                if (!ep->irs_known) {
+                        mon_blame(m, ep, SIM_RULE_STATE, "%s", "no SYN in SYN-SENT");
+                        return false;
+                }
+                break;
+        case MON_DONE:
+                /* Tolerance: who closes with data still to send is in FIN-WAIT-1 before its FIN is seen
+                 * (3.10.4), so this may be TIME-WAIT, which answers. */
+                if (mon_seg_span(s) > 0 && (m->c.slack_ns == 0 || late))
+                        mon_blame(m, ep, SIM_RULE_STATE, "SEQ %u, %u octets, after LAST-ACK",
+                                  s->seq, s->len);
+                return false;
+        case MON_ABORTED:
+                mon_blame(m, ep, SIM_RULE_AFTER_RST_OUT, "SEQ %u, %u octets", s->seq, s->len);
+                return false;
+        default: break;
+        }
+        if (ep->reset_in && mon_later(ep->reset_in_at, m->c.slack_ns) < m->now + 1 &&
+            (m->c.slack_ns == 0 || late)) {
+                mon_blame(m, ep, SIM_RULE_AFTER_RST_IN, "SEQ %u, %u octets", s->seq, s->len);
+                ep->reset_in = false;
+        }
+        return true;
+}
+
+void mon_state_after(struct mon_ep *ep, const struct mon_seg *s)
+{
+        bool fin = (s->flags & MON_FIN) != 0;
+        bool peer_fin = ep->peer_fin_known && (s->flags & MON_ACK) && s->ack == ep->peer_fin;
+
+        if (s->flags & MON_SYN)
+                return;
+        if (ep->state == MON_SYN_SENT ||
+            (ep->state == MON_SYN_RECEIVED && mon_lt(ep->iss, ep->una_hi)))
+                ep->state = MON_ESTABLISHED;
+        if (peer_fin) {
+                if (ep->state == MON_ESTABLISHED)
+                        ep->state = MON_CLOSE_WAIT;
+                else if (ep->state == MON_FIN_WAIT_1)
+                        ep->state = MON_CLOSING;
+                else if (ep->state == MON_FIN_WAIT_2)
+                        ep->state = MON_TIME_WAIT;
+        }
+        if (fin) {
+                if (ep->state == MON_ESTABLISHED || ep->state == MON_SYN_RECEIVED)
+                        ep->state = MON_FIN_WAIT_1;
+                else if (ep->state == MON_CLOSE_WAIT)
+                        ep->state = MON_LAST_ACK;
+        }
+}

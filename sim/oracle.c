@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#include "oracle.h"
+
+#include <string.h>
+
+#include "peer_odd_stream.h"
+
+/* See oracle.h. RFC 9293, 3.9.1: what the user calls promise; RFC 1122, 4.2.3.5 for R2. */
+
+void sim_oracle_init(struct sim_oracle *o, struct sim_world *w)
+{
+        memset(o, 0, sizeof(*o));
+        o->world = w;
+}
+
+static bool same(const elko_endpoint *a, const elko_endpoint *b)
+{
+        return a->port == b->port && memcmp(&a->ip, &b->ip, sizeof(a->ip)) == 0;
+}
+
+struct sim_conn *sim_oracle_opened(struct sim_oracle *o, int from, const elko_endpoint *local,
+                                   int to, const elko_endpoint *remote)
+{
+        struct sim_conn *c;
+
+        if (o->conns == SIM_CONNS)
+                return NULL;
+        c = &o->conn[o->conns];
+        memset(c, 0, sizeof(*c));
+        c->id = o->conns++;
+        c->opened = true;
+        c->end[0].at = *local;
+        c->end[0].node = from;
+        c->end[1].at = *remote;
+        c->end[1].node = to;
+        return c;
+}
+
+struct sim_conn *sim_oracle_find(struct sim_oracle *o, const elko_endpoint *local,
+                                 const elko_endpoint *remote)
+{
+        for (uint32_t i = o->conns; i-- > 0;)
+                if (!o->conn[i].ghost && same(&o->conn[i].end[1].at, local) &&
+                    same(&o->conn[i].end[0].at, remote))
+                        return &o->conn[i];
+        return NULL;
+}
+
+struct sim_conn *sim_oracle_ghost(struct sim_oracle *o, const struct sim_conn *c)
+{
+        struct sim_conn *g;
+
+        if (o->conns == SIM_CONNS)
+                return NULL;
+        o->ghosts++;
+        g = &o->conn[o->conns++];
+        *g = *c;
+        g->ghost = true;
+        return g;
+}
+
+struct sim_end *sim_oracle_end(struct sim_oracle *o, const elko_endpoint *local,
+                               const elko_endpoint *remote)
+{
+        for (uint32_t i = o->conns; i-- > 0;)
+                for (unsigned k = 0; k < 2 && !o->conn[i].ghost; k++)
+                        if (same(&o->conn[i].end[k].at, local) &&
+                            same(&o->conn[i].end[1 - k].at, remote))
+                                return &o->conn[i].end[k];
+        return NULL;
+}
+
+/* ---- the bytes ---- */
+
+uint64_t sim_oracle_stream(const struct sim_oracle *o, const struct sim_conn *c, unsigned end)
+{
+        return sim_mix64(sim_seed(o->world) ^ sim_mix64(c->id * 2u + end + 1u));
+}
+
+/* As peer_odd_stream_fill(), but whole words at a time. */
+void sim_oracle_fill(const struct sim_oracle *o, const struct sim_conn *c, unsigned end,
+                     uint64_t offset, uint8_t *buf, size_t len)
+{
+        uint64_t id = sim_oracle_stream(o, c, end);
+        size_t head = (size_t)(-offset & 7u), i;
+
+        if (head > len)
+                head = len;
+        peer_odd_stream_fill(id, offset, buf, head);
+        for (i = head; i + 8 <= len; i += 8) {
+                uint64_t word = SIM_LITTLE(peer_odd_stream_word(id, (offset + i) / 8));
+
+                memcpy(buf + i, &word, sizeof(word));
+        }
+        peer_odd_stream_fill(id, offset + i, buf + i, len - i);
+}
+
+static size_t differs(uint64_t id, uint64_t offset, const uint8_t *buf, size_t len)
+{
+        size_t head = (size_t)(-offset & 7u), i;
+
+        if (head > len)
+                head = len;
+        i = peer_odd_stream_differs(id, offset, buf, head);
+        if (i < head)
+                return i;
+        for (; i + 8 <= len; i += 8) {
+                uint64_t got;
+
+                memcpy(&got, buf + i, sizeof(got));
+                if (SIM_LITTLE(got) != peer_odd_stream_word(id, (offset + i) / 8))
+                        break;
+        }
+        return i + peer_odd_stream_differs(id, offset + i, buf + i, len - i);
+}
+
+/* ---- causes ---- */
+
+enum sim_excuse sim_oracle_excuse(const struct sim_oracle *o, const struct sim_conn *c)
+{
+        if (o->lies)
+                return SIM_EXCUSE_NOTHING_HOLDS;
+        return o->excuse != NULL ? o->excuse(o->excuse_ctx, c) : SIM_EXCUSE_NONE;
+}
+
+/* Did this end stop being a partner, so that the other may be told so? */
+static bool has_left(const struct sim_end *e)
+{
+        return e->aborted || e->failed || e->gone || e->refused;
+}
+
+void sim_oracle_got(struct sim_oracle *o, struct sim_conn *c, unsigned end, uint64_t offset,
+                    const uint8_t *buf, size_t len)
+{
+        struct sim_end *me = &c->end[end];
+        const struct sim_end *peer = &c->end[1 - end];
+        size_t bad;
+
+        o->bytes_checked += len;
+        if (!c->ghost)
+                me->received = offset + len;
+        if (sim_oracle_excuse(o, c) == SIM_EXCUSE_NOTHING_HOLDS)
+                return;
+        bad = differs(sim_oracle_stream(o, c, 1 - end), offset, buf, len);
+        if (o->plant_byte != 0 && o->plant_byte <= o->bytes_checked &&
+            o->plant_byte > o->bytes_checked - len)
+                bad = (size_t)(o->plant_byte - 1 - (o->bytes_checked - len));
+        if (bad < len)
+                sim_fail(o->world,
+                         "O1 (I-12): connection %u, end %u: byte %llu of the stream is wrong",
+                         c->id, end, (unsigned long long)(offset + bad));
+        if (peer->is_elko && offset + len > peer->sent)
+                sim_fail(o->world,
+                         "O1 (I-12): connection %u, end %u: %llu bytes came, %llu were written",
+                         c->id, end, (unsigned long long)(offset + len),
+                         (unsigned long long)peer->sent);
+}
+
+void sim_oracle_got_eof(struct sim_oracle *o, struct sim_conn *c, unsigned end, uint64_t offset)
+{
+        struct sim_end *me = &c->end[end];
+        const struct sim_end *peer = &c->end[1 - end];
+        bool early;
+
+        o->eofs++;
+        if (c->ghost)
+                return;
+        me->eof = true;
+        me->done_at = sim_now(o->world);
+        if (sim_oracle_excuse(o, c) == SIM_EXCUSE_NOTHING_HOLDS || !peer->is_elko)
+                return;
+        early = !peer->shut || offset != peer->sent || o->eofs == o->plant_eof;
+        if (early)
+                sim_fail(
+                        o->world,
+                        "O1 (I-17): connection %u, end %u: end of stream after %llu bytes; the peer "
+                        "wrote %llu and %s",
+                        c->id, end, (unsigned long long)offset, (unsigned long long)peer->sent,
+                        peer->shut ? "closed" : "did not close");
+}
+
+void sim_oracle_got_error(struct sim_oracle *o, struct sim_conn *c, unsigned end, int error,
+                          bool opening, uint64_t silence_ns, uint64_t r2_ns)
+{
+        struct sim_end *me = &c->end[end];
+        const struct sim_end *peer = &c->end[1 - end];
+        bool cause = false;
+
+        o->errors++;
+        if (c->ghost)
+                return;
+        me->failed = true;
+        me->error = error;
+        if (sim_oracle_excuse(o, c) != SIM_EXCUSE_NONE || has_left(peer))
+                return;
+        switch (error) {
+        case ELKO_ECONNRESET:
+                /* The peer closed and forgot it: it had all, or threw something away. Or it never got
+                 * that far (its accept queue, its memory, its own time-out). */
+                cause = !peer->open || me->eof || !peer->is_elko ||
+                        (peer->closed &&
+                         (!peer->eof || sim_now(o->world) - peer->closed_at >= peer->patience_ns));
+                break;
+        case ELKO_ECONNREFUSED: cause = opening; break;
+        case ELKO_ETIMEDOUT: cause = silence_ns >= r2_ns; break;
+        case ELKO_EHOSTUNREACH:
+        case ELKO_ENETUNREACH: cause = o->icmp_lies || silence_ns >= r2_ns; break;
+        case ELKO_ECONNABORTED: cause = me->closed || me->aborted; break;
+        default: break;
+        }
+        if (!cause)
+                sim_fail(o->world,
+                         "O1: connection %u, end %u: error %s without a cause (%.3f s without an "
+                         "answer, R2 is %.3f s)",
+                         c->id, end, elko_error_name(error), (double)silence_ns / 1e9,
+                         (double)r2_ns / 1e9);
+}
+
+const char *sim_oracle_unfinished(const struct sim_oracle *o, const struct sim_conn *c)
+{
+        if (c->ghost || !c->opened || sim_oracle_excuse(o, c) != SIM_EXCUSE_NONE)
+                return NULL;
+        /* Who closes before the other's end of stream leaves the other with an error, perhaps. */
+        for (unsigned i = 0; i < 2; i++)
+                if (has_left(&c->end[i]) || c->end[i].starved ||
+                    (c->end[i].closed && !c->end[i].eof))
+                        return NULL;
+        for (unsigned i = 0; i < 2; i++) {
+                const struct sim_end *me = &c->end[i], *peer = &c->end[1 - i];
+
+                if (!me->is_elko)
+                        continue;
+                if (!me->open)
+                        return "it did not open";
+                if (!me->eof)
+                        return "an end did not get its end of stream";
+                if (peer->is_elko && me->received != peer->sent)
+                        return "an end did not get everything";
+        }
+        return NULL;
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+#include "scenario_draw.h"
+
+#include <string.h>
+
+/*
+ * Swarm testing (Groce, Zhang, Eide, Chen, Regehr 2012): each seed has a subset of the fault classes of
+ * its own, and intensities drawn log-uniformly; what is never left out hides what is never alone.
+ *
+ * All draws are from streams of their own, so that adding one does not change the others.
+ */
+
+enum {
+        STREAM_FAULTS = 200,
+        STREAM_SHAPE,
+        STREAM_CONNS,
+        STREAM_CONFIG,
+        STREAM_PATH,
+        STREAM_LINE,
+};
+
+static bool one_in(struct sim_rng *r, unsigned n)
+{
+        return sim_rng_below(r, n) == 0;
+}
+
+static bool has(const struct sim_shape *s, enum sim_fault class)
+{
+        return (s->faults >> class & 1u) != 0;
+}
+
+/* ---- which classes ---- */
+
+static uint32_t draw_faults(uint64_t seed)
+{
+        struct sim_rng r = sim_rng_make(seed, STREAM_FAULTS, 0, 0);
+        static const uint32_t density_ppm[] = {0, 100000, 250000, 250000, 400000, 400000, 600000};
+        uint32_t ppm = density_ppm[sim_rng_below(&r, 7)], faults = 0;
+
+        for (unsigned class = SIM_F_LOSS; class < SIM_FAULTS; class ++)
+                if (sim_rng_chance(&r, ppm))
+                        faults |= 1u << class;
+        return faults;
+}
+
+/* ---- connections ---- */
+
+static void draw_conn(struct sim_shape *s, struct sim_rng *r, uint64_t at)
+{
+        struct sim_shape_conn *c = &s->conn[s->conns];
+
+        memset(c, 0, sizeof(*c));
+        c->number = s->conns++;
+        c->at = at;
+        c->from = (unsigned)sim_rng_below(r, s->elkos);
+        c->to = (c->from + 1 + (unsigned)sim_rng_below(r, s->elkos - 1)) % s->elkos;
+        if (s->odd && one_in(r, 2)) {
+                if (one_in(r, 2))
+                        c->to = s->elkos;
+                else
+                        c->from = s->elkos;
+        }
+        c->port = SIM_PORT;
+        c->v6 = one_in(r, 3);
+        for (unsigned i = 0; i < s->elkos; i++)
+                if (s->elko[i].mtu < 1280)
+                        c->v6 = false;
+        if (one_in(r, 8) || c->from == s->elkos)
+                c->local_port = (uint16_t)(5000 + s->conns);
+}
+
+/* RFC 9293, 3.5, figure 8. */
+static void draw_both(struct sim_shape *s, struct sim_rng *r)
+{
+        uint64_t at = sim_rng_log(r, 1, ELKO_SEC(1));
+        bool odd = s->odd;
+
+        s->odd = false; /* between two stacks */
+        draw_conn(s, r, at);
+        draw_conn(s, r, at);
+        s->conn[s->conns - 1] = s->conn[s->conns - 2];
+        s->conn[s->conns - 1].number++;
+        for (unsigned i = 0; i < 2; i++) {
+                struct sim_shape_conn *c = &s->conn[s->conns - 2 + i];
+
+                c->local_port = (uint16_t)(6000 + i);
+                c->port = (uint16_t)(6001 - i);
+        }
+        s->conn[s->conns - 1].from = s->conn[s->conns - 2].to;
+        s->conn[s->conns - 1].to = s->conn[s->conns - 2].from;
+        s->odd = odd;
+}
+
+static void draw_conns(struct sim_shape *s, uint64_t seed)
+{
+        struct sim_rng r = sim_rng_make(seed, STREAM_CONNS, 0, 0);
+        uint64_t kind = sim_rng_below(&r, 10), at = 0, gap;
+        unsigned n = 1;
+
+        if (kind >= 5)
+                n = (unsigned)sim_rng_range(&r, 2, 4);
+        if (kind == 9)
+                n = (unsigned)sim_rng_range(&r, 5, 25);
+        s->conns = 0;
+        s->most_bytes = n == 1 ? 150000 : n <= 4 ? 60000 : 4000;
+        gap = sim_rng_log(&r, 1000, ELKO_SEC(5));
+        if (one_in(&r, 12))
+                draw_both(s, &r);
+        for (unsigned i = 0; i < n; i++) {
+                draw_conn(s, &r, at);
+                at += one_in(&r, 3) ? 0 : sim_rng_range(&r, 1, gap);
+        }
+}
+
+/* ---- the hosts ---- */
+
+static void draw_tcp(struct elko_config *c, struct sim_rng *r)
+{
+        elko_config_default(c);
+        for (unsigned i = 0; i < ELKO_SEED_BYTES; i++)
+                c->seed[i] = (uint8_t)sim_rng_u64(r);
+        c->seed[0] |= 1;
+        c->max_connections = 64;
+        c->max_half_open = 64;
+        c->max_time_wait = one_in(r, 4) ? (uint32_t)sim_rng_range(r, 1, 8) : 64;
+        c->max_listeners = 4;
+        c->max_neighbours = 4;
+        c->max_routes = 8;
+        c->max_addresses = 4;
+        c->max_links = 1;
+        c->max_replies = (uint32_t)sim_rng_log(r, 4, 16);
+        c->output_batch = 16;
+        c->block_bytes = one_in(r, 2) ? 256 : 1024;
+        c->slab_chunk_bytes = one_in(r, 2) ? 2048 : 8192;
+        c->msl_ns = sim_rng_log(r, ELKO_SEC(1), ELKO_SEC(30));
+        c->rto_min_ns = sim_rng_log(r, ELKO_MS(10), ELKO_MS(400));
+        c->r2_syn_ns = ELKO_SEC(180);
+        c->r2_ns = sim_rng_log(r, ELKO_SEC(100), ELKO_SEC(900));
+        c->delack_ns = one_in(r, 4) ? sim_rng_log(r, ELKO_MS(1), ELKO_MS(400)) : ELKO_MS(40);
+        c->initial_window_segs =
+                one_in(r, 4) ? (uint32_t)sim_rng_range(r, 1, 10) : 10; /* RFC 6928 */
+        c->snd_buf_max_bytes = (uint32_t)sim_rng_log(r, 2048, 65536);
+        c->snd_buf_bytes = c->snd_buf_max_bytes < 16384 ? c->snd_buf_max_bytes : 16384;
+        c->rcv_buf_max_bytes = (uint32_t)sim_rng_log(r, 2048, 65536);
+        c->rcv_buf_bytes = c->rcv_buf_max_bytes < 16384 ? c->rcv_buf_max_bytes : 16384;
+        c->max_ooo_ranges = (uint16_t)sim_rng_log(r, 1, 64);
+        c->timestamps = !one_in(r, 4);
+        c->sack = !one_in(r, 4);
+        c->window_scale = !one_in(r, 4);
+        c->syn_cookies = !one_in(r, 4);
+        c->challenge_acks = true;
+        if (one_in(r, 4))
+                c->synack_retries = (uint32_t)sim_rng_range(r, 0, 6);
+}
+
+/* 10: near the edges of 32 and 64 bits, in the units that the engine counts in. */
+static uint64_t draw_clock(struct sim_rng *r)
+{
+        static const uint64_t edges[] = {
+                0,
+                UINT64_C(1) << 32,             /* ns */
+                (UINT64_C(1) << 32) * 1000,    /* us */
+                (UINT64_C(1) << 32) * 4000,    /* the ISN's clock, 4 us */
+                (UINT64_C(1) << 30) * 1000000, /* TIME-WAIT's milliseconds */
+                (UINT64_C(1) << 31) * 1000000,
+                (UINT64_C(1) << 32) * 1000000, /* timestamps, ms */
+                UINT64_C(1) << 63,
+        };
+        uint64_t edge = edges[sim_rng_below(r, sizeof(edges) / sizeof(edges[0]))];
+        uint64_t back = sim_rng_log(r, 1, ELKO_SEC(100));
+
+        return edge > back ? edge - back : edge;
+}
+
+static void draw_host_faults(struct sim_shape *s, struct sim_elko_config *c, struct sim_rng *r)
+{
+        c->clock_start = ELKO_SEC(1000);
+        c->clock_grain = 1;
+        c->reboot_at = ELKO_NEVER;
+        c->deaf_at = ELKO_NEVER;
+        if (has(s, SIM_F_REBOOT) && one_in(r, 2))
+                c->reboot_at = sim_rng_log(r, ELKO_MS(1), s->chaos_ns);
+        if (has(s, SIM_F_CLOCK)) {
+                c->clock_start = draw_clock(r);
+                if (one_in(r, 2))
+                        c->clock_grain = sim_rng_log(r, 1000, ELKO_MS(100));
+                c->tcp.clock_resolution_ns = c->clock_grain;
+                if (one_in(r, 2)) {
+                        c->jump_ppm = (uint32_t)sim_rng_log(r, 100, 20000);
+                        c->jump_ns = sim_rng_log(r, ELKO_MS(1), ELKO_SEC(86400ull * 60));
+                        c->back_ns = sim_rng_log(r, ELKO_MS(1), ELKO_SEC(10));
+                }
+                if (one_in(r, 2))
+                        c->late_ns = sim_rng_log(r, ELKO_MS(1), ELKO_SEC(5));
+                if (one_in(r, 4))
+                        c->eager = (uint32_t)sim_rng_range(r, 1, 5);
+        }
+        if (has(s, SIM_F_NOMEM)) {
+                switch (sim_rng_below(r, 3)) {
+                case 0: c->nomem_ppm = (uint32_t)sim_rng_log(r, 1000, 500000); break;
+                case 1:
+                        c->nomem_nth = sim_rng_log(r, 1, 200);
+                        c->nomem_forever = one_in(r, 2);
+                        break;
+                default: c->region_bytes = (size_t)sim_rng_log(r, 112 << 10, 200 << 10); break;
+                }
+        }
+        if (has(s, SIM_F_DEVICE)) {
+                c->busy_ppm = one_in(r, 2) ? (uint32_t)sim_rng_log(r, 1000, 300000) : 0;
+                c->busy_ns = sim_rng_log(r, ELKO_MS(1), ELKO_SEC(3));
+                c->batch = (uint32_t)sim_rng_log(r, 1, SIM_BATCH);
+                c->batch_ns = sim_rng_log(r, ELKO_US(10), ELKO_MS(50));
+                c->echo_ppm = one_in(r, 2) ? (uint32_t)sim_rng_log(r, 1000, 300000) : 0;
+        }
+        if (has(s, SIM_F_APP)) {
+                if (one_in(r, 2)) {
+                        c->deaf_at = sim_rng_log(r, ELKO_MS(1), s->chaos_ns);
+                        c->deaf_ns = sim_rng_log(r, ELKO_MS(1), ELKO_SEC(60));
+                }
+                if (one_in(r, 2))
+                        c->accept_pause_ns = sim_rng_log(r, ELKO_MS(1), ELKO_SEC(60));
+        }
+}
+
+static void draw_host(struct sim_shape *s, struct sim_world *w, unsigned i)
+{
+        struct sim_elko_config *c = &s->elko[i];
+        struct sim_rng r = sim_rng_make(sim_seed(w), STREAM_CONFIG, i, 0);
+        struct sim_rng harm = sim_rng_make(sim_seed(w), STREAM_CONFIG, i, 1);
+
+        memset(c, 0, sizeof(*c));
+        draw_tcp(&c->tcp, &r);
+        c->faults = s->faults;
+        c->region_bytes = SIM_REGION_MAX;
+        c->mtu = one_in(&r, 4) ? (uint16_t)sim_rng_log(&r, 576, 9000) : 1500;
+        c->backlog = one_in(&r, 4) ? (uint32_t)sim_rng_range(&r, 1, 3) : 64;
+        c->syn_queue = 64;
+        c->ask_verdict = one_in(&r, 8);
+        draw_host_faults(s, c, &harm);
+        if (has(s, SIM_F_COOKIES) && sim_decide(w, SIM_F_COOKIES, i, 0)) {
+                c->syn_queue = 1;
+                c->tcp.syn_cookies = !one_in(&harm, 8);
+        }
+        if (has(s, SIM_F_RNG) && sim_decide(w, SIM_F_RNG, i, 0))
+                memset(c->tcp.seed, 1, sizeof(c->tcp.seed));
+}
+
+/* ---- the network ---- */
+
+static void draw_line(struct sim_shape *s, uint64_t seed)
+{
+        struct sim_rng r = sim_rng_make(seed, STREAM_LINE, 0, 0);
+
+        s->delay_ns = sim_rng_log(&r, ELKO_US(10), ELKO_MS(200));
+        s->bytes_per_s = one_in(&r, 3) ? 0 : sim_rng_log(&r, 10000, 100000000);
+        s->buffer_bytes = (uint32_t)sim_rng_log(&r, 4000, 256000);
+}
+
+static void draw_path_faults(const struct sim_shape *s, struct sim_path *p, struct sim_rng *r)
+{
+        p->loss_kind = (enum sim_loss_kind)sim_rng_below(r, SIM_LOSS_KINDS);
+        p->loss_ppm = (uint32_t)sim_rng_log(r, 1000, 500000);
+        p->loss_burst = (uint32_t)sim_rng_log(r, 1, 200);
+        if (p->loss_kind == SIM_LOSS_BURSTS)
+                p->loss_ppm = p->loss_ppm / p->loss_burst + 100;
+        p->loss_nth = (uint32_t)sim_rng_log(r, 1, 200) - 1;
+        p->dup_ppm = (uint32_t)sim_rng_log(r, 1000, 500000);
+        p->dup_copies = (uint32_t)sim_rng_range(r, 1, 5);
+        p->dup_delay_ns = sim_rng_log(r, 1, ELKO_SEC(60));
+        p->reorder_ppm = (uint32_t)sim_rng_log(r, 1000, 500000);
+        p->reorder_distance = one_in(r, 2) ? 0 : (uint32_t)sim_rng_log(r, 1, 300);
+        p->reorder_ns = sim_rng_log(r, ELKO_US(10), ELKO_SEC(2));
+        p->delay_ppm = (uint32_t)sim_rng_log(r, 1000, 1000000);
+        p->jitter_ns = sim_rng_log(r, 2000, one_in(r, 4) ? ELKO_SEC(120) : ELKO_MS(500));
+        p->corrupt_ppm = (uint32_t)sim_rng_log(r, 1000, 300000);
+        p->corrupt_bits = (uint32_t)sim_rng_log(r, 1, 16);
+        p->truncate_ppm = (uint32_t)sim_rng_log(r, 1000, 300000);
+        p->mtu_kind = (enum sim_mtu_kind)sim_rng_below(r, SIM_MTU_KINDS);
+        p->mtu = (uint16_t)sim_rng_log(r, 68, 9216);
+        p->mtu_from = one_in(r, 2) ? 0 : sim_rng_log(r, 1, s->chaos_ns);
+        p->mtu_until = p->mtu_from + sim_rng_log(r, ELKO_MS(1), s->chaos_ns);
+        p->flap_from = sim_rng_log(r, ELKO_MS(1), s->chaos_ns);
+        p->flap_until = p->flap_from + sim_rng_log(r, ELKO_MS(1), ELKO_SEC(600));
+        p->flap_gap = one_in(r, 2) ? 0 : sim_rng_log(r, ELKO_MS(10), ELKO_SEC(60));
+        if (one_in(r, 16))
+                p->flap_until = ELKO_NEVER;
+}
+
+void sim_shape_path(const struct sim_shape *s, struct sim_world *w, unsigned a, unsigned b,
+                    struct sim_path *p)
+{
+        const uint32_t network = (1u << (SIM_F_FLAP + 1)) - (1u << SIM_F_LOSS);
+        struct sim_rng r = sim_rng_make(sim_seed(w), STREAM_PATH, a, b);
+        /* Whether checksums are repaired is decided once: it makes the whole run weaker. */
+        struct sim_rng all = sim_rng_make(sim_seed(w), STREAM_PATH, 999, 0);
+
+        p->delay_ns = s->delay_ns;
+        p->bytes_per_s = s->bytes_per_s;
+        p->buffer_bytes = s->buffer_bytes;
+        draw_path_faults(s, p, &r);
+        p->corrupt_repaired = one_in(&all, 12);
+        for (unsigned class = SIM_F_LOSS; class <= SIM_F_FLAP; class ++)
+                if (has(s, (enum sim_fault) class) && !one_in(&r, 4)) /* some only one way */
+                        p->faults |= 1u << class;
+        p->faults &= network;
+}
+
+void sim_shape_draw(struct sim_shape *s, struct sim_world *w, const uint32_t *faults)
+{
+        struct sim_rng r = sim_rng_make(sim_seed(w), STREAM_SHAPE, 0, 0);
+
+        memset(s, 0, sizeof(*s));
+        s->faults = faults != NULL ? *faults : draw_faults(sim_seed(w));
+        s->elkos = one_in(&r, 6) ? 3 : 2;
+        s->odd = has(s, SIM_F_WINDOW) && one_in(&r, 2);
+        s->chaos_ns = sim_rng_log(&r, ELKO_SEC(2), ELKO_SEC(1200));
+        draw_line(s, sim_seed(w));
+        for (unsigned i = 0; i < s->elkos; i++)
+                draw_host(s, w, i);
+        draw_conns(s, sim_seed(w));
+}
+
+/* ---- how long things may take ---- */
+
+static uint64_t transfer_ns(const struct sim_shape *s, uint64_t bytes)
+{
+        /* Twice, for headers and for what is sent again; small segments cost more. */
+        return s->bytes_per_s == 0 ? 0 : bytes * 4 * 1000000000ull / s->bytes_per_s;
+}
+
+uint64_t sim_shape_l1(const struct sim_shape *s)
+{
+        uint64_t rto_max = ELKO_SEC(60);
+
+        return 2 * rto_max + ELKO_SEC(60) + 20 * s->delay_ns +
+               transfer_ns(s, (uint64_t)s->conns * 2 * (65536 + 20000));
+}
+
+uint64_t sim_shape_longest_end(const struct sim_shape *s)
+{
+        uint64_t r2 = 0, msl = 0;
+
+        for (unsigned i = 0; i < s->elkos; i++) {
+                if (s->elko[i].tcp.r2_ns > r2)
+                        r2 = s->elko[i].tcp.r2_ns;
+                if (s->elko[i].tcp.msl_ns > msl)
+                        msl = s->elko[i].tcp.msl_ns;
+        }
+        /* The oldest packet was sent just before the faults ended and is delayed by 120 s. */
+        return r2 + 2 * msl + ELKO_SEC(180);
+}
+
+uint64_t sim_shape_once_more(const struct sim_shape *s)
+{
+        return ELKO_SEC(3) + 40 * s->delay_ns + transfer_ns(s, 2 * 3000);
+}
