@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "e2_table.h"
+
+#include <time.h>
+
+/*
+ * E2: what happens to any segment in any state. 13 states (SYN-RECEIVED and TIME-WAIT are two each) x
+ * 16 combinations of FIN, SYN, RST and ACK x with and without text x 5 places of SEQ x 5 places of ACK
+ * x IPv4 and IPv6: 20,800 cells. And all 512 combinations of the nine flags: those of ECN, PSH and URG
+ * must not matter (13 x 512 x 2 = 13,312 more).
+ *
+ * The expectation is the data of e2_expected.tsv, which knows nothing of the engine. Compared are the
+ * number of answers, their flags, numbers and destination, the state afterwards, the drop counter, and
+ * the bytes delivered; elko_check() and the deadline always.
+ *
+ * Printed: cells passed of all, for each test, and the time.
+ */
+
+enum { TEXT = 10 };
+
+static struct {
+        unsigned cells, failed;
+        struct timespec began;
+} run;
+
+static void begin(void)
+{
+        e2_load();
+        run.cells = run.failed = 0;
+        clock_gettime(CLOCK_MONOTONIC, &run.began);
+}
+
+static void end(const char *what)
+{
+        struct timespec t;
+        double s;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        s = (double)(t.tv_sec - run.began.tv_sec) + (double)(t.tv_nsec - run.began.tv_nsec) / 1e9;
+        printf("%s: %u of %u cells passed, %.2f s, %.0f cells/s\n", what, run.cells - run.failed,
+               run.cells, s, (double)run.cells / s);
+        CHECK_EQ(run.failed, 0);
+}
+
+static void tell(const struct world *w, const struct e2_heard *h, unsigned seq, unsigned ack,
+                 const struct e2_rule *rule, const char *bad)
+{
+        if (++run.failed > 12)
+                return;
+        printf("  %s %s, flags 0x%03x, %u bytes, SEQ %s, ACK %s: %s\n      rule %s: %s\n",
+               w->v6 ? "IPv6" : "IPv4", world_states[w->state].name, h->flags, h->payload,
+               e2_seq_names[seq], e2_ack_names[ack], bad, rule->code, rule->words);
+        if (w->replies > 0)
+                printf("      answer 1 of %u: flags 0x%x seq %u (SND.NXT %+d) ack %u (RCV.NXT "
+                       "%+d), state %s\n",
+                       w->replies, w->reply[0].seg.flags, w->reply[0].seg.seq,
+                       (int)(w->reply[0].seg.seq - w->main.nxt), w->reply[0].seg.ack,
+                       (int)(w->reply[0].seg.ack - w->main.rcv_nxt),
+                       elko_tcp_state_name(world_tcp_state((struct world *)w)));
+        else
+                printf("      no answer, state %s\n",
+                       elko_tcp_state_name(world_tcp_state((struct world *)w)));
+}
+
+static void one_cell(struct world *w, const struct world *saved, uint16_t flags, uint32_t len,
+                     unsigned seq, unsigned ack)
+{
+        struct e2_rule *rule =
+                &e2.rule[e2.cell[w->state][e2_flags_index(flags)][len > 0][seq][ack] - 1];
+        struct world_seg s = world_make(w, &w->main, flags, 0, len);
+        struct e2_heard h = {.flags = flags,
+                             .seq = e2_seq_at(w, flags, seq),
+                             .ack = e2_ack_at(w, ack),
+                             .payload = len,
+                             .sport = WORLD_PEER_PORT,
+                             .dport = WORLD_PORT,
+                             .from = w->peer.b};
+        uint32_t ip = w->v6 ? 40 : 20, n;
+        uint8_t p[200];
+        const char *bad;
+
+        world_restore(w, saved);
+        s.seq = h.seq;
+        s.ack = (flags & ELKO_ACK) ? h.ack : 0;
+        if (!(flags & ELKO_ACK))
+                h.ack = 0;
+        /* The peer's text is the stream's first bytes, wherever it lies: what is delivered begins
+         * with them. A SYN that starts a connection starts its stream. */
+        n = world_put_tcp(&s, s.seq - ((flags & ELKO_SYN) ? 0 : 1), p + ip);
+        world_put_ip(w, p, 6, n);
+        conv_put16(p + ip + 16, conv_csum(w->peer.b, w->local.b, w->v6, 6, p + ip, n));
+        world_in(w, p, ip + n);
+        bad = e2_compare(w, rule, &h);
+        rule->met++;
+        run.cells++;
+        if (bad != NULL)
+                tell(w, &h, seq, ack, rule, bad);
+}
+
+static void all_cells(bool v6)
+{
+        for (unsigned s = 0; s < W_STATES; s++) {
+                struct world w, saved;
+
+                world_init(&w, (enum world_state)s, v6, false);
+                saved = w;
+                for (unsigned f = 0; f < E2_FLAGS; f++)
+                        for (unsigned k = 0; k < 2 * 25; k++)
+                                one_cell(&w, &saved, e2_flags_of(f), k < 25 ? 0 : TEXT, k % 25 / 5,
+                                         k % 5);
+        }
+}
+
+EK_TEST(every_segment_in_every_state_ipv4)
+{
+        begin();
+        all_cells(false);
+        end("E2, IPv4");
+}
+
+EK_TEST(every_segment_in_every_state_ipv6)
+{
+        begin();
+        all_cells(true);
+        end("E2, IPv6, numbers before 2^32");
+}
+
+EK_TEST(all_512_combinations_of_flags)
+{
+        begin();
+        for (unsigned k = 0; k < 2 * W_STATES; k++) {
+                struct world w, saved;
+
+                world_init(&w, (enum world_state)(k / 2), k % 2, false);
+                saved = w;
+                for (unsigned flags = 0; flags < 512; flags++)
+                        one_cell(&w, &saved, (uint16_t)flags, 0, 1, 3);
+        }
+        end("E2, 512 combinations of flags");
+}
+
+/* The table has no rule that nothing tests. */
+EK_TEST(every_rule_was_needed)
+{
+        if (ek_test_state.filter != NULL)
+                return;
+        for (unsigned i = 0; i < e2.rules; i++)
+                if (e2.rule[i].met == 0)
+                        ek_test_fail(__FILE__, __LINE__, "no segment met the rule %s: %s",
+                                     e2.rule[i].code, e2.rule[i].words);
+        printf("E2: all %u rules were met\n", e2.rules);
+}
+
+EK_TEST_MAIN();
