@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * fuzz_ip: any bytes into the internet layer, on both media, with time passing and frames pulled.
  *
@@ -6,14 +7,12 @@
  * that the fuzzer gets past them); 2 pull and release frames; 3 let time pass; 4 resolve the
  * neighbour named by the last byte.
  */
+#include "common/fz.h"
+
 #include "ip/ip.h"
 #include "wire/csum.h"
 #include "wire/dump.h"
 #include "wire/eth.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { REGION = 1 << 20 };
 
@@ -23,19 +22,13 @@ struct bench {
         uint64_t now;
 };
 
-static void must(bool ok)
-{
-        if (!ok)
-                __builtin_trap();
-}
-
 static void add(struct ek_ipstack *ip, elko_link link, const char *cidr)
 {
         unsigned bits;
         elko_ip addr;
 
-        must(elko_ip_parse_prefix(cidr, &addr, &bits));
-        must(ek_ip_addr_add(ip, link, &addr, bits, 0) == 0);
+        FZ_REQUIRE(elko_ip_parse_prefix(cidr, &addr, &bits));
+        FZ_REQUIRE(ek_ip_addr_add(ip, link, &addr, bits, 0) == 0);
 }
 
 static void set_up(struct bench *b, struct ek_region *region)
@@ -48,16 +41,16 @@ static void set_up(struct bench *b, struct ek_region *region)
 
         memset(b, 0, sizeof(*b));
         b->now = ELKO_SEC(1);
-        must(ek_ipstack_init(&b->ip, region, &lim, seed, &b->ctr, b->now));
-        must(ek_ip_link_attach(&b->ip, &eth) == 1);
-        must(ek_ip_link_attach(&b->ip, &tun) == 2);
+        FZ_REQUIRE(ek_ipstack_init(&b->ip, region, &lim, seed, &b->ctr, b->now));
+        FZ_REQUIRE(ek_ip_link_attach(&b->ip, &eth) == 1);
+        FZ_REQUIRE(ek_ip_link_attach(&b->ip, &tun) == 2);
         add(&b->ip, 1, "192.0.2.1/24");
         add(&b->ip, 1, "fe80::1/64");
         add(&b->ip, 2, "10.0.0.1/24");
         add(&b->ip, 2, "fd00::1/64");
         elko_ip to = elko_ip_v4(10, 0, 0, 9);
 
-        must(ek_icmp_echo_request(&b->ip, &to, 0x4141, 1, "x", 1, b->now) == 0);
+        FZ_REQUIRE(ek_icmp_echo_request(&b->ip, &to, 0x4141, 1, "x", 1, b->now) == 0);
 }
 
 /* Checksums that a fuzzer would take for ever to guess. */
@@ -95,13 +88,13 @@ static void check_frame(elko_link link, const struct elko_frame *f)
         struct ek_ip_hdr h;
         struct ek_arp arp;
 
-        must(f->parts == 1 && f->len == f->part[0].len);
+        FZ_REQUIRE(f->parts == 1 && f->len == f->part[0].len);
         if (link == 2)
-                must(ek_ip_parse(p, f->len, &h) == ELKO_DROP_NONE);
+                FZ_REQUIRE(ek_ip_parse(p, f->len, &h) == ELKO_DROP_NONE);
         else if (ek_get16be(p + 12) == EK_ETH_ARP)
-                must(ek_arp_parse(p + 14, f->len - 14, &arp) == ELKO_DROP_NONE);
+                FZ_REQUIRE(ek_arp_parse(p + 14, f->len - 14, &arp) == ELKO_DROP_NONE);
         else
-                must(ek_ip_parse(p + 14, f->len - 14, &h) == ELKO_DROP_NONE);
+                FZ_REQUIRE(ek_ip_parse(p + 14, f->len - 14, &h) == ELKO_DROP_NONE);
 }
 
 static void pull(struct bench *b)
@@ -117,7 +110,7 @@ static void pull(struct bench *b)
 static void one_packet(struct bench *b, uint8_t control, const uint8_t *p, size_t n)
 {
         elko_link link = (elko_link)(1 + (control & 1));
-        uint8_t *copy = malloc(n > 0 ? n : 1);
+        uint8_t *copy = fz_packet(n);
         struct elko_packet pkt = {.data = copy, .len = (uint32_t)n};
         struct ek_ip_in in;
         char line[EK_DUMP_TEXT];
@@ -129,10 +122,10 @@ static void one_packet(struct bench *b, uint8_t control, const uint8_t *p, size_
         else if ((control & 2) != 0 && n > 14)
                 mend(copy + 14, n - 14);
         if (ek_ip_input(&b->ip, link, &pkt, b->now, &in) == EK_IP_TCP)
-                must(in.hdr.payload >= copy && in.hdr.payload + in.hdr.payload_len <= copy + n);
+                FZ_REQUIRE(in.hdr.payload >= copy &&
+                           in.hdr.payload + in.hdr.payload_len <= copy + n);
         ek_dump_packet(line, sizeof(line), link == 1 ? ELKO_MEDIUM_ETHERNET : ELKO_MEDIUM_IP, copy,
                        n);
-        free(copy);
 }
 
 static void resolve(struct bench *b, uint8_t host)
@@ -166,10 +159,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 ek_ip_advance(&b.ip, b.now);
                 if ((control & 4) != 0)
                         pull(&b);
-                must(ek_ipstack_check(&b.ip) == NULL);
+                FZ_REQUIRE(ek_ipstack_check(&b.ip) == NULL);
                 data += n, size -= n;
         }
         while (ek_icmp_echo_next(&b.ip, &echo))
                 ;
+        return 0;
+}
+
+/* The seeds are files: test/fuzz/corpus/fuzz_ip. */
+size_t fz_seed(unsigned i, uint8_t *out)
+{
+        (void)i;
+        (void)out;
         return 0;
 }

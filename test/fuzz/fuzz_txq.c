@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz_txq (F11): the retransmission queue against one entry for each sequence number.
+ *
+ * tcp/txq.h: transmissions are appended, acknowledged from the front at any place, marked lost, sent again
+ * in pieces - while the pool of records fails at times, and anywhere on the circle. RFC 6298, 3 (Karn).
+ */
+#include "common/fz.h"
+
+#include "base/region.h"
+#include "tcp/txq.h"
+
+const unsigned fz_head_bytes = 5, fz_record_bytes = 4;
+
+enum { SPACE = 4096, MAX_STEPS = 300, REGION = 64 << 10, RECORDS = 300 };
+
+struct byte {
+        uint32_t rec; /* number of the record that holds it */
+        uint64_t sent_at;
+        uint32_t sends;
+        bool lost;
+};
+
+static struct {
+        struct ek_txq q;
+        struct ek_slab slab;
+        struct ek_region *region;
+        struct byte b[SPACE];
+        uint32_t base, una, nxt, fin, recs;
+        uint64_t now;
+} m;
+
+static seq_t seq(uint32_t off)
+{
+        return seq_make(m.base + off);
+}
+
+static void check(void)
+{
+        uint32_t lost = 0, first = SPACE, records = 0;
+        struct ek_txrec *rec;
+
+        FZ_REQUIRE(ek_txq_check(&m.q, &m.slab, seq(m.una), seq(m.nxt)));
+        for (uint32_t i = m.una; i < m.nxt; i++) {
+                lost += m.b[i].lost;
+                if (m.b[i].lost && first == SPACE)
+                        first = i;
+                records += i == m.una || m.b[i].rec != m.b[i - 1].rec;
+        }
+        FZ_REQUIRE(m.q.bytes == m.nxt - m.una && m.q.lost_bytes == lost);
+        FZ_REQUIRE(m.q.count == records && ek_slab_live(&m.slab) == records);
+        rec = ek_txq_next_lost(&m.q, &m.slab);
+        FZ_REQUIRE((rec == NULL) == (lost == 0));
+        FZ_REQUIRE(rec == NULL || rec->seq.v == seq(first).v);
+}
+
+static void push(uint32_t n, uint8_t flags)
+{
+        struct ek_txq_sent sent = {.now = m.now, .len = n, .flags = flags};
+        bool room = m.nxt + n <= SPACE && m.fin == SPACE;
+
+        if (!room || !ek_txq_push(&m.q, &m.slab, seq(m.nxt), &sent))
+                return;
+        for (uint32_t i = 0; i < n; i++)
+                m.b[m.nxt + i] = (struct byte){.rec = m.recs, .sent_at = m.now, .sends = 1};
+        m.recs++;
+        m.nxt += n;
+        if ((flags & EK_TXREC_FIN) != 0)
+                m.fin = m.nxt - 1;
+}
+
+static void ack(uint32_t to)
+{
+        struct ek_txq_acked got = ek_txq_ack(&m.q, &m.slab, seq(to));
+        bool again = false;
+
+        for (uint32_t i = m.una; i < to; i++)
+                again = again || m.b[i].sends > 1;
+        FZ_REQUIRE(got.bytes == to - m.una);
+        FZ_REQUIRE(got.fin == (m.fin < to));
+        FZ_REQUIRE(got.retransmitted == again);
+        FZ_REQUIRE(got.rtt_sent_at == (again || to == m.una ? 0 : m.b[to - 1].sent_at));
+        m.una = to;
+        if (m.fin < to)
+                m.fin = SPACE;
+}
+
+static void mark_head(void)
+{
+        bool done = ek_txq_mark_head_lost(&m.q, &m.slab);
+
+        FZ_REQUIRE(done == (m.una < m.nxt && !m.b[m.una].lost));
+        for (uint32_t i = m.una; done && i < m.nxt && m.b[i].rec == m.b[m.una].rec; i++)
+                m.b[i].lost = true;
+}
+
+static void resend(uint32_t n)
+{
+        struct ek_txrec *rec = ek_txq_next_lost(&m.q, &m.slab);
+        struct ek_txq_sent sent = {.now = m.now};
+        uint32_t at;
+
+        if (rec == NULL)
+                return;
+        at = rec->seq.v - m.base;
+        sent.len = n = 1 + n % rec->len;
+        if (!ek_txq_on_resent(&m.q, &m.slab, &sent))
+                return;
+        for (uint32_t i = at; i < at + n; i++) {
+                m.b[i].lost = false;
+                m.b[i].sends++;
+                m.b[i].sent_at = m.now;
+                m.b[i].rec = m.recs;
+        }
+        m.recs++;
+}
+
+static void step(const uint8_t *r)
+{
+        uint32_t n = 1 + (r[1] * 3u + r[2]) % 400;
+
+        m.now += r[3];
+        switch (r[0] % 8) {
+        case 0:
+        case 1: push(n, 0); break;
+        case 2: push(1 + n % 3, r[3] % 8 == 0 ? EK_TXREC_FIN : 0); break;
+        case 3: ack(m.una + (m.nxt > m.una ? n % (m.nxt - m.una + 1) : 0)); break;
+        case 4:
+                if ((r[3] & 3) == 0) {
+                        ek_txq_clear_lost(&m.q, &m.slab);
+                        for (uint32_t i = m.una; i < m.nxt; i++)
+                                m.b[i].lost = false;
+                } else {
+                        ek_txq_mark_all_lost(&m.q, &m.slab);
+                        for (uint32_t i = m.una; i < m.nxt; i++)
+                                m.b[i].lost = true;
+                }
+                break;
+        case 5: mark_head(); break;
+        case 6: resend(n); break;
+        default: ek_region_fail_nth(m.region, r[1] & 3, (r[2] & 1) != 0); break;
+        }
+        check();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        static _Alignas(64) uint8_t memory[REGION];
+        struct fz_in in = {data, size};
+
+        if (size < fz_head_bytes)
+                return 0;
+        memset(&m, 0, sizeof(m));
+        m.region = ek_region_init(memory, sizeof(memory), 256);
+        FZ_REQUIRE(ek_slab_init(&m.slab, m.region, sizeof(struct ek_txrec), 1024, RECORDS));
+        ek_txq_init(&m.q);
+        m.base = fz_u32(&in);
+        m.fin = SPACE;
+        m.now = 1 + fz_u8(&in);
+        push(1, EK_TXREC_SYN);
+        for (unsigned n = 0; in.n >= fz_record_bytes && n < MAX_STEPS; n++) {
+                step(in.p);
+                fz_take(&in, fz_record_bytes);
+                fz_steps++;
+        }
+        ek_txq_clear(&m.q, &m.slab);
+        FZ_REQUIRE(ek_txq_is_empty(&m.q) && ek_slab_live(&m.slab) == 0);
+        return 0;
+}
+
+size_t fz_seed(unsigned i, uint8_t *out)
+{
+        uint64_t rng = i + 9;
+        size_t n = fz_head_bytes + fz_record_bytes * (4 + 3 * (size_t)i);
+
+        if (i >= 24)
+                return 0;
+        for (size_t k = 0; k < n; k++)
+                out[k] = (uint8_t)fz_random(&rng);
+        if (i % 2 == 0)
+                memset(out, 0xff, 3);
+        return n;
+}
