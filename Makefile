@@ -10,8 +10,9 @@ T        ?=
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 FUZZ_SECONDS ?= 60
+FUZZ_JOBS ?= 2
 
-SUITES   = unit,conv,sim,drill,model,checks,interop
+SUITES   = unit,conv,sim,drill,model,load,fuzz,checks,interop
 FAST     = unit,conv
 SANITIZE = -Db_sanitize=address,undefined -Dwerror=false
 # Where the core, the tool and the tests keep their C: everything that is formatted.
@@ -20,7 +21,7 @@ CODE     = include src drivers host sim drill cli test bench
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup build run test test-fast one checks sanitize asan ubsan valgrind clang freestanding \
-        format format-check lint bench fuzz soak install clean
+        format format-check lint bench fuzz fuzz-afl fuzz-planted soak museum model install clean
 
 help:                   ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -96,19 +97,36 @@ bench:                  ## measure, with an optimised build; against lwIP as wel
 	@MESON_OPTS='--buildtype=release -Db_ndebug=true' tools/build build-release
 	@meson test -C build-release --benchmark --verbose
 
-fuzz:                   ## long: each test/fuzz program for FUZZ_SECONDS (default 60), with clang
+fuzz:                   ## long: each test/fuzz program for FUZZ_SECONDS (default 60), with libFuzzer
 	@tools/setup test
-	@CC=clang MESON_OPTS='$(SANITIZE) -Dfuzz=true' tools/build build-fuzz
-	@tools/fuzz build-fuzz $(FUZZ_SECONDS)
+	@CC=clang MESON_OPTS='$(SANITIZE) -Dfuzz=true' tools/build build-fuzz -k 0 fuzz
+	@tools/fuzz --jobs $(FUZZ_JOBS) build-fuzz $(FUZZ_SECONDS)
+
+fuzz-afl:               ## long: the same under AFL++, another fuzzer's eyes (installs it)
+	@tools/setup fuzz
+	@CC=afl-clang-fast AFL_QUIET=1 MESON_OPTS='-Dfuzz=true -Dwerror=false' tools/build build-afl -k 0 fuzz
+	@tools/fuzz --afl --jobs $(FUZZ_JOBS) build-afl $(FUZZ_SECONDS)
+
+fuzz-planted:           ## long: how soon do the fuzz programs find bugs that were planted for them?
+	@tools/setup test
+	@tools/fuzz-planted --seconds $(FUZZ_SECONDS)
 
 soak:                   ## long: the campaign in tools/soak
 	@tools/setup run
 	@tools/build $(B) -k 0 product
 	@if [ -x tools/soak ]; then ELKO=$(B)/elko tools/soak; else echo "there is no campaign yet"; fi
 
+museum:                 ## long: bugs of other TCPs, put into elko one by one: which tests notice? (museum/)
+	@tools/setup test
+	@tools/museum --dir $(B)/museum --report
+
+model:                  ## long: the model of a connection's life, its properties and mutants, with Spin
+	@tools/setup test
+	@tools/spin
+
 install: build          ## library, headers, elko.pc and tool into PREFIX
 	@meson configure $(B) -Dprefix=$(PREFIX)
 	@DESTDIR='$(DESTDIR)' meson install -C $(B)
 
 clean:                  ## remove every build directory
-	rm -rf build build-asan build-clang build-release build-fuzz
+	rm -rf build build-asan build-clang build-release build-fuzz build-afl build-planted
