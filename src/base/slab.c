@@ -323,6 +323,17 @@ void ek_slab_free(struct ek_slab *s, uint32_t idx)
                 chunk_release(s, c);
 }
 
+bool ek_slab_trim(struct ek_slab *s)
+{
+        uint32_t c = s->spare;
+
+        if (c == EK_NIL)
+                return false;
+        s->spare = EK_NIL;
+        chunk_release(s, c);
+        return true;
+}
+
 bool ek_slab_is_live(const struct ek_slab *s, uint32_t idx)
 {
         uint32_t c = idx >> s->shift;

@@ -72,6 +72,9 @@ bool ek_slab_reserve(struct ek_slab *s);
 /* Frees the live (asserted) object `idx`. A chunk that gets empty may go back to the region. */
 void ek_slab_free(struct ek_slab *s, uint32_t idx);
 
+/* Give the empty chunk back that is kept for the next object; false: there is none. */
+bool ek_slab_trim(struct ek_slab *s);
+
 /* Whether `idx`, any value at all, is the index of a live object. O(1). */
 bool ek_slab_is_live(const struct ek_slab *s, uint32_t idx);
 

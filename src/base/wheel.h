@@ -84,7 +84,9 @@ uint64_t ek_wheel_next(struct ek_wheel *w);
 /* Number of timers that are set. */
 uint32_t ek_wheel_count(const struct ek_wheel *w);
 
-/* Whether all invariants hold. O(slots + timers): slow. */
+/* Whether all invariants hold. O(slots + timers): slow. The other one does not look whether the slots are
+ * empty that should be: O(timers). */
 bool ek_wheel_check(const struct ek_wheel *w);
+bool ek_wheel_check_marked(const struct ek_wheel *w);
 
 #endif

@@ -261,8 +261,7 @@ void elko_memory_get(elko_stack *st, struct elko_memory_info *out)
                 .promised = ek_region_reserved(st->region),
                 .connections = ek_slab_live(&t->tcbs),
                 .half_open = t->half_open.total,
-                .time_wait = ek_slab_live(&t->time_waits) - t->time_wait.dead -
-                             t->time_wait.behind,
+                .time_wait = ek_slab_live(&t->time_waits) - t->time_wait.dead - t->time_wait.behind,
                 .listeners = ek_slab_live(&t->listeners),
                 .connection_bytes = sizeof(struct ek_tcb) + sizeof(uint32_t),
                 .half_open_bytes = sizeof(struct ek_half_open) + sizeof(uint32_t),

@@ -16,10 +16,10 @@ struct elko_stack {
         struct elko_counters ctr;
         struct ek_ipstack ip;
         struct ek_tcp tcp;
-        bool checked;            /* the addresses and routes of that ek_route_gen(): */
+        bool checked; /* the addresses and routes of that ek_route_gen(): */
         uint32_t checked_routes;
         uint64_t checked_region; /* ek_region_changes() when it was found sound */
-        bool echo_told; /* the application knows that echo answers wait */
+        bool echo_told;          /* the application knows that echo answers wait */
 };
 
 /* Every public call that passes time begins with this: time never goes back. */

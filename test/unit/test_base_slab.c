@@ -237,6 +237,28 @@ EK_TEST(one_empty_chunk_is_kept)
         close_slab(&f);
 }
 
+/* What is kept can be had back when others need it more. */
+EK_TEST(the_empty_chunk_is_given_back)
+{
+        struct fixture f;
+        uint32_t idx;
+        size_t held;
+
+        open_slab(&f, 1 << 16, 60, 1024, MAX_OBJS);
+        CHECK(!ek_slab_trim(&f.s));
+        held = ek_region_used(f.r);
+        idx = ek_slab_alloc(&f.s);
+        CHECK(!ek_slab_trim(&f.s)); /* it is not empty */
+        ek_slab_free(&f.s, idx);
+        CHECK(ek_region_used(f.r) > held);
+        CHECK(ek_slab_trim(&f.s));
+        CHECK_EQ(ek_region_used(f.r), held);
+        CHECK(!ek_slab_trim(&f.s));
+        CHECK(ek_slab_check(&f.s));
+        CHECK(ek_slab_alloc(&f.s) != EK_NIL);
+        close_slab(&f);
+}
+
 EK_TEST(walking_while_freeing)
 {
         struct fixture f;
