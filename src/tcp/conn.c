@@ -20,7 +20,8 @@ void ek_tcb_established(struct ek_tcp *t, struct ek_tcb *tcb, const char *cause)
                 /* What was queued before may have filled the buffer: then room is no news yet. */
                 bool room = tcb->act->snd.len < ek_tcb_settings(t, tcb)->snd_buf_max;
 
-                ek_tcb_tell(t, tcb, room ? ELKO_EV_CONNECTED | ELKO_EV_WRITABLE : ELKO_EV_CONNECTED);
+                ek_tcb_tell(t, tcb,
+                            room ? ELKO_EV_CONNECTED | ELKO_EV_WRITABLE : ELKO_EV_CONNECTED);
         }
         /* A CLOSE that came while the handshake went on was queued (3.10.4, SYN-RECEIVED). */
         if (ek_tcb_has(tcb, EK_TCB_FIN_WANTED))

@@ -179,6 +179,17 @@ void ek_rcv_buf_on_taken(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t n)
                 ek_tcb_owe_ack(t, tcb, ELKO_WHY_WINDOW);
 }
 
+static bool trim_pools(struct ek_tcp *t)
+{
+        struct ek_slab *pools[] = {&t->tcbs,       &t->actives, &t->half_opens,
+                                   &t->time_waits, &t->records, &t->settings};
+        bool any = false;
+
+        for (unsigned i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
+                any |= ek_slab_trim(pools[i]);
+        return any;
+}
+
 /* Room for at least one more byte of `want`; false: the buffer is at its limit, or no memory. */
 bool ek_snd_buf_ensure(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t want)
 {
@@ -204,6 +215,11 @@ bool ek_snd_buf_ensure(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t want)
                         base = ek_region_alloc(t->region, cap);
                 if (base == NULL)
                         cap /= 2;
+        }
+        /* Without any ring nothing goes on: the empty chunks that pools keep are worth less. */
+        if (base == NULL && old_cap == 0 && trim_pools(t)) {
+                cap = least;
+                base = ek_region_alloc(t->region, cap);
         }
         if (base == NULL) {
                 t->ctr->nomem++;

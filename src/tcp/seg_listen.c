@@ -46,6 +46,13 @@ static void answer_with_cookie(struct ek_tcp *t, struct ek_listener *ls, const s
         }
 }
 
+/* A cookie is sent once (RFC 4987, 3.6), and its third step has to find memory for the connection. When even
+ * that isn't there now, the SYN is dropped: the peer asks again, and by then it may be. */
+static bool could_open(struct ek_tcp *t)
+{
+        return ek_slab_reserve(&t->tcbs) && ek_slab_reserve(&t->actives);
+}
+
 static void new_half_open(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
 {
         const struct ek_tcp_opts *opt = &seg->hdr->opt;
@@ -56,7 +63,7 @@ static void new_half_open(struct ek_tcp *t, struct ek_listener *ls, const struct
         ho = ek_half_open_new(t, &seg->key, verdict ? EK_HO_UNDECIDED : EK_HO_SEND, &index);
         if (ho == NULL) {
                 t->ctr->nomem++;
-                if (t->cfg.syn_cookies && !verdict)
+                if (t->cfg.syn_cookies && !verdict && could_open(t))
                         answer_with_cookie(t, ls, seg);
                 else
                         ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_SYN_NOMEM);

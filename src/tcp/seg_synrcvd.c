@@ -76,7 +76,6 @@ static struct ek_tcb *make_tcb(struct ek_tcp *t, struct ek_listener *ls, const s
         tcb->last_ack_sent = tcb->rcv_nxt;
         tcb->snd_small = o->iss;
         tcb->adv_mss = ek_tcp_adv_mss(t, key, ek_tcb_settings(t, tcb)->max_seg);
-        tcb->rcv_mss = 536;
         tcb->rcv_wscale = ek_options_rcv_wscale(t, ek_tcb_settings(t, tcb)->rcv_buf_max);
         opt.mss = o->peer_mss;
         opt.present = o->peer_mss != 0 ? ELKO_OPT_MSS : 0;

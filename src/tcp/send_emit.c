@@ -478,6 +478,10 @@ static size_t visit(struct ek_tcp *t, struct ek_tcb *tcb, struct target *to,
                         if (p.kind == EK_PLAN_NONE)
                                 return n;
                 }
+                if (p.kind == EK_PLAN_LOST && p.len < p.room) {
+                        ek_txq_merge_lost(&tcb->act->txq, &t->records, p.room);
+                        p = plan_for(t, tcb, mss, false);
+                }
                 to->frame = &frames[made + n];
                 to->hdr = t->headers + (made + n) * EK_HDR_BYTES;
                 emit(t, to, tcb, &p, mss);

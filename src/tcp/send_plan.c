@@ -59,6 +59,14 @@ static struct ek_plan plan_syn(const struct ek_tcb *tcb, bool again)
         return p;
 }
 
+static struct ek_plan blocked(enum elko_limited_by why)
+{
+        struct ek_plan p = nothing;
+
+        p.limited_by = why;
+        return p;
+}
+
 static struct ek_plan plan_lost(const struct ek_tcb *tcb, const struct ek_plan_env *env)
 {
         const struct ek_txrec *rec = env->lost;
@@ -72,10 +80,11 @@ static struct ek_plan plan_lost(const struct ek_tcb *tcb, const struct ek_plan_e
                 p.space++;
                 p.flags |= ELKO_FIN;
         }
-        if (!(tcb->todo & EK_TODO_FORCE) && pipe_bytes(tcb) != 0 && cwnd_room(tcb) < p.space) {
-                p = nothing;
-                p.limited_by = ELKO_LIMITED_CWND;
-                return p;
+        p.room = env->mss;
+        if (!(tcb->todo & EK_TODO_FORCE) && pipe_bytes(tcb) != 0) {
+                if (cwnd_room(tcb) < p.space)
+                        return blocked(ELKO_LIMITED_CWND);
+                p.room = ek_min_u32(p.room, cwnd_room(tcb) - 1); /* a FIN may come with it */
         }
         if (p.len > 0 && p.len == payload)
                 p.flags |= ELKO_PSH;
@@ -117,14 +126,6 @@ static bool small_may_go(const struct ek_tcb *tcb, const struct ek_plan_env *env
 static bool cut_may_go(const struct ek_tcb *tcb, uint32_t len)
 {
         return (tcb->todo & EK_TODO_PUSH_SMALL) || len >= tcb->snd_wnd_max / 2;
-}
-
-static struct ek_plan blocked(enum elko_limited_by why)
-{
-        struct ek_plan p = nothing;
-
-        p.limited_by = why;
-        return p;
 }
 
 static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_env *env)

@@ -24,6 +24,7 @@ struct ek_plan {
         seq_t seq;
         uint32_t len;   /* payload bytes */
         uint32_t space; /* sequence space: payload, SYN, FIN */
+        uint32_t room;  /* LOST: so much payload could go in this segment */
         uint16_t flags;
         enum elko_why why;
         enum elko_limited_by limited_by; /* NONE: why there is nothing */
@@ -34,7 +35,7 @@ struct ek_plan_env {
         uint32_t mss; /* effective */
         bool nodelay, cork;
         const struct ek_txrec *lost; /* first lost record, or NULL */
-        bool no_record; /* no memory for a record: only what takes no sequence space */
+        bool no_record;              /* no memory for a record: only what takes no sequence space */
 };
 
 /* Pure: looks, decides, changes nothing. */

@@ -77,6 +77,7 @@ struct ek_tcp {
 
         struct ek_wheel wheel;
         uint32_t checked_conns, checked_wheel; /* their `changes` when they were found sound */
+        uint32_t wheel_checks;
         struct ek_list work[EK_MAX_LINKS + 1]; /* by link; 0: no route yet */
         struct ek_list events;                 /* tcbs with news, by their `app` node */
         struct ek_list listen_events;          /* listeners with news */

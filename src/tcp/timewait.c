@@ -147,12 +147,13 @@ static void free_popped(struct ek_tcp *t, uint32_t index)
         ek_slab_free(&t->time_waits, index);
 }
 
-/* Milliseconds until an entry expires, 0: now. */
+/* Milliseconds until an entry expires, 0: now. Nobody waits for longer than 2 MSL: what seems to has expired,
+ * and the clock jumped since by days (a host that slept). */
 static uint32_t left_ms(struct ek_tcp *t, uint32_t index)
 {
         uint32_t left = (tw_at(t, index)->expires_ms - now_ms(t)) & MS_MASK;
 
-        return left > MS_MASK / 2 ? 0 : left;
+        return left > wait_ms(t) ? 0 : left;
 }
 
 /* The table is full: the oldest goes before its time. */

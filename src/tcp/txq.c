@@ -204,6 +204,40 @@ struct ek_txrec *ek_txq_next_lost(struct ek_txq *q, struct ek_slab *slab)
         return NULL;
 }
 
+static uint32_t payload_bytes(const struct ek_txrec *rec)
+{
+        return rec->len - ((rec->flags & (EK_TXREC_SYN | EK_TXREC_FIN)) != 0);
+}
+
+/* RFC 1122, 4.2.2.15: what was in small segments may go again in one. cwnd counts bytes, so that without
+ * this a time-out in a stream of one-byte segments is followed by as many packets as a full segment has
+ * bytes. Each record is absorbed once: the work is that of having sent it. */
+void ek_txq_merge_lost(struct ek_txq *q, struct ek_slab *slab, uint32_t max)
+{
+        struct ek_txrec *rec = ek_txq_next_lost(q, slab);
+
+        if (rec == NULL || (rec->flags & EK_TXREC_SYN))
+                return;
+        while (rec->next != EK_NIL && rec->len < max) {
+                uint32_t idx = rec->next;
+                struct ek_txrec *next = ek_slab_at(slab, idx);
+
+                EK_WORK(1);
+                if (!(next->flags & EK_TXREC_LOST) || rec->len + payload_bytes(next) > max)
+                        return;
+                rec->len += next->len;
+                rec->flags |= next->flags;
+                if (next->sends > rec->sends)
+                        rec->sends = next->sends;
+                rec->next = next->next;
+                if (q->tail == idx)
+                        q->tail = q->cursor;
+                q->count--;
+                q->lost_count--;
+                ek_slab_free(slab, idx);
+        }
+}
+
 /* Cut the record at `idx` after its first `len` sequence numbers. */
 static bool split(struct ek_txq *q, struct ek_slab *slab, uint32_t idx, uint32_t len)
 {

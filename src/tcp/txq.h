@@ -83,6 +83,10 @@ void ek_txq_clear_lost(struct ek_txq *q, struct ek_slab *slab);
 /* The first lost record, NULL: none. */
 struct ek_txrec *ek_txq_next_lost(struct ek_txq *q, struct ek_slab *slab);
 
+/* Let the first lost record take in the lost ones behind it, as long as all of it is at most `max` bytes of
+ * payload. The result is to be sent now: that it was sent at different times is forgotten. */
+void ek_txq_merge_lost(struct ek_txq *q, struct ek_slab *slab, uint32_t max);
+
 /* The first `sent->len` bytes of the first lost record were sent again: no longer lost. The rest, if any,
  * becomes a record of its own. False: no memory for it; then nothing was changed. */
 bool ek_txq_on_resent(struct ek_txq *q, struct ek_slab *slab, const struct ek_txq_sent *sent);

@@ -18,7 +18,7 @@ struct ek_tcb *ek_user_open(struct ek_tcp *t, const struct ek_key *key)
         tcb->snd_nxt = tcb->iss;
         tcb->snd_small = tcb->iss;
         tcb->adv_mss = ek_tcp_adv_mss(t, key, t->defaults.max_seg);
-        tcb->rcv_mss = 536;
+        tcb->rcv_mss = 536; /* until the SYNs are exchanged */
         tcb->rcv_wscale = ek_options_rcv_wscale(t, t->defaults.rcv_buf_max);
         ek_rcv_buf_open(t, tcb, seq_make(0), 0);
         ek_tcp_insert(t, &tcb->conn, ek_ref(EK_KIND_TCB, tcb->index));
@@ -258,9 +258,9 @@ static void orphan(struct ek_tcp *t, struct ek_tcb *tcb)
                 ek_tcb_arm(t, tcb, EK_DL_CLOSE, ek_time_add(t->now, t->cfg.fin_wait_2_ns));
         /* What is under way may have been given a longer time by the application that is gone (I-48). */
         if (!ek_txq_is_empty(&tcb->act->txq) || tcb->at[EK_DL_PERSIST] != EK_NEVER)
-                ek_tcb_arm(t, tcb, EK_DL_ABORT,
-                           ek_min_u64(tcb->at[EK_DL_ABORT],
-                                      ek_time_add(t->now, ek_tcb_r2(t, tcb))));
+                ek_tcb_arm(
+                        t, tcb, EK_DL_ABORT,
+                        ek_min_u64(tcb->at[EK_DL_ABORT], ek_time_add(t->now, ek_tcb_r2(t, tcb))));
 }
 
 void ek_user_close(struct ek_tcp *t, struct ek_tcb *tcb)

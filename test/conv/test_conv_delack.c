@@ -70,6 +70,42 @@ CONV_TEST(a13_stretch_ack_every_second_full_segment)
         conv_quiet(c, ELKO_SEC(1));
 }
 
+/* The same where no segment can be as large as the 536 bytes that are expected of a peer that sent none:
+ * every second one, timestamps taken off. */
+static void every_second_small_segment(struct conv *c, bool ts, unsigned m)
+{
+        unsigned at = 11;
+
+        conv_start(c, ts ? NULL : &plain);
+        conv_hold(c, true);
+        conv_connect(c);
+        conv_set(c, ELKO_OPTION_MAX_SEG, 100);
+        conv_hold(c, false);
+        conv_out(c, "S 0:0(0) <mss 100,...>");
+        conv_in(c, ts ? "S. 0:0(0) ack 1 win 65535 <mss M,sackOK,TS val 100 ecr 0,nop,wscale 7>"
+                      : "S. 0:0(0) ack 1 win 65535 <mss M>");
+        conv_out(c, ". 1:1(0) ack 1");
+        past_the_quick_ones(c);
+        for (unsigned i = 0; i < 6; i++) {
+                conv_in(c, ". %u:%u(%u) ack 1", at, at + m, m);
+                conv_none(c);
+                conv_in(c, ". %u:%u(%u) ack 1", at + m, at + 2 * m, m);
+                conv_out(c, ". 1:1(0) ack %u", at + 2 * m);
+                at += 2 * m;
+        }
+        conv_quiet(c, ELKO_SEC(1));
+}
+
+CONV_TEST(a13_stretch_ack_of_segments_of_100_bytes)
+{
+        every_second_small_segment(c, false, 100);
+}
+
+CONV_TEST(a13_stretch_ack_of_segments_with_timestamps)
+{
+        every_second_small_segment(c, true, 100 - 12);
+}
+
 /* A batch of packets shares one ACK: 3.10.7.4, MUST-58 and MUST-59. */
 CONV_TEST(a_batch_is_acknowledged_once)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "conv.h"
+#include "stack/stack.h"
 
 /*
  * What the simulator found, each as the smallest conversation that shows it.
@@ -74,6 +75,50 @@ CONV_TEST(a_dropped_segment_leaves_no_timestamp)
         conv_in(c, "P. 11:21(10) ack 1 <TS val 101 ecr 0>");
         conv_out(c, ". 1:1(0) ack 21 <TS val 0 ecr 101,...>");
         conv_recv(c, 20);
+}
+
+/* RFC 9293, 3.6.1: TIME-WAIT lasts 2 MSL. Entries keep their end modulo 2^29 ms, 6.2 days; a host that sleeps
+ * for some days more than that must not find them waiting for days. */
+CONV_TEST(time_wait_ends_when_the_host_slept)
+{
+        for (unsigned days = 1; days <= 13; days++) {
+                conv_start(c, NULL);
+                conv_reach(c, ELKO_TCP_TIME_WAIT, true);
+                c->now += ELKO_SEC(86400ull * days);
+                elko_advance(c->st, c->now);
+                CONV_EQ(c, conv_memory(c).time_wait, 0);
+                CONV_EQ(c, elko_next_deadline(c->st), ELKO_NEVER);
+        }
+}
+
+/* Pools keep an empty chunk each for the next object. When nothing else is free, a connection's first send
+ * buffer is worth more: else a connection that is alone in the stack could wait for ever. */
+CONV_TEST(empty_chunks_are_given_up_for_the_first_buffer)
+{
+        const struct conv_options options = {.no_sack = true, .no_ts = true};
+        static struct {
+                void *block;
+                size_t bytes;
+        } hog[2048];
+        struct ek_region *region;
+        unsigned n = 0;
+
+        conv_start(c, &options);
+        conv_open_passive(c); /* leaves an empty chunk for half-open ones */
+        region = c->st->region;
+        for (size_t bytes = 1 << 20; bytes >= ek_region_min_block(region) && n < 2048;) {
+                hog[n].block = ek_region_alloc(region, bytes);
+                hog[n].bytes = bytes;
+                if (hog[n].block == NULL)
+                        bytes /= 2;
+                else
+                        n++;
+        }
+        conv_send(c, 100);
+        while (n-- > 0)
+                ek_region_free(region, hog[n].block, hog[n].bytes);
+        conv_out_after(c, ELKO_MS(200), "P. 1:101(100) ack 1");
+        conv_in(c, ". 1:1(0) ack 101");
 }
 
 EK_TEST_MAIN();

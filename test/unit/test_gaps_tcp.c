@@ -83,4 +83,104 @@ EK_TEST(the_congestion_window_saturates)
         }
 }
 
+/* A window that is not used says nothing about the path (RFC 7661): whatever is acknowledged, in slow start
+ * and in congestion avoidance, it does not grow. */
+EK_TEST(a_window_that_is_not_used_stays)
+{
+        for (uint32_t i = 0; i < 1000; i++) {
+                uint64_t priv[ELKO_CC_PRIVATE_BYTES / 8];
+                struct elko_cc_out out;
+                struct elko_cc_init init = {.mss = 1000, .initial_cwnd_bytes = 10000};
+                struct elko_cc_ack ev = {.mss = 1000, .acked_bytes = ek_test_below(20000)};
+                uint32_t before;
+
+                elko_cc_newreno.init(priv, &out, &init);
+                if (i % 2 == 1)
+                        out.ssthresh_bytes = 2000 + ek_test_below(10000);
+                before = out.cwnd_bytes;
+                for (uint32_t k = 0; k < 50; k++)
+                        elko_cc_newreno.on_ack(priv, &out, &ev);
+                CHECK_EQ(out.cwnd_bytes, before);
+        }
+}
+
+/* RFC 5681, 3.2 and RFC 6582, 3.2 against a model that counts without bounds: one recovery for each window,
+ * at the third duplicate, however many follow. */
+EK_TEST(one_recovery_for_each_window)
+{
+        for (uint32_t round = 0; round < ek_test_rounds(2000); round++) {
+                struct ek_dupack d = {0};
+                seq_t una = seq_make((uint32_t)ek_test_rand()), nxt = una, recover = una;
+                uint32_t count = 0;
+                bool recovering = false, guarded = false;
+
+                for (uint32_t step = 0; step < 40; step++) {
+                        uint32_t n = ek_test_below(3) == 0 ? 600 : ek_test_below(5);
+
+                        nxt = seq_add(nxt, ek_test_below(5000));
+                        for (uint32_t i = 0; i < n && !seq_eq(una, nxt); i++) {
+                                bool enters = ++count == EK_DUPACK_THRESHOLD && !recovering &&
+                                              (!guarded || seq_gt(una, recover));
+
+                                CHECK_EQ(ek_dupack_on_duplicate(&d, una, nxt) == EK_DUPACK_ENTER,
+                                         enters);
+                                if (enters) {
+                                        recovering = guarded = true;
+                                        recover = nxt;
+                                }
+                        }
+                        if (ek_test_below(8) == 0) {
+                                ek_dupack_on_timeout(&d, nxt);
+                                recovering = false;
+                                guarded = true;
+                                recover = nxt;
+                                count = 0;
+                        }
+                        if (!seq_eq(una, nxt)) {
+                                una = seq_add(una, 1 + ek_test_below(seq_diff(nxt, una)));
+                                count = 0;
+                                CHECK_EQ(ek_dupack_on_progress(&d, una),
+                                         !recovering            ? EK_DUPACK_NORMAL
+                                         : seq_lt(una, recover) ? EK_DUPACK_PARTIAL
+                                                                : EK_DUPACK_FULL);
+                                recovering = recovering && seq_lt(una, recover);
+                        }
+                }
+        }
+}
+
+/* RFC 9293, 3.8.6 (the window is not shrunk): what was promised once stays promised, at every scale, with
+ * reads and segments of any size; and no promise exceeds the buffer. */
+EK_TEST(promises_are_kept)
+{
+        for (uint32_t round = 0; round < ek_test_rounds(3000); round++) {
+                uint8_t scale = (uint8_t)ek_test_below(15);
+                uint32_t space = 2048 + ek_test_below(1u << (12 + ek_test_below(10))), used = 0;
+                seq_t nxt = seq_make((uint32_t)ek_test_rand()), promised = nxt;
+                struct ek_rcv_window w;
+
+                if (space >> scale == 0)
+                        continue;
+                ek_rcv_window_init(&w, space, nxt, 0);
+                for (uint32_t step = 0; step < 60; step++) {
+                        struct ek_rcv_adv adv = ek_rcv_window_plan(&w, nxt, used, 1460, scale);
+                        uint32_t left;
+
+                        ek_rcv_window_on_sent(&w, nxt, adv.bytes);
+                        CHECK_EQ(adv.bytes, (uint32_t)adv.field << scale);
+                        promised = seq_max(promised, seq_add(nxt, adv.bytes));
+                        left = ek_rcv_window_left(&w, nxt);
+                        CHECK(seq_eq(seq_add(nxt, left), promised));
+                        CHECK(used + left <= space);
+                        if (left > 0) {
+                                uint32_t n = 1 + ek_test_below(ek_min_u32(left, 1460));
+
+                                nxt = seq_add(nxt, n);
+                                used += n;
+                        }
+                        used -= ek_test_below(used + 1);
+                }
+        }
+}
+
 EK_TEST_MAIN();

@@ -192,13 +192,51 @@ static void resend(struct bench *x)
         m->recs++;
 }
 
+/* Runs of lost records become one, up to `max` bytes of payload, and are sent at once. */
+static void merge(struct bench *x, uint32_t max)
+{
+        struct model *m = &x->m;
+        struct ek_txrec *rec = ek_txq_next_lost(&x->q, &x->slab);
+        struct ek_txq_sent what;
+        uint32_t at, end, payload, sends = 0;
+
+        if (rec == NULL)
+                return;
+        at = rec->seq.v - x->base;
+        end = at + rec->len;
+        for (;;) {
+                uint32_t next = end;
+
+                while (next < m->nxt && m->b[next].rec == m->b[end].rec)
+                        next++;
+                payload = next - at - (m->fin < next);
+                if (next == end || !m->b[end].lost || end - at >= max || payload > max)
+                        break;
+                end = next;
+        }
+        ek_txq_merge_lost(&x->q, &x->slab, max);
+        CHECK(ek_txq_next_lost(&x->q, &x->slab) == rec);
+        CHECK_EQ(rec->len, end - at);
+        CHECK_EQ((rec->flags & EK_TXREC_FIN) != 0, m->fin < end && m->fin >= at);
+        what = sent(end - at, 0, x->now, ++m->tags);
+        CHECK(ek_txq_on_resent(&x->q, &x->slab, &what));
+        for (uint32_t i = at; i < end; i++)
+                if (m->b[i].sends > sends)
+                        sends = m->b[i].sends;
+        for (uint32_t i = at; i < end; i++)
+                m->b[i] = (struct byte){
+                        .rec = m->recs, .tag = m->tags, .sent_at = x->now, .sends = sends + 1};
+        m->recs++;
+}
+
 static void random_step(struct bench *x)
 {
         struct model *m = &x->m;
         uint32_t n;
 
         x->now += 1 + ek_test_below(1000);
-        switch (ek_test_below(8)) {
+        switch (ek_test_below(9)) {
+        case 8: merge(x, 1 + ek_test_below(60)); return;
         case 0:
         case 1:
         case 2:
@@ -234,6 +272,41 @@ EK_TEST(against_an_array)
                 }
                 finish(&x);
         }
+}
+
+/* RFC 1122, 4.2.2.15: small segments go again in one, the FIN with them; nothing beyond `max`, nothing that
+ * is not lost. */
+EK_TEST(lost_records_become_one)
+{
+        static struct bench x;
+
+        start(&x, 0xfffffffau);
+        for (int i = 0; i < 10; i++)
+                push(&x, 1, 0);
+        push(&x, 3, EK_TXREC_FIN);
+        mark_all(&x);
+        merge(&x, 8);
+        CHECK_EQ(x.q.count, 4);
+        CHECK_EQ(x.q.lost_count, 3);
+        compare(&x);
+        merge(&x, 3);
+        CHECK_EQ(x.q.count, 3);
+        CHECK_EQ(x.q.lost_count, 1); /* two bytes of data with the FIN did not fit */
+        merge(&x, 100);
+        CHECK_EQ(x.q.lost_count, 0);
+        CHECK(ek_txq_next_lost(&x.q, &x.slab) == NULL);
+        compare(&x);
+        ack(&x, 13);
+        finish(&x);
+        /* Behind a record that is not lost nothing is taken in. */
+        start(&x, 0);
+        push(&x, 1, 0);
+        push(&x, 1, 0);
+        mark_head(&x);
+        merge(&x, 100);
+        CHECK_EQ(x.q.count, 2);
+        compare(&x);
+        finish(&x);
 }
 
 /* RELIABILITY A7-4: an ACK in the middle of a segment. */
