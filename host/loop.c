@@ -305,7 +305,8 @@ static bool settle(struct elko_host *h)
                 }
                 done = drain_events(h);
                 done += pull_all_links(h);
-                if (done == 0)
+                /* A timer that fires while output is pulled may bring news and no frame. */
+                if (done == 0 && drain_events(h) == 0)
                         return false;
         }
         return true;

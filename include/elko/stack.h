@@ -14,6 +14,8 @@
  *                      act on ev.sock: accept, recv, send, shutdown, close;
  *              while ((n = elko_output(st, link, frames, BATCH, now)) > 0)
  *                      write the n frames;
+ *              while (elko_next_event(st, &ev))
+ *                      as above: pulling fires timers, too
  *      }
  *
  * Calls may come early, late, or twice; each is harmless. A `now` smaller than an earlier one is
