@@ -67,7 +67,7 @@ CONV_TEST(a9_8_reneging_peer)
 
         conv_start(c, &plain);
         full_segments(c, 4);
-        end = 1 + 4 * c->mss;
+        end = 1 + 4u * c->mss;
         conv_in(c, ". 1:1(0) ack 1 <nop,nop,sack %u:%u>", 1 + c->mss, end);
         conv_ignore(c);
         /* From here the peer takes one segment at a time, in order, and never says SACK again. */

@@ -4,7 +4,7 @@
  *
  * Records: control, length, then the packet behind the Ethernet header. Control: bits 0 and 1 the kind -
  * ARP, neighbour solicitation, advertisement, any; bit 2 made well-formed; bit 3 to our group; bit 4 time
- * passes; bit 5 an address is asked for first; bits 6 and 7 whose.
+ * passes; bit 5 an address is asked for first, bit 6 of which family; bit 7 another hop limit than 255.
  *
  * Frames that are malformed are not answered; nobody but who asked gets an answer; the table stays within
  * its limit; and an address is believed to be somebody's only if a message said so (RFC 4861, 7.2.5): what
@@ -12,12 +12,26 @@
  */
 #include "common/fz_ip.h"
 
-#include "wire/eth.h"
-
 enum { MAX_STEPS = 40 };
 
 /* Questions of others that were good, and have no answer yet: one may wait until we know the asker. */
 static unsigned owed;
+
+/* All that was said so far. */
+static struct {
+        uint32_t n;
+        uint8_t p[600];
+} said[MAX_STEPS];
+static unsigned n_said;
+
+static bool was_said(const uint8_t mac[6])
+{
+        for (unsigned i = 0; i < n_said; i++)
+                for (uint32_t at = 0; at + 6 <= said[i].n; at++)
+                        if (memcmp(said[i].p + at, mac, 6) == 0)
+                                return true;
+        return false;
+}
 
 static void on_sent(void *ctx, elko_link link, const struct fz_seg *s)
 {
@@ -59,7 +73,7 @@ static uint32_t make_nd(uint8_t *p, const uint8_t *data, uint32_t n, uint8_t con
         if ((control & 8) != 0)
                 memcpy(way.dst, "\xff\2\0\0\0\0\0\0\0\0\0\1\xff\0\0\1", 16);
         fz_ip_header(p, &way, FZ_ICMP6, n);
-        p[7] = (control & 4) != 0 ? 255 : 64;
+        p[7] = (control & 128) == 0 ? 255 : 64;
         memcpy(m, data, n);
         if (n > 0 && (control & 3) != 3)
                 m[0] = (control & 3) == 1 ? 135 : 136;
@@ -86,7 +100,7 @@ static void ask(struct fz_ip *x, uint8_t control, uint8_t host)
         ek_ip_embed_scope(&v6, FZ_ETHER);
         if (ek_neigh_resolve(&x->ip, FZ_ETHER, (control & 64) != 0 ? &v6 : &v4, x->now, mac,
                              NULL) == EK_NEIGH_READY)
-                FZ_REQUIRE((mac[0] & 1) == 0);
+                FZ_REQUIRE((mac[0] & 1) == 0 && was_said(mac));
 }
 
 static void one(struct fz_ip *x, uint8_t control, const uint8_t *data, uint32_t n)
@@ -108,6 +122,8 @@ static void one(struct fz_ip *x, uint8_t control, const uint8_t *data, uint32_t 
                 len = make_nd(frame + 14, data, n, control);
                 asks = n >= 24 && frame[14 + 40] == 135 && frame[14 + 7] == 255;
         }
+        said[n_said].n = len;
+        memcpy(said[n_said++].p, frame + 14, len);
         verdict = fz_ip_input(x, FZ_ETHER, frame, 14 + len, &in);
         FZ_REQUIRE(verdict == EK_IP_DROPPED || verdict == EK_IP_CONSUMED ||
                    verdict == EK_IP_ICMP_ERROR);
@@ -121,7 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         struct fz_ip *x = fz_ip_reset();
 
-        owed = 0;
+        owed = n_said = 0;
         for (unsigned steps = 0; size >= 2 && steps < MAX_STEPS; steps++) {
                 uint8_t control = data[0];
                 uint32_t n = data[1];

@@ -7,8 +7,9 @@
 /*
  * Torture: memory that is not there, and a link that does not ask. Some sixty scenarios
  * (torture_scenarios.h) are run once to count the allocations of each stack and the times that its link
- * asked for output; then once more for every allocation and every such time, in which just that one
- * fails: once, for 3 s, or for ever.
+ * asked for output; then once more for every allocation and every such time, in which it
+ * fails: that one, every other from it on, all for 3 s, or all for ever; the link is busy for 150 ms, for
+ * 3 s, or for ever.
  *
  * Demanded of every run: no trap; elko_check() content after every call; every byte received is the byte
  * that was sent there; an end of stream only after the whole stream. When all is over and memory is back,
@@ -23,24 +24,34 @@
  * for ELKO_TORTURE with which it can be run alone.
  */
 
-enum { SHORT_RUNS = 1500, SHORT_OF = 31000 };
+enum { SHORT_RUNS = 2, SHORT_OF = 9 };
 
 /* Later than without the failure by at most so much: 3 s without memory or link, then the longest back-off
  * that can have built up meanwhile in lossy scenarios. */
 #define LATE_AT_MOST ELKO_SEC(130)
 
-static const char *const kinds[] = {"nothing",        "alloc-once",   "alloc-for-3-s",
-                                    "alloc-for-ever", "link-for-3-s", "link-for-ever"};
+static const char *const kinds[] = {"nothing",       "alloc-once",     "alloc-every-other",
+                                    "alloc-for-3-s", "alloc-for-ever", "link-for-150-ms",
+                                    "link-for-3-s",  "link-for-ever"};
 
 struct exception {
         const char *scenario;
         enum tor_kind kind;
-        unsigned side;
+        uint64_t upto; /* the n-th, on either side: 1..upto */
         const char *reason;
 };
 
+#define ONE_SIDED                                                                                   \
+        "elko_connect() answered ENOMEM, so for 100 ms one end has no connection, and refuses the " \
+        "other's SYN: RFC 9293, 3.10.7.1"
+
 static const struct exception exceptions[] = {
-        {NULL, TOR_NOTHING, 0, NULL},
+        {"simultaneous open", TOR_ALLOC_ONCE, 2, ONE_SIDED},
+        {"simultaneous open", TOR_ALLOC_OTHER, 2, ONE_SIDED},
+        {"simultaneous open", TOR_ALLOC_WHILE, 2, ONE_SIDED},
+        {"simultaneous open and close", TOR_ALLOC_ONCE, 2, ONE_SIDED},
+        {"simultaneous open and close", TOR_ALLOC_OTHER, 2, ONE_SIDED},
+        {"simultaneous open and close", TOR_ALLOC_WHILE, 2, ONE_SIDED},
 };
 
 /* The run without any failure. */
@@ -158,6 +169,8 @@ static void play(struct tor *t, const struct tor_scenario *sc, const struct tor_
         /* Those who wait for memory ask ten times a second: mostly not for hours. */
         if (ever && ek_test_below(16) != 0)
                 patience = ELKO_SEC(20);
+        else if (ever)
+                patience = ELKO_SEC(1500); /* longer than R2 */
         tor_start(t, sc, bad);
         tor_run(t, patience);
         while (t->n.bad[0] == '\0' && tor_lose_patience(t, false) > 0)
@@ -201,8 +214,10 @@ static void compare(struct tor *t, const struct reference *ref)
                                     got.rounds == want->rounds;
 
                         if (!t->sc.cut_short)
-                                same = same && got.eof == want->eof &&
-                                       got.received == want->received;
+                                same = same && got.received == want->received;
+                        /* Who closes at once may or may not live to see the peer's end. */
+                        if (!t->sc.cut_short && t->sc.side[i].end != TOR_CLOSE)
+                                same = same && got.eof == want->eof;
                         if (!same)
                                 net_fail(&t->n,
                                          "connection %u, end %u: %s, %llu bytes%s%s, %u rounds; "
@@ -215,7 +230,7 @@ static void compare(struct tor *t, const struct reference *ref)
                                          want->eof ? ", EOF" : "",
                                          want->absent ? ", never opened" : "", want->rounds);
                 }
-        if (t->n.now > ref->ended + LATE_AT_MOST)
+        if (t->n.now > ref->ended + (t->sc.net.loss_ppm < 200000 ? 1 : 4) * LATE_AT_MOST)
                 net_fail(&t->n, "it takes %llu s, without the failure %llu s",
                          (unsigned long long)(t->n.now / ELKO_SEC(1)),
                          (unsigned long long)(ref->ended / ELKO_SEC(1)));
@@ -224,8 +239,7 @@ static void compare(struct tor *t, const struct reference *ref)
 static bool is_excused(const struct tor_scenario *sc, const struct tor_misfortune *bad)
 {
         for (size_t k = 0; k < sizeof(exceptions) / sizeof(exceptions[0]); k++)
-                if (exceptions[k].reason != NULL && exceptions[k].kind == bad->kind &&
-                    exceptions[k].side == bad->side &&
+                if (exceptions[k].kind == bad->kind && bad->nth <= exceptions[k].upto &&
                     strcmp(exceptions[k].scenario, sc->name) == 0)
                         return true;
         return false;
@@ -260,7 +274,7 @@ static void one_run(unsigned s, const struct tor_misfortune *bad)
         }
         if (t->n.bad[0] == '\0')
                 return;
-        if (run.failed++ < 60)
+        if (run.failed++ < 20)
                 fprintf(stderr,
                         "%s: %s\n  ELKO_TORTURE='%u %u %u %llu' %s, stack %u, the %llu-th\n",
                         sc->name, t->n.bad, s, (unsigned)bad->kind, bad->side,
@@ -287,7 +301,7 @@ static void every(enum tor_kind kind)
                                 struct tor_misfortune bad = {kind, side, nth};
 
                                 run.of++;
-                                if (all || ek_test_below(SHORT_OF * 100u) <
+                                if (all || ek_test_below(SHORT_OF * 100) <
                                                    SHORT_RUNS * ek_test_state.percent)
                                         one_run(s, &bad);
                         }
@@ -356,6 +370,11 @@ EK_TEST(c8_one_allocation_fails)
         every(TOR_ALLOC_ONCE);
 }
 
+EK_TEST(c8_every_other_allocation_fails)
+{
+        every(TOR_ALLOC_OTHER);
+}
+
 EK_TEST(c8_no_memory_for_three_seconds)
 {
         every(TOR_ALLOC_WHILE);
@@ -364,6 +383,11 @@ EK_TEST(c8_no_memory_for_three_seconds)
 EK_TEST(c8_no_memory_for_ever)
 {
         every(TOR_ALLOC_EVER);
+}
+
+EK_TEST(a9_11_the_link_is_busy_for_a_moment)
+{
+        every(TOR_LINK_BRIEF);
 }
 
 EK_TEST(a9_11_the_link_is_busy_for_three_seconds)

@@ -61,14 +61,17 @@ struct tor_scenario {
 enum tor_kind {
         TOR_NOTHING,
         TOR_ALLOC_ONCE,
+        TOR_ALLOC_OTHER, /* and every other from then on */
         TOR_ALLOC_WHILE, /* for 3 s */
         TOR_ALLOC_EVER,
+        TOR_LINK_BRIEF, /* for 150 ms */
         TOR_LINK_WHILE, /* for 3 s */
         TOR_LINK_EVER,
         TOR_KINDS
 };
 
-#define TOR_WHILE ELKO_SEC(3)
+#define TOR_WHILE  ELKO_SEC(3)
+#define TOR_MOMENT ELKO_MS(150)
 
 struct tor_misfortune {
         enum tor_kind kind;
@@ -92,7 +95,7 @@ struct tor {
         uint64_t pulls[2]; /* times that the link asked and there was something */
         uint64_t alloc_until, hold_until[2];
         uint64_t loose[2]; /* bytes that neither pools nor table hold, before anything happened */
-        uint64_t allocs[2];
+        uint64_t allocs[2], next_fail;
         unsigned enomem; /* calls that said so */
         unsigned impatient;
         unsigned steps;
@@ -109,6 +112,16 @@ struct tor_outcome {
 static inline elko_stack *tor_stack(struct tor *t, unsigned i)
 {
         return t->n.node[i].st;
+}
+
+/* As net_on_trace(), which does not know the way back of RFC 9293, 3.6.1 (MAY-2): a SYN that reopened a
+ * connection in TIME-WAIT "turns out to be an old duplicate". */
+static inline void tor_on_trace(void *ctx, const struct elko_trace_event *ev)
+{
+        if (ev->kind == ELKO_TRACE_STATE && ev->old_state == ELKO_TCP_LISTEN &&
+            ev->state == ELKO_TCP_TIME_WAIT)
+                return;
+        net_on_trace(ctx, ev);
 }
 
 /* ---- applications ---- */
@@ -421,10 +434,13 @@ static inline void tor_pull(struct tor *t, unsigned i)
                 return;
         if (elko_has_output(tor_stack(t, i), n->node[i].link)) {
                 t->pulls[i]++;
-                if ((bad->kind == TOR_LINK_WHILE || bad->kind == TOR_LINK_EVER) && bad->side == i &&
+                if (bad->kind >= TOR_LINK_BRIEF && bad->kind <= TOR_LINK_EVER && bad->side == i &&
                     t->pulls[i] == bad->nth) {
                         t->hold_until[i] =
-                                bad->kind == TOR_LINK_EVER ? ELKO_NEVER : n->now + TOR_WHILE;
+                                bad->kind == TOR_LINK_EVER
+                                        ? ELKO_NEVER
+                                        : n->now + (bad->kind == TOR_LINK_WHILE ? TOR_WHILE
+                                                                                : TOR_MOMENT);
                         return;
                 }
         }
@@ -437,22 +453,23 @@ static inline void tor_settle(struct tor *t, unsigned i)
 {
         elko_stack *st = tor_stack(t, i);
         struct elko_event ev;
-        bool more;
 
         t->steps++;
-        for (unsigned again = 0; again < 8; again++) {
-                more = false;
+        /* A pull may fire timers, hence raise events: until there are none. */
+        for (unsigned again = 0; again < 100 && t->n.bad[0] == '\0'; again++) {
+                bool news = false;
+
                 while (t->n.bad[0] == '\0' && elko_next_event(st, &ev)) {
                         tor_event(t, i, &ev);
-                        more = true;
+                        news = true;
                 }
+                if (again > 0 && !news)
+                        break;
                 if (i == 1 && t->can_accept && t->n.now >= t->sc.accept_from)
                         tor_accept(t);
                 for (unsigned c = 0; c < t->sc.net.conns; c++)
                         tor_app_step(t, c, i);
                 tor_pull(t, i);
-                if (!more)
-                        break;
         }
         net_check(&t->n, i);
 }
@@ -510,6 +527,18 @@ static inline void tor_next_round(struct tor *t, unsigned c)
         t->app[c][0].connect_at = t->n.now + ELKO_MS(50);
 }
 
+/* TOR_ALLOC_OTHER: the next one works, the one after it fails again. */
+static inline void tor_alloc_other(struct tor *t)
+{
+        elko_stack *st = tor_stack(t, t->bad.side);
+        uint64_t n = ek_region_alloc_count(st->region);
+
+        if (t->bad.kind == TOR_ALLOC_OTHER && n >= t->next_fail) {
+                elko_fail_alloc(st, 2, false);
+                t->next_fail = n + 2;
+        }
+}
+
 /* The end of TOR_ALLOC_WHILE: 3 s after the first allocation failed. */
 static inline void tor_alloc_began(struct tor *t)
 {
@@ -528,6 +557,7 @@ static inline uint64_t tor_users(struct tor *t)
         bool ran[2] = {false, false};
 
         tor_alloc_began(t);
+        tor_alloc_other(t);
         if (t->alloc_until != 0 && n->now >= t->alloc_until) {
                 elko_fail_alloc(tor_stack(t, t->bad.side), 0, false);
                 t->alloc_until = 0;
@@ -688,7 +718,7 @@ static inline void tor_make_node(struct tor *t, unsigned i)
                 ek_test_fail(__FILE__, __LINE__, "the link");
         t->loose[i] = tor_loose(node->st);
         t->allocs[i] = ek_region_alloc_count(node->st->region);
-        elko_trace_set(node->st, net_on_trace, &t->n);
+        elko_trace_set(node->st, tor_on_trace, &t->n);
 }
 
 static inline void tor_start(struct tor *t, const struct tor_scenario *sc,
@@ -720,7 +750,9 @@ static inline void tor_start(struct tor *t, const struct tor_scenario *sc,
         tor_make_node(t, 0);
         tor_make_node(t, 1);
         if (bad->kind >= TOR_ALLOC_ONCE && bad->kind <= TOR_ALLOC_EVER)
-                elko_fail_alloc(tor_stack(t, bad->side), bad->nth, bad->kind != TOR_ALLOC_ONCE);
+                elko_fail_alloc(tor_stack(t, bad->side), bad->nth,
+                                bad->kind == TOR_ALLOC_WHILE || bad->kind == TOR_ALLOC_EVER);
+        t->next_fail = t->allocs[bad->side] + bad->nth;
         if (bad->kind == TOR_ALLOC_WHILE)
                 t->alloc_until = ELKO_NEVER; /* set when it begins: tor_alloc_began() */
 }

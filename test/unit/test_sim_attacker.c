@@ -335,6 +335,25 @@ EK_TEST(what_data_and_acks_may_do)
         harm_is(3, false, ELKO_ACK, 501, 140, 0, ATTACKER_HARM_CORRUPT); /* it acknowledges data */
 }
 
+/* A link may pad what it carries; it is the attacker's packet all the same. */
+EK_TEST(padding_hides_nothing)
+{
+        struct pkt s;
+        uint8_t buf[100];
+        size_t n;
+
+        judge_open(3);
+        s = seg(true, ELKO_RST, 121, 0, 0);
+        n = pkt_build(&s, buf, sizeof(buf));
+        memset(buf + n, 0xaa, 6);
+        for (unsigned i = 0; i < net.observers; i++) {
+                net.observer[i].sent(net.observer[i].self, 2, buf, n, net.now);
+                net.observer[i].arrives(net.observer[i].self, 1, buf, n + 6, net.now);
+        }
+        CHECK_EQ(attacker_harm(judge, &client, &server), ATTACKER_HARM_RESET);
+        net_free(&net);
+}
+
 EK_TEST(packets_of_the_connection_itself_do_no_harm)
 {
         struct pkt s;
