@@ -49,9 +49,9 @@ CONFIGS = {
                    dict(OPENS=2, CRASHES=1, CRASH_WHO=2, MODE_1=1, LOSS=1, SPUR=1)),
     "gone": ("one end crashes or aborts and stays away; the other sends; losses",
              dict(START=3, CRASHES=1, CRASH_WHO=2, MODE_1=0, APP_0=SEND, APP_1=ABORT, LOSS=2)),
-    "window": ("both windows closed, data both ways, both close; probes cross",
-               dict(START=3, WIN=1, APP_0=SEND | READ | SHUT, APP_1=SEND | READ | SHUT, SPUR=1, CAP=2)),
-    "update": ("the same, any segment may be lost instead",
+    "window": ("both windows closed, data both ways, one closes; probes cross",
+               dict(START=3, WIN=1, APP_0=SEND | READ | SHUT, APP_1=SEND | READ, SPUR=1, CAP=2)),
+    "update": ("both windows closed, data both ways, both close; any segment may be lost",
                dict(START=3, WIN=1, APP_0=SEND | READ | SHUT, APP_1=SEND | READ | SHUT, LOSS=1, CAP=2)),
     "probe": ("closed windows, and a peer whose probes carry data and which counts them; the other reads after writing",
               {"START": 3, "WIN": 2, "APP_0": SEND | READ, "APP_1": SEND | READ, "SPUR": 1, "LOSS": 1, "CAP": 2,
@@ -79,6 +79,8 @@ BOTH = "(st[0] == ESTABLISHED && st[1] == ESTABLISHED)"
 
 # A half-open connection with nothing to send is not found out (3.5.1).
 IDLE = "(st[0] == ESTABLISHED && una[0] == nxt[0] && w[0])"
+
+ALL_IS_HERE = "del[0] == w[1] && del[1] == w[0] && eof[0] == finw[1] && eof[1] == finw[0]"
 
 
 def rests(n):
@@ -114,8 +116,8 @@ PROPERTIES = {
         ("cross", "cycle", {"AT_END": BOTH}),
         ("close", "safety", {"AT_END": "!(clg[0] && clg[1]) || (tw[0] && tw[1])"})]),
     "P11": ("no deadlock, though probes of closed windows cross", [
-        ("update", "cycle", {"AT_END": "del[0] == w[1] && del[1] == w[0] && eof[0] && eof[1]"}),
-        ("window", "cycle", {"AT_END": "del[0] == w[1] && del[1] == w[0] && eof[0] && eof[1]"}),
+        ("update", "cycle", {"AT_END": ALL_IS_HERE}),
+        ("window", "cycle", {"AT_END": ALL_IS_HERE}),
         ("probe", "cycle", {"AT_END": "del[0] && del[1] && !UNSENT(0) && !UNSENT(1) && una[0] == nxt[0]"})]),
     "P12": ("a blind segment with a wrong number changes nothing", [("blind", "safety", {})]),
     "P13": ("a reset does nothing in TIME-WAIT", [("blind", "safety", {})]),
