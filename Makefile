@@ -21,7 +21,7 @@ CODE     = include src drivers host sim drill cli test bench
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup build run test test-fast one checks sanitize asan ubsan valgrind clang freestanding \
-        format format-check lint bench fuzz fuzz-afl fuzz-planted soak museum model install clean
+        format format-check lint bench fuzz fuzz-afl fuzz-planted soak museum model coverage reliability-report install clean
 
 help:                   ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -124,9 +124,17 @@ model:                  ## long: the model of a connection's life, its propertie
 	@tools/setup test
 	@tools/spin
 
+coverage:               ## long: lines and branches of src/ that the tests reach; gaps: doc/coverage-gaps.txt
+	@tools/setup test
+	@tools/coverage
+
+reliability-report:     ## long: run every proof and print its figures (QUICK=1: short forms)
+	@tools/setup all
+	@B=$(B) tools/reliability-report $(if $(QUICK),--quick) --json
+
 install: build          ## library, headers, elko.pc and tool into PREFIX
 	@meson configure $(B) -Dprefix=$(PREFIX)
 	@DESTDIR='$(DESTDIR)' meson install -C $(B)
 
 clean:                  ## remove every build directory
-	rm -rf build build-asan build-clang build-release build-fuzz build-afl build-planted
+	rm -rf build build-asan build-clang build-release build-fuzz build-afl build-planted build-coverage

@@ -14,6 +14,7 @@ enum {
         HEAL_BYTES = 20000,
         HEAL_PORTION = 1000,
         MODEST = 64,
+        WRITES_MOST = 200,
 };
 
 enum option {
@@ -101,6 +102,9 @@ struct sim_app_plan sim_app_draw(struct sim_world *w, uint32_t faults, uint32_t 
                 p.bytes = sim_rng_range(&r, 1, 12) * (end == 0 ? p.ask : p.answer);
                 p.end = SIM_APP_POLITE;
         }
+        /* A long run of tiny writes shows nothing that a short one doesn't. */
+        if (p.write_max < p.bytes / WRITES_MOST + 1)
+                p.write_max = (uint32_t)(p.bytes / WRITES_MOST + 1);
         /* Two that wait for each other's end would wait for ever. */
         if (end == 1 && p.end == SIM_APP_PATIENT)
                 p.end = SIM_APP_POLITE;
@@ -190,9 +194,9 @@ static void give_back(struct sim_app *a)
 {
         int result;
 
+        mine(a)->shut = true;
         if (!a->conn->ghost) {
                 mine(a)->closed = true;
-                mine(a)->shut = true;
                 mine(a)->closed_at = sim_now(a->node->world);
                 if (!is_orderly(a))
                         mine(a)->aborted = elko_recv_ready(stack(a), a->sock) != 0 || !a->connected;
@@ -432,8 +436,7 @@ static bool write_step(struct sim_app *a)
                         sim_fail(a->node->world, "I-47: a send of bytes took none and said so");
                 sim_note(a->node->world, 0xa4, (uint64_t)n);
                 a->sent += (uint64_t)n;
-                if (!a->conn->ghost)
-                        mine(a)->sent = a->sent;
+                mine(a)->sent = a->sent;
                 if (a->plan.think_ns != 0)
                         a->next_write = now + a->plan.think_ns;
                 if (calls + 1 == CALLS_AT_ONCE)
@@ -448,8 +451,7 @@ static bool shut_down(struct sim_app *a)
 {
         int result;
 
-        if (!a->conn->ghost)
-                mine(a)->shut = true;
+        mine(a)->shut = true;
         result = elko_shutdown(stack(a), a->sock);
         a->shut = true;
         sim_elko_check_soon(a->node, "elko_shutdown");

@@ -32,10 +32,19 @@ static int owner(const elko_ip *ip)
         return pkt_ip_equal(ip, &is) ? (int)node : -1;
 }
 
+/* By what the IP header says is the packet: padding may have been added on the way. */
 static uint64_t hash(const uint8_t *p, size_t len)
 {
-        size_t n = len < 72 ? len : 72;
-        uint64_t h = len, word;
+        size_t total = len < 20         ? len
+                       : p[0] >> 4 == 4 ? (size_t)(p[2] << 8 | p[3])
+                                        : PKT_IP6_HEADER + (size_t)(p[4] << 8 | p[5]);
+        size_t n;
+        uint64_t h, word;
+
+        if (total < len)
+                len = total;
+        n = len < 72 ? len : 72;
+        h = len;
 
         for (size_t i = 0; i < n; i += 8) {
                 word = 0;

@@ -304,6 +304,7 @@ static void text_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct 
                 mon_ranges_add(&ep->ooo, s->seq, end);
                 ep->last_ooo = (struct mon_range){s->seq, end};
                 ep->has_last_ooo = true;
+                ep->ooo_since_ack++;
         } else {
                 ep->rcv_hi = mon_max(was, end);
                 close_gaps(ep);

@@ -147,6 +147,7 @@ struct mon_ep {
         uint32_t dsacks_owed;      /* duplicates not yet reported */
         struct mon_range last_ooo; /* the newest segment above a gap, if any since the last ACK */
         bool has_last_ooo;
+        unsigned ooo_since_ack;
 
         /* ---- said ---- */
         bool ack_known;

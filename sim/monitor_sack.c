@@ -80,7 +80,7 @@ static void check_first(struct sim_monitor *m, struct mon_ep *ep, const struct m
  * A range that was SACKed is missing, although there was room for one more block.
  * Tolerance: Linux, in FIN-WAIT-2 and TIME-WAIT without a process, keeps no data above a gap; and it drops
  * such data when its buffer is nearly full (RFC 2018, 8, lets it), so small windows are passed over. It
- * remembers the four newest blocks only.
+ * remembers the four newest blocks only, so it is judged while there is one.
  */
 static void check_renege(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s,
                          unsigned b)
@@ -88,7 +88,7 @@ static void check_renege(struct sim_monitor *m, struct mon_ep *ep, const struct 
         if (s->sacks >= 3 || s->len > 0 || (s->flags & (MON_SYN | MON_FIN)))
                 return;
         if (m->c.linux_ways && (ep->state == MON_FIN_WAIT_2 || ep->state == MON_TIME_WAIT ||
-                                mon_window_out(ep, s) <= 16384 || ep->sacked_most > 3))
+                                mon_window_out(ep, s) <= 16384 || ep->sacked_most > 1))
                 return;
         for (unsigned r = 0; r < ep->sacked.n; r++) {
                 uint32_t left = ep->sacked.r[r].left, right = ep->sacked.r[r].right;
@@ -128,7 +128,10 @@ void mon_sack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
                 check_dsack(m, ep, s);
         if (s->sacks > b)
                 check_blocks(m, ep, s, b);
-        if (ep->has_last_ooo && s->sacks > b && m->c.slack_ns <= ELKO_SEC(1))
+        /* Tolerance: with a buffer nearly full Linux may have dropped it, and name it later again; and it
+         * answers several arrivals by one ACK, in an order of its own. */
+        if (ep->has_last_ooo && s->sacks > b && m->c.slack_ns <= ELKO_SEC(1) &&
+            !(m->c.linux_ways && (mon_window_out(ep, s) <= 16384 || ep->ooo_since_ack > 1)))
                 check_first(m, ep, s, b);
         check_used(m, ep, s);
         mon_ranges_cut(&ep->sacked, s->ack);
@@ -142,4 +145,5 @@ void mon_sack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
         else if (ep->sacked.n > ep->sacked_most)
                 ep->sacked_most = ep->sacked.n;
         ep->has_last_ooo = false;
+        ep->ooo_since_ack = 0;
 }

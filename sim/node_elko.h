@@ -41,6 +41,7 @@ struct sim_watch {
         uint8_t state;
         uint64_t rto_at, rto_span; /* the last expiry without progress since, and its RTO */
         uint64_t progress_at, ts_at;
+        uint64_t seen_at;                /* its last event */
         uint64_t came_at, unacked_since; /* I-25 */
         uint64_t calls;                  /* of the user, when its last segment left */
         uint32_t owed; /* I-30: what happened that deserves an ACK, less the segments that left */

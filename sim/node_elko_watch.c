@@ -58,6 +58,7 @@ static struct sim_watch *watch_of(struct sim_elko *e, const struct elko_trace_ev
                         .state = (uint8_t)ev->old_state,
                         /* Who is met in mid-life lost its place to another: then nothing is known. */
                         .progress_at = ev->kind == ELKO_TRACE_STATE ? ev->now : 0,
+                        .seen_at = ev->now,
                         .owed = 2,
                 };
         }
@@ -161,7 +162,8 @@ static void numbers(struct sim_elko *e, const struct elko_trace_event *ev, struc
                 BROKEN(e, "I-2: SND.UNA went back");
         if (ev->snd_una != h->snd_una) {
                 h->snd_una = ev->snd_una;
-                h->progress_at = ev->now;
+                /* It moved after the event before this one, the arrival of an ACK. */
+                h->progress_at = h->seen_at;
                 h->rto_at = 0;
         }
         if (ev->state < ELKO_TCP_ESTABLISHED || ev->state == ELKO_TCP_TIME_WAIT)
@@ -283,9 +285,10 @@ static void segment_out(struct sim_elko *e, const struct elko_trace_event *ev, s
         if (h->owed > 0)
                 h->owed--;
         h->calls = e->calls;
+        /* What left now may have waited for a better segment, for one persist interval, and was due since. */
         if (space > 0 && ev->flight <= space && !ev->retransmission &&
-            ev->state >= ELKO_TCP_ESTABLISHED)
-                h->progress_at = ev->now;
+            ev->state >= ELKO_TCP_ESTABLISHED && ev->now - h->progress_at > ev->rto_ns)
+                h->progress_at = ev->now - ev->rto_ns;
 }
 
 /* ---- timers ---- */
@@ -302,6 +305,25 @@ static void timer(struct sim_elko *e, const struct elko_trace_event *ev, struct 
                        (double)(ev->now - h->rto_at) / 1e9, (double)h->rto_span / 1e9);
         h->rto_at = ev->now;
         h->rto_span = ev->rto_ns;
+}
+
+/* Nobody's segment: when it comes before what opens the connection (a cookie's ACK that was overtaken by
+ * data), it is answered by a reset, perhaps later, and that ends what the other end took for open. */
+static void stateless(struct sim_elko *e, const struct elko_trace_event *ev)
+{
+        bool in = ev->kind == ELKO_TRACE_SEGMENT_IN && !(ev->seg.flags & (ELKO_SYN | ELKO_RST));
+        bool reset = ev->kind == ELKO_TRACE_SEGMENT_OUT && (ev->seg.flags & ELKO_RST);
+        struct sim_end *end;
+
+        if (!in && !reset)
+                return;
+        end = sim_oracle_end(e->oracle, &ev->local, &ev->remote);
+        if (end == NULL)
+                return;
+        if (in && (!end->open || end->opened_at == sim_now(e->world)))
+                end->strayed = true;
+        if (reset && (!end->open || end->strayed))
+                end->refused = true;
 }
 
 void sim_watch_event(void *ctx, const struct elko_trace_event *ev)
@@ -323,13 +345,7 @@ void sim_watch_event(void *ctx, const struct elko_trace_event *ev)
                 sim_say(e->world, "%s: %u timer %s", e->name, ev->local.port,
                         elko_timer_name(ev->timer));
         if (ev->conn == 0) {
-                struct sim_end *end;
-
-                if (ev->kind == ELKO_TRACE_SEGMENT_OUT && (ev->seg.flags & ELKO_RST)) {
-                        end = sim_oracle_end(e->oracle, &ev->local, &ev->remote);
-                        if (end != NULL && (!end->open || end->opened_at == sim_now(e->world)))
-                                end->refused = true;
-                }
+                stateless(e, ev);
                 return;
         }
         h = watch_of(e, ev);
@@ -341,4 +357,5 @@ void sim_watch_event(void *ctx, const struct elko_trace_event *ev)
         case ELKO_TRACE_DROP: h->owed++; break;
         default: break;
         }
+        h->seen_at = ev->now;
 }

@@ -41,6 +41,7 @@ struct sim_end {
         bool eof;
         bool failed;  /* its TCP reported an error */
         bool gone;    /* reboot */
+        bool strayed; /* a segment came that no connection knew */
         bool refused; /* its TCP sent a reset before it had the connection: that may come late */
         bool starved; /* its TCP has too little memory to promise progress */
         int error;

@@ -200,10 +200,16 @@ static void the_end(struct sim_run *run)
 
         for (unsigned i = 0; i < run->shape.elkos; i++)
                 sim_elko_give_up(&run->elko[i]);
-        if (sim_world_run(run->world, limit))
+        if (sim_world_run(run->world, limit)) {
+                int node;
+                uint64_t next = sim_world_next(run->world, &node);
+
                 sim_fail(run->world,
-                         "I-28: %.0f s after the last handle was given up it is not quiet",
-                         (double)sim_shape_longest_end(&run->shape) / 1e9);
+                         "I-28: %.0f s after the last handle was given up it is not quiet: %s %d "
+                         "at %.6f s",
+                         (double)sim_shape_longest_end(&run->shape) / 1e9,
+                         node < 0 ? "a packet" : "wakes node", node, (double)next / 1e9);
+        }
         judge_cleanness(run);
 }
 

@@ -94,15 +94,19 @@ static void draw_both(struct sim_shape *s, struct sim_rng *r)
 static void draw_conns(struct sim_shape *s, uint64_t seed)
 {
         struct sim_rng r = sim_rng_make(seed, STREAM_CONNS, 0, 0);
-        uint64_t kind = sim_rng_below(&r, 10), at = 0, gap;
+        uint64_t kind = sim_rng_below(&r, 20), at = 0, gap;
         unsigned n = 1;
 
-        if (kind >= 5)
+        if (kind >= 3)
                 n = (unsigned)sim_rng_range(&r, 2, 4);
-        if (kind == 9)
-                n = (unsigned)sim_rng_range(&r, 5, 25);
+        if (kind >= 14)
+                n = (unsigned)sim_rng_range(&r, 5, kind == 19 ? 25 : 10);
         s->conns = 0;
-        s->most_bytes = n == 1 ? 150000 : n <= 4 ? 60000 : 4000;
+        /* Half of the scenarios have more than 300 packets, few more than a thousand: most faults need few
+         * packets, and one long run costs as many seeds as it has packets. */
+        s->most_bytes = n == 1   ? sim_rng_log(&r, 80000, 240000)
+                        : n <= 4 ? sim_rng_log(&r, 40000, 80000)
+                                 : sim_rng_log(&r, 12000, 24000);
         gap = sim_rng_log(&r, 1000, ELKO_SEC(5));
         if (one_in(&r, 12))
                 draw_both(s, &r);

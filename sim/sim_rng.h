@@ -35,7 +35,8 @@ static inline uint64_t sim_mix64(uint64_t z)
 /* The stream called (a, b, c) of a seed. */
 static inline struct sim_rng sim_rng_make(uint64_t seed, uint32_t a, uint32_t b, uint32_t c)
 {
-        struct sim_rng r = {sim_mix64(seed ^ sim_mix64(((uint64_t)a << 32 | b) + 0x9e3779b97f4a7c15u) ^
+        struct sim_rng r = {sim_mix64(seed ^
+                                      sim_mix64(((uint64_t)a << 32 | b) + 0x9e3779b97f4a7c15u) ^
                                       sim_mix64((uint64_t)c + 0xd1342543de82ef95u))};
 
         return r;

@@ -702,3 +702,13 @@ uint32_t sim_world_in_flight(const struct sim_world *w)
 {
         return w->heap_count;
 }
+
+uint64_t sim_world_next(const struct sim_world *w, int *node)
+{
+        unsigned waking = first_to_wake(w);
+        uint64_t wake = w->nodes > 0 ? w->node[waking].wake : ELKO_NEVER;
+        uint64_t packet = w->heap_count > 0 ? w->heap[0].at : ELKO_NEVER;
+
+        *node = packet <= wake ? -1 : (int)waking;
+        return packet <= wake ? packet : wake;
+}

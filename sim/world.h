@@ -115,6 +115,9 @@ uint64_t sim_world_hash(const struct sim_world *w);
 void sim_world_packets_max(struct sim_world *w, uint64_t max);
 uint32_t sim_world_in_flight(const struct sim_world *w);
 
+/* What comes next: the instant, ELKO_NEVER: nothing; *node is who wakes, -1: a packet arrives. */
+uint64_t sim_world_next(const struct sim_world *w, int *node);
+
 /* Whatever happened is part of the trace hash. */
 void sim_note(struct sim_world *w, uint64_t what, uint64_t value);
 
