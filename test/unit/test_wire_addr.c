@@ -267,6 +267,8 @@ EK_TEST(names)
 {
         CHECK_STR_EQ(elko_error_name(ELKO_ECONNRESET), "ECONNRESET");
         CHECK_STR_EQ(elko_error_text(ELKO_ECONNRESET), "the peer reset the connection");
+        CHECK_STR_EQ(elko_error_text(ELKO_OK), "no error");
+        CHECK_STR_EQ(elko_error_text(4711), "not an error code of elko");
         CHECK_STR_EQ(elko_error_name(0), "OK");
         CHECK_STR_EQ(elko_error_name(17), "?");
         CHECK_STR_EQ(elko_error_name(-1000), "?");

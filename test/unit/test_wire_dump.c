@@ -101,6 +101,56 @@ EK_TEST(other_lines)
         CHECK_STR_EQ(dump(ELKO_MEDIUM_ETHERNET, p, 5), "[bad: ETH_SHORT]");
 }
 
+/* Options as they come off the wire: elko itself sends none of these. */
+EK_TEST(other_options)
+{
+        static const uint8_t options[] = {
+                28, 4,  0x80, 5,                        /* user timeout */
+                19, 18, 0,    0, 0, 0, 0, 0,  0, 0, 0,  /* MD5 ... */
+                0,  0,  0,    0, 0, 0, 0, 77, 2, 8, 1}; /* ..., TS of one byte */
+        uint8_t p[100] = {0x45};
+        elko_ip a = elko_ip_v4(10, 0, 0, 1), b = elko_ip_v4(10, 0, 0, 2);
+        uint8_t *tcp = p + 20;
+        size_t n = 20 + (sizeof(options) + 3) / 4 * 4;
+
+        ek_ipv4_emit(p, &a, &b, 6, 64, 0, (uint32_t)n);
+        ek_put16be(tcp, 1);
+        ek_put16be(tcp + 2, 2);
+        tcp[12] = (uint8_t)(n / 4 << 4);
+        tcp[13] = ELKO_ACK;
+        memcpy(tcp + 20, options, sizeof(options));
+        ek_put16be(tcp + 16,
+                   ek_csum_fold(ek_csum_add(ek_csum_pseudo(&a, &b, 6, (uint32_t)n), tcp, n)));
+        CHECK_STR_EQ(dump(ELKO_MEDIUM_IP, p, 20 + n),
+                     "IP 10.0.0.1.1 > 10.0.0.2.2: Flags [.], seq 0, ack 0, win 0, options "
+                     "[uto 32773,md5,unknown,malformed], length 0");
+}
+
+EK_TEST(other_protocols)
+{
+        uint8_t p[200] = {0};
+        elko_ip a, b;
+        struct ek_nd nd = {
+                .type = EK_ICMP6_NEIGH_SOLICIT, .has_mac = true, .mac = {2, 0, 0, 0, 0, 9}};
+        size_t n;
+
+        a = elko_ip_v4(10, 0, 0, 1);
+        b = elko_ip_v4(10, 0, 0, 2);
+        n = ek_ipv4_emit(p, &a, &b, 17, 64, 0, 12);
+        ek_put16be(p + n, 53);
+        ek_put16be(p + n + 2, 5353);
+        ek_put16be(p + n + 4, 12);
+        CHECK_STR_EQ(dump(ELKO_MEDIUM_IP, p, n + 12),
+                     "IP 10.0.0.1.53 > 10.0.0.2.5353: UDP, length 4");
+        CHECK(elko_ip_parse("fe80::1", &a) && elko_ip_parse("ff02::1:ff00:2", &b));
+        CHECK(elko_ip_parse("fe80::2", &nd.target));
+        n = ek_ipv6_emit(p, &a, &b, 58, 255, 0, EK_ND_BYTES);
+        n += ek_nd_emit(p + n, &a, &b, &nd);
+        CHECK_STR_EQ(dump(ELKO_MEDIUM_IP, p, n),
+                     "IP6 fe80::1 > ff02::1:ff00:2: ICMP6 type 135 code 0, who has fe80::2 mac "
+                     "02:00:00:00:00:09, length 32");
+}
+
 EK_TEST(any_garbage_and_any_capacity)
 {
         for (uint32_t round = 0; round < ek_test_rounds(100000); round++) {

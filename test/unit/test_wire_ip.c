@@ -94,6 +94,18 @@ EK_TEST(v4_first_byte)
         CHECK_EQ(parse(p, 0, &h), ELKO_DROP_IP_SHORT);
 }
 
+/* Each parser looks for itself, whoever calls it. */
+EK_TEST(the_other_version)
+{
+        uint8_t v4[40] = {0x45}, v6[40] = {0x60};
+        struct ek_ip_hdr h;
+
+        CHECK_EQ(ek_ipv4_parse(v6, sizeof(v6), &h), ELKO_DROP_IP_VERSION);
+        CHECK_EQ(ek_ipv6_parse(v4, sizeof(v4), &h), ELKO_DROP_IP_VERSION);
+        CHECK_EQ(ek_ipv4_parse(v4, 0, &h), ELKO_DROP_IP_SHORT);
+        CHECK_EQ(ek_ipv6_parse(v6, 0, &h), ELKO_DROP_IP_SHORT);
+}
+
 EK_TEST(v4_every_truncation)
 {
         struct ek_ip_hdr h;

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_two_links.c - two stacks that are joined by two Ethernet wires.
+ *
+ * What only shows where there is a choice of links, or a neighbour that can be missing: link-local addresses
+ * of one prefix on both wires (RFC 4007, RFC 4291, 2.5.6), answers that wait for one link while the other is
+ * pulled, a link that takes packets for every destination, a neighbour that falls silent below an open
+ * connection (RFC 4861, 7.3; RFC 1122, 2.3.2.2: a soft error, and another try later), and memory that is
+ * promised more than once. elko_check() is content after every step.
+ */
+#include <elko/elko.h>
+
+#include "ek_test.h"
+
+enum {
+        LINKS = 2,
+        MTU = 1500,
+        FRAME = MTU + 14,
+        REGION = 1 << 20, /* of end 1; end 0 has ten times as much */
+        ETHERTYPE_ARP = 0x0806,
+};
+
+struct net {
+        elko_stack *st[2];
+        uint8_t *region[2];
+        size_t baseline[2];
+        uint64_t now;
+        bool cut[2][LINKS];  /* nothing that this end sends on this wire arrives */
+        bool mute[2][LINKS]; /* no ARP of this end arrives */
+        uint64_t carried[LINKS];
+        uint32_t bits[2]; /* events since the test looked */
+        int error[2];
+};
+
+static size_t used(elko_stack *st)
+{
+        struct elko_memory_info m;
+
+        elko_memory_get(st, &m);
+        return m.used;
+}
+
+static void net_open(struct net *n, const struct elko_config *config)
+{
+        *n = (struct net){.now = ELKO_SEC(1000)};
+        for (unsigned e = 0; e < 2; e++) {
+                struct elko_config c = *config;
+                const char *why = "";
+
+                memset(c.seed, (int)(e + 1), sizeof(c.seed));
+                size_t bytes = e == 0 ? 10 * REGION : REGION;
+
+                n->region[e] = malloc(bytes);
+                n->st[e] = elko_stack_create(n->region[e], bytes, &c, n->now, &why);
+                if (n->st[e] == NULL)
+                        ek_test_fail(__FILE__, __LINE__, "%s", why);
+                for (unsigned l = 0; l < LINKS; l++) {
+                        struct elko_link_config lc = {
+                                .medium = ELKO_MEDIUM_ETHERNET,
+                                .mtu = MTU,
+                                .mac = {2, 0, 0, 0, (uint8_t)l, (uint8_t)(e + 1)},
+                        };
+                        elko_ip a = elko_ip_v4(10, 0, (uint8_t)l, (uint8_t)(e + 1)), ll;
+
+                        CHECK_EQ(elko_link_attach(n->st[e], &lc), (int)l + 1);
+                        CHECK_EQ(elko_addr_add_ip(n->st[e], (elko_link)(l + 1), &a, 24), ELKO_OK);
+                        CHECK(elko_ip_parse(e == 0 ? "fe80::1" : "fe80::2", &ll));
+                        CHECK_EQ(elko_addr_add_ip(n->st[e], (elko_link)(l + 1), &ll, 64), ELKO_OK);
+                }
+                n->baseline[e] = used(n->st[e]);
+        }
+}
+
+static void net_close(struct net *n)
+{
+        for (unsigned e = 0; e < 2; e++) {
+                elko_stack_destroy(n->st[e]);
+                free(n->region[e]);
+        }
+}
+
+static void check(struct net *n)
+{
+        for (unsigned e = 0; e < 2; e++) {
+                const char *bad = elko_check(n->st[e]);
+
+                if (bad != NULL)
+                        ek_test_fail(__FILE__, __LINE__, "end %u: %s", e, bad);
+        }
+}
+
+static void carry(struct net *n, unsigned from, unsigned l, const struct elko_frame *f)
+{
+        uint8_t data[FRAME];
+        struct elko_packet p = {.data = data};
+
+        for (uint32_t i = 0; i < f->parts; i++) {
+                CHECK(p.len + f->part[i].len <= sizeof(data));
+                memcpy(data + p.len, f->part[i].data, f->part[i].len);
+                p.len += f->part[i].len;
+        }
+        if (n->cut[from][l] || (n->mute[from][l] && (data[12] << 8 | data[13]) == ETHERTYPE_ARP))
+                return;
+        n->carried[l]++;
+        elko_input(n->st[1 - from], (elko_link)(l + 1), &p, 1, n->now);
+}
+
+/* All that can be said without time passing. The links are pulled from the last to the first, so that what
+ * waits for the first stays over. */
+static void settle(struct net *n)
+{
+        struct elko_frame f;
+        struct elko_event ev;
+        bool more = true;
+
+        while (more) {
+                more = false;
+                for (unsigned e = 0; e < 2; e++) {
+                        for (unsigned l = LINKS; l-- > 0;)
+                                while (elko_output(n->st[e], (elko_link)(l + 1), &f, 1, n->now) >
+                                       0) {
+                                        carry(n, e, l, &f);
+                                        more = true;
+                                }
+                        while (elko_next_event(n->st[e], &ev)) {
+                                n->bits[e] |= ev.bits;
+                                if (ev.error != 0)
+                                        n->error[e] = ev.error;
+                        }
+                }
+                check(n);
+        }
+}
+
+static void advance(struct net *n, uint64_t span)
+{
+        uint64_t end = n->now + span;
+
+        settle(n);
+        while (n->now < end) {
+                uint64_t a = elko_next_deadline(n->st[0]), b = elko_next_deadline(n->st[1]);
+                uint64_t next = a < b ? a : b;
+
+                n->now = next > end ? end : next > n->now ? next : n->now + 1;
+                elko_advance(n->st[0], n->now);
+                elko_advance(n->st[1], n->now);
+                settle(n);
+        }
+}
+
+static elko_endpoint at(const char *ip, uint16_t port, uint16_t scope)
+{
+        elko_endpoint ep = {.port = port, .scope = scope};
+
+        CHECK(elko_ip_parse(ip, &ep.ip));
+        return ep;
+}
+
+static elko_sock listen_on(struct net *n, unsigned e, const char *ip, uint16_t scope)
+{
+        elko_endpoint ep = at(ip, 80, scope);
+        elko_sock s = ELKO_SOCK_NONE;
+
+        CHECK_EQ(elko_listen(n->st[e], &ep, NULL, &s), ELKO_OK);
+        return s;
+}
+
+static elko_sock connect_to(struct net *n, const char *ip, uint16_t port, uint16_t scope)
+{
+        elko_endpoint ep = at(ip, port, scope);
+        elko_sock s = ELKO_SOCK_NONE;
+
+        CHECK_EQ(elko_connect(n->st[0], &ep, NULL, &s), ELKO_OK);
+        return s;
+}
+
+static enum elko_tcp_state state_of(struct net *n, unsigned e, elko_sock s)
+{
+        struct elko_tcp_info info;
+
+        CHECK_EQ(elko_tcp_info_get(n->st[e], s, &info), ELKO_OK);
+        return (enum elko_tcp_state)info.state;
+}
+
+/* The same bytes come out at the other end. */
+static void exchange(struct net *n, elko_sock from, elko_sock to)
+{
+        char got[16];
+
+        CHECK_EQ(elko_send(n->st[0], from, "over there", 10, 0), 10);
+        settle(n);
+        CHECK_EQ(elko_recv(n->st[1], to, got, sizeof(got)), 10);
+        CHECK(memcmp(got, "over there", 10) == 0);
+}
+
+/* ---- scopes ---- */
+
+EK_TEST(link_local_connections_stay_on_their_link)
+{
+        struct elko_config c;
+        struct net n;
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        for (uint16_t l = 1; l <= LINKS; l++) {
+                elko_sock ls = listen_on(&n, 1, "fe80::2", l), client, server;
+                uint64_t other = n.carried[2 - l];
+                struct elko_tcp_info info;
+                elko_endpoint remote;
+
+                client = connect_to(&n, "fe80::2", 80, l);
+                settle(&n);
+                CHECK_EQ(elko_accept(n.st[1], ls, &server, &remote), ELKO_OK);
+                CHECK_EQ(remote.scope, l);
+                CHECK_EQ(remote.ip.b[2] | remote.ip.b[3], 0);
+                CHECK_EQ(elko_tcp_info_get(n.st[0], client, &info), ELKO_OK);
+                CHECK(info.local.scope == l && info.remote.scope == l);
+                exchange(&n, client, server);
+                CHECK_EQ(n.carried[2 - l], other);
+        }
+        net_close(&n);
+}
+
+EK_TEST(an_echo_to_a_link_local_address)
+{
+        struct elko_config c;
+        struct elko_echo echo;
+        struct net n;
+        elko_ip to;
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        CHECK(elko_ip_parse("fe80::2", &to));
+        CHECK_EQ(elko_echo_request(n.st[0], &to, 7, 1, "ping", 4), ELKO_OK);
+        settle(&n);
+        CHECK(n.bits[0] & ELKO_EV_ECHO);
+        CHECK(elko_echo_next(n.st[0], &echo));
+        CHECK(echo.kind == ELKO_ECHO_REPLY && echo.id == 7 && echo.seq == 1);
+        CHECK(memcmp(&echo.from, &to, sizeof(to)) == 0);
+        CHECK(!elko_echo_next(n.st[0], &echo));
+        /* It is told anew for the next one. */
+        n.bits[0] = 0;
+        CHECK_EQ(elko_echo_request(n.st[0], &to, 7, 2, "ping", 4), ELKO_OK);
+        settle(&n);
+        CHECK(n.bits[0] & ELKO_EV_ECHO);
+        net_close(&n);
+}
+
+/* ---- two links ---- */
+
+/* Answers of all kinds wait for link 1 while link 2 is pulled, and leave by link 1 nevertheless. */
+EK_TEST(answers_wait_for_their_link)
+{
+        struct elko_config c;
+        struct net n;
+        elko_sock s, refused;
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        listen_on(&n, 1, "0.0.0.0", 0);
+        s = connect_to(&n, "10.0.0.2", 80, 0);
+        refused = connect_to(&n, "10.0.0.2", 81, 0);
+        settle(&n);
+        CHECK_EQ(state_of(&n, 0, s), ELKO_TCP_ESTABLISHED);
+        CHECK_EQ(state_of(&n, 0, refused), ELKO_TCP_CLOSED);
+        CHECK_EQ(n.error[0], ELKO_ECONNREFUSED);
+        CHECK_EQ(n.carried[1], 0);
+        CHECK(!elko_has_output(n.st[1], 200));
+        net_close(&n);
+}
+
+/* Who can't be reached gets no answer: what waits for its address is dropped and counted, and half-open
+ * entries end by their retries. */
+EK_TEST(no_answer_without_a_neighbour)
+{
+        struct elko_config c;
+        struct net n;
+        elko_sock s, refused;
+        elko_ip server = elko_ip_v4(10, 0, 0, 2);
+        static const uint8_t mac[6] = {2, 0, 0, 0, 0, 2};
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        CHECK_EQ(elko_neigh_add(n.st[0], 1, &server, mac), ELKO_OK);
+        n.mute[0][0] = true;
+        listen_on(&n, 1, "10.0.0.2", 0);
+        s = connect_to(&n, "10.0.0.2", 80, 0);
+        refused = connect_to(&n, "10.0.0.2", 81, 0);
+        advance(&n, ELKO_SEC(20));
+        CHECK_EQ(state_of(&n, 0, s), ELKO_TCP_SYN_SENT);
+        CHECK_EQ(state_of(&n, 0, refused), ELKO_TCP_SYN_SENT);
+        CHECK(elko_counters_get(n.st[1])->drops[ELKO_DROP_TCP_REPLY_LIMIT] > 0);
+        /* It answers again, and all goes on. */
+        n.mute[0][0] = false;
+        advance(&n, ELKO_SEC(60));
+        CHECK_EQ(state_of(&n, 0, s), ELKO_TCP_ESTABLISHED);
+        CHECK_EQ(state_of(&n, 0, refused), ELKO_TCP_CLOSED);
+        net_close(&n);
+}
+
+/* The neighbour falls silent for longer than its entry lives: the user is told, nothing is lost. */
+EK_TEST(a_neighbour_falls_silent_below_a_connection)
+{
+        struct elko_config c;
+        struct net n;
+        elko_sock s, server, ls;
+        char got[16];
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        ls = listen_on(&n, 1, "10.0.0.2", 0);
+        s = connect_to(&n, "10.0.0.2", 80, 0);
+        settle(&n);
+        CHECK_EQ(elko_accept(n.st[1], ls, &server, NULL), ELKO_OK);
+        exchange(&n, s, server);
+        n.cut[1][0] = true;
+        n.bits[0] = 0;
+        advance(&n, ELKO_SEC(40));
+        CHECK_EQ(elko_send(n.st[0], s, "once more", 9, 0), 9);
+        advance(&n, ELKO_SEC(40));
+        CHECK(n.bits[0] & ELKO_EV_SOFT_ERROR);
+        CHECK_EQ(n.error[0], ELKO_EHOSTUNREACH);
+        CHECK_EQ(state_of(&n, 0, s), ELKO_TCP_ESTABLISHED);
+        n.cut[1][0] = false;
+        advance(&n, ELKO_SEC(60));
+        CHECK_EQ(elko_recv(n.st[1], server, got, sizeof(got)), 9);
+        CHECK(memcmp(got, "once more", 9) == 0);
+        net_close(&n);
+}
+
+/* A window closed, then the neighbour gone: probing goes on without anything under way. */
+EK_TEST(a_probe_without_a_neighbour)
+{
+        struct elko_config c;
+        struct net n;
+        elko_sock s, server, ls;
+        static char block[65536];
+        int64_t sent = 0, got = 0, r;
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        ls = listen_on(&n, 1, "10.0.0.2", 0);
+        s = connect_to(&n, "10.0.0.2", 80, 0);
+        settle(&n);
+        CHECK_EQ(elko_accept(n.st[1], ls, &server, NULL), ELKO_OK);
+        while ((r = elko_send(n.st[0], s, block, sizeof(block), 0)) > 0) {
+                sent += r;
+                advance(&n, ELKO_MS(200));
+        }
+        advance(&n, ELKO_SEC(30));
+        n.cut[1][0] = true;
+        n.bits[0] = 0;
+        advance(&n, ELKO_SEC(90));
+        CHECK(n.bits[0] & ELKO_EV_SOFT_ERROR);
+        n.cut[1][0] = false;
+        for (unsigned i = 0; i < 400 && got < sent; i++) {
+                while ((r = elko_recv(n.st[1], server, block, sizeof(block))) > 0)
+                        got += r;
+                advance(&n, ELKO_SEC(1));
+        }
+        CHECK_EQ(got, sent);
+        net_close(&n);
+}
+
+/* A reset that can't be sent is not waited for: what was aborted goes, as often as it happens. */
+EK_TEST(an_abort_without_a_neighbour)
+{
+        struct elko_config c;
+        struct net n;
+        size_t after[3];
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        listen_on(&n, 1, "10.0.0.2", 0);
+        for (unsigned round = 0; round < 3; round++) {
+                struct elko_memory_info m;
+                elko_sock s[2];
+
+                for (unsigned i = 0; i < 2; i++)
+                        s[i] = connect_to(&n, "10.0.0.2", 80, 0);
+                settle(&n);
+                CHECK_EQ(state_of(&n, 0, s[1]), ELKO_TCP_ESTABLISHED);
+                n.cut[1][0] = true;
+                advance(&n, ELKO_SEC(100));
+                CHECK_EQ(elko_send(n.st[0], s[1], "lost", 4, 0), 4);
+                CHECK_EQ(elko_abort(n.st[0], s[0]), ELKO_OK);
+                CHECK_EQ(elko_abort(n.st[0], s[1]), ELKO_OK);
+                advance(&n, ELKO_SEC(20));
+                elko_memory_get(n.st[0], &m);
+                CHECK_EQ(m.connections, 0);
+                after[round] = m.used;
+                n.cut[1][0] = false;
+                advance(&n, ELKO_SEC(10));
+        }
+        CHECK_EQ(after[2], after[1]);
+        net_close(&n);
+}
+
+/* ---- a link that takes everything ---- */
+
+EK_TEST(a_link_for_every_destination)
+{
+        struct elko_config c;
+        struct net n;
+        struct elko_link_config any = {
+                .medium = ELKO_MEDIUM_IP, .mtu = MTU, .flags = ELKO_LINK_ANY_IP};
+        elko_endpoint foreign = at("192.0.2.1", 80, 0);
+        elko_sock s;
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        CHECK_EQ(elko_listen(n.st[1], &foreign, NULL, &s), ELKO_EADDRNOTAVAIL);
+        CHECK_EQ(elko_link_attach(n.st[1], &any), 3);
+        CHECK_EQ(elko_listen(n.st[1], &foreign, NULL, &s), ELKO_OK);
+        CHECK_EQ(elko_listen(n.st[1], &foreign, NULL, &s), ELKO_EADDRINUSE);
+        check(&n);
+        net_close(&n);
+}
+
+/* ---- more promised than there is ---- */
+
+/* Windows that may be promised four times over: some find no memory when the bytes come. Nothing that was
+ * acknowledged is lost, and when readers come all arrives. */
+EK_TEST(windows_without_memory_behind_them)
+{
+        enum { CONNS = 100 };
+        struct elko_config c;
+        struct net n;
+        elko_sock s[CONNS], server[CONNS], ls;
+        static char block[4096];
+        int64_t sent[CONNS] = {0}, got[CONNS] = {0}, r;
+        unsigned conns = 0;
+
+        elko_config_default(&c);
+        c.window_overcommit_percent = 400;
+        net_open(&n, &c);
+        ls = listen_on(&n, 1, "10.0.0.2", 0);
+        while (conns < CONNS) {
+                elko_endpoint ep = at("10.0.0.2", 80, 0);
+
+                if (elko_connect(n.st[0], &ep, NULL, &s[conns]) != ELKO_OK)
+                        break;
+                advance(&n, ELKO_MS(10));
+                if (elko_accept(n.st[1], ls, &server[conns], NULL) != ELKO_OK)
+                        break;
+                conns++;
+        }
+        CHECK(conns > 40);
+        for (unsigned round = 0; round < 30; round++)
+                for (unsigned i = 0; i < conns; i++) {
+                        r = elko_send(n.st[0], s[i], block, sizeof(block), 0);
+                        sent[i] += r > 0 ? r : 0;
+                        advance(&n, ELKO_MS(1));
+                }
+        CHECK(elko_counters_get(n.st[1])->drops[ELKO_DROP_TCP_RCV_NOMEM] > 0);
+        for (unsigned round = 0; round < 600; round++) {
+                unsigned complete = 0;
+
+                for (unsigned i = 0; i < conns; i++) {
+                        while ((r = elko_recv(n.st[1], server[i], block, sizeof(block))) > 0)
+                                got[i] += r;
+                        CHECK(got[i] <= sent[i]);
+                        complete += got[i] == sent[i];
+                }
+                if (complete == conns)
+                        break;
+                advance(&n, ELKO_MS(500));
+        }
+        for (unsigned i = 0; i < conns; i++)
+                CHECK_EQ(got[i], sent[i]);
+        net_close(&n);
+}
+
+EK_TEST_MAIN();
