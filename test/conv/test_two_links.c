@@ -417,58 +417,129 @@ EK_TEST(a_link_for_every_destination)
         net_close(&n);
 }
 
-/* ---- more promised than there is ---- */
+/* ---- memory ---- */
+
+enum { CONNS = 130 };
+
+static struct {
+        elko_sock s[CONNS], server[CONNS];
+        int64_t sent[CONNS], got[CONNS];
+        unsigned count;
+} many;
+
+/* As many connections as end 1 lets in; each other listener's connection has settings of its own. */
+static void open_many(struct net *n)
+{
+        elko_sock ls[2];
+
+        memset(&many, 0, sizeof(many));
+        ls[0] = listen_on(n, 1, "10.0.0.2", 0);
+        ls[1] = listen_on(n, 1, "10.0.1.2", 0);
+        CHECK_EQ(elko_set_option(n->st[1], ls[1], ELKO_OPTION_NODELAY, 1), ELKO_OK);
+        for (; many.count < CONNS; many.count++) {
+                unsigned k = many.count % 2;
+                elko_endpoint ep = at(k == 0 ? "10.0.0.2" : "10.0.1.2", 80, 0);
+
+                CHECK_EQ(elko_connect(n->st[0], &ep, NULL, &many.s[many.count]), ELKO_OK);
+                advance(n, ELKO_MS(10));
+                if (elko_accept(n->st[1], ls[k], &many.server[many.count], NULL) != ELKO_OK)
+                        return;
+        }
+}
+
+static void send_on_all(struct net *n)
+{
+        static const char block[4096];
+
+        for (unsigned round = 0; round < 30; round++)
+                for (unsigned i = 0; i < many.count; i++) {
+                        int64_t r = elko_send(n->st[0], many.s[i], block, sizeof(block), 0);
+
+                        many.sent[i] += r > 0 ? r : 0;
+                        advance(n, ELKO_MS(1));
+                }
+}
+
+static void read_all(struct net *n)
+{
+        static char block[4096];
+        unsigned complete = 0;
+        int64_t r;
+
+        for (unsigned round = 0; round < 900 && complete < many.count; round++) {
+                complete = 0;
+                for (unsigned i = 0; i < many.count; i++) {
+                        while ((r = elko_recv(n->st[1], many.server[i], block, sizeof(block))) > 0)
+                                many.got[i] += r;
+                        CHECK(many.got[i] <= many.sent[i]);
+                        complete += many.got[i] == many.sent[i];
+                }
+                advance(n, ELKO_MS(500));
+        }
+        for (unsigned i = 0; i < many.count; i++)
+                CHECK_EQ(many.got[i], many.sent[i]);
+}
+
+/* By default no window is promised that has no memory behind it: when there is none, no connection opens;
+ * whatever comes within a window is kept. */
+EK_TEST(every_window_has_memory_behind_it)
+{
+        struct elko_config c;
+        struct net n;
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        open_many(&n);
+        CHECK(many.count > 20 && many.count < CONNS);
+        send_on_all(&n);
+        CHECK_EQ(elko_counters_get(n.st[1])->drops[ELKO_DROP_TCP_RCV_NOMEM], 0);
+        read_all(&n);
+        net_close(&n);
+}
 
 /* Windows that may be promised four times over: some find no memory when the bytes come. Nothing that was
  * acknowledged is lost, and when readers come all arrives. */
 EK_TEST(windows_without_memory_behind_them)
 {
-        enum { CONNS = 100 };
         struct elko_config c;
         struct net n;
-        elko_sock s[CONNS], server[CONNS], ls;
-        static char block[4096];
-        int64_t sent[CONNS] = {0}, got[CONNS] = {0}, r;
-        unsigned conns = 0;
 
         elko_config_default(&c);
         c.window_overcommit_percent = 400;
         net_open(&n, &c);
-        ls = listen_on(&n, 1, "10.0.0.2", 0);
-        while (conns < CONNS) {
-                elko_endpoint ep = at("10.0.0.2", 80, 0);
-
-                if (elko_connect(n.st[0], &ep, NULL, &s[conns]) != ELKO_OK)
-                        break;
-                advance(&n, ELKO_MS(10));
-                if (elko_accept(n.st[1], ls, &server[conns], NULL) != ELKO_OK)
-                        break;
-                conns++;
-        }
-        CHECK(conns > 40);
-        for (unsigned round = 0; round < 30; round++)
-                for (unsigned i = 0; i < conns; i++) {
-                        r = elko_send(n.st[0], s[i], block, sizeof(block), 0);
-                        sent[i] += r > 0 ? r : 0;
-                        advance(&n, ELKO_MS(1));
-                }
+        open_many(&n);
+        CHECK(many.count > 40);
+        send_on_all(&n);
         CHECK(elko_counters_get(n.st[1])->drops[ELKO_DROP_TCP_RCV_NOMEM] > 0);
-        for (unsigned round = 0; round < 600; round++) {
-                unsigned complete = 0;
-
-                for (unsigned i = 0; i < conns; i++) {
-                        while ((r = elko_recv(n.st[1], server[i], block, sizeof(block))) > 0)
-                                got[i] += r;
-                        CHECK(got[i] <= sent[i]);
-                        complete += got[i] == sent[i];
-                }
-                if (complete == conns)
-                        break;
-                advance(&n, ELKO_MS(500));
-        }
-        for (unsigned i = 0; i < conns; i++)
-                CHECK_EQ(got[i], sent[i]);
+        read_all(&n);
         net_close(&n);
+}
+
+/* The first, second, ... allocation of a handshake fails, and all after it: the peers try again, and open
+ * when there is memory. */
+EK_TEST(handshakes_without_memory)
+{
+        for (uint64_t nth = 1; nth <= 4; nth++) {
+                struct elko_config c;
+                struct net n;
+                elko_sock ls, s[30], server;
+
+                elko_config_default(&c);
+                net_open(&n, &c);
+                ls = listen_on(&n, 1, "10.0.0.2", 0);
+                CHECK_EQ(elko_set_option(n.st[1], ls, ELKO_OPTION_NODELAY, 1), ELKO_OK);
+                for (unsigned i = 0; i < 30; i++) {
+                        elko_fail_alloc(n.st[1], nth, true);
+                        s[i] = connect_to(&n, "10.0.0.2", 80, 0);
+                        advance(&n, ELKO_MS(10));
+                        elko_fail_alloc(n.st[1], 0, false);
+                        CHECK_EQ(elko_send(n.st[0], s[i], "hello", 5, 0), 5);
+                        advance(&n, ELKO_SEC(5));
+                        CHECK_EQ(state_of(&n, 0, s[i]), ELKO_TCP_ESTABLISHED);
+                        CHECK_EQ(elko_accept(n.st[1], ls, &server, NULL), ELKO_OK);
+                }
+                net_close(&n);
+        }
 }
 
 EK_TEST_MAIN();
