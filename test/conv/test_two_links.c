@@ -384,7 +384,11 @@ EK_TEST(an_abort_without_a_neighbour)
                 CHECK_EQ(state_of(&n, 0, s[1]), ELKO_TCP_ESTABLISHED);
                 n.cut[1][0] = true;
                 advance(&n, ELKO_SEC(100));
+                /* Its address is asked for again once something is to be sent. */
                 CHECK_EQ(elko_send(n.st[0], s[1], "lost", 4, 0), 4);
+                n.bits[0] = 0;
+                while (!(n.bits[0] & ELKO_EV_SOFT_ERROR))
+                        advance(&n, ELKO_SEC(1));
                 CHECK_EQ(elko_abort(n.st[0], s[0]), ELKO_OK);
                 CHECK_EQ(elko_abort(n.st[0], s[1]), ELKO_OK);
                 advance(&n, ELKO_SEC(20));
@@ -417,6 +421,101 @@ EK_TEST(a_link_for_every_destination)
         CHECK_EQ(elko_listen(n.st[1], &foreign, NULL, &s), ELKO_EADDRINUSE);
         check(&n);
         net_close(&n);
+}
+
+/* ---- calls in between ---- */
+
+EK_TEST(every_port_of_one_address)
+{
+        struct elko_config c;
+        struct elko_listen_config all = {
+                .flags = ELKO_LISTEN_ANY_PORT, .backlog = 8, .syn_queue = 8};
+        elko_endpoint ep = at("10.0.0.2", 0, 0), remote;
+        struct elko_tcp_info info;
+        elko_sock ls, server, other;
+        struct net n;
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        CHECK_EQ(elko_listen(n.st[1], &ep, &all, &ls), ELKO_OK);
+        connect_to(&n, "10.0.0.2", 4711, 0);
+        other = connect_to(&n, "10.0.1.2", 4711, 0);
+        settle(&n);
+        CHECK_EQ(elko_accept(n.st[1], ls, &server, &remote), ELKO_OK);
+        CHECK_EQ(elko_tcp_info_get(n.st[1], server, &info), ELKO_OK);
+        CHECK_EQ(info.local.port, 4711);
+        CHECK_EQ(state_of(&n, 0, other), ELKO_TCP_CLOSED);
+        net_close(&n);
+}
+
+/* Room was given, then the peer reset the connection: nothing is sent, and the caller is told. */
+EK_TEST(a_reset_between_reserve_and_commit)
+{
+        struct elko_config c;
+        struct elko_slice room[2];
+        elko_sock ls, s, server;
+        struct net n;
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        ls = listen_on(&n, 1, "10.0.0.2", 0);
+        s = connect_to(&n, "10.0.0.2", 80, 0);
+        settle(&n);
+        CHECK_EQ(elko_accept(n.st[1], ls, &server, NULL), ELKO_OK);
+        CHECK_EQ(elko_send_reserve(n.st[0], s, 100, room), 100);
+        CHECK_EQ(elko_abort(n.st[1], server), ELKO_OK);
+        settle(&n);
+        CHECK_EQ(elko_send_commit(n.st[0], s, 100, 0), ELKO_ECONNRESET);
+        check(&n);
+        net_close(&n);
+}
+
+/* Another algorithm in the middle of a connection starts from what was known: ssthresh stays. */
+EK_TEST(another_congestion_control_midway)
+{
+        struct elko_config c;
+        elko_sock ls, s, server;
+        struct elko_tcp_info before, after;
+        struct net n;
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        ls = listen_on(&n, 1, "10.0.0.2", 0);
+        s = connect_to(&n, "10.0.0.2", 80, 0);
+        settle(&n);
+        CHECK_EQ(elko_accept(n.st[1], ls, &server, NULL), ELKO_OK);
+        exchange(&n, s, server);
+        CHECK_EQ(elko_tcp_info_get(n.st[0], s, &before), ELKO_OK);
+        CHECK_EQ(elko_set_congestion(n.st[0], s, &elko_cc_newreno), ELKO_OK);
+        CHECK_EQ(elko_tcp_info_get(n.st[0], s, &after), ELKO_OK);
+        CHECK_EQ(after.snd_ssthresh, before.snd_ssthresh);
+        exchange(&n, s, server);
+        net_close(&n);
+}
+
+/* A stack with a route and no address can't be a source. */
+EK_TEST(no_address_to_send_from)
+{
+        struct elko_config c;
+        struct elko_link_config lc = {.medium = ELKO_MEDIUM_IP, .mtu = MTU};
+        void *region = malloc(REGION);
+        elko_endpoint ep = at("192.0.2.1", 80, 0);
+        struct elko_packet none = {.data = (const uint8_t *)"", .len = 0};
+        elko_stack *st;
+        elko_sock s;
+
+        elko_config_default(&c);
+        c.seed[0] = 1;
+        st = elko_stack_create(region, REGION, &c, 0, NULL);
+        CHECK(st != NULL);
+        CHECK_EQ(elko_link_attach(st, &lc), 1);
+        CHECK_EQ(elko_route_add(st, "0.0.0.0/0", 1, NULL), ELKO_OK);
+        CHECK(elko_echo_request(st, &ep.ip, 1, 1, "", 0) < 0);
+        CHECK(elko_connect(st, &ep, NULL, &s) < 0);
+        elko_input(st, 9, &none, 1, 0); /* no such link */
+        CHECK(elko_check(st) == NULL);
+        elko_stack_destroy(st);
+        free(region);
 }
 
 /* ---- memory ---- */
@@ -566,6 +665,9 @@ EK_TEST(a_third_step_without_a_window)
         elko_config_default(&c);
         net_open(&n, &c);
         ls = listen_on(&n, 1, "10.0.0.2", 0);
+        s = connect_to(&n, "10.0.0.2", 80, 0); /* pools grow before nothing is left */
+        settle(&n);
+        CHECK_EQ(elko_accept(n.st[1], ls, &server, NULL), ELKO_OK);
         n.cut[1][0] = true;
         s = connect_to(&n, "10.0.0.2", 80, 0);
         settle(&n);
@@ -608,7 +710,8 @@ EK_TEST(a_third_step_without_settings)
                         break;
                 CHECK(ek_slab_alloc(&t->settings) != EK_NIL);
         }
-        CHECK(ek_slab_reserve(&t->tcbs) && ek_slab_reserve(&t->half_opens));
+        CHECK(ek_slab_reserve(&t->tcbs) && ek_slab_reserve(&t->actives) &&
+              ek_slab_reserve(&t->half_opens));
         elko_fail_alloc(n.st[1], 1, true);
         s = connect_to(&n, "10.0.0.2", 80, 0);
         settle(&n);
