@@ -81,7 +81,10 @@ int elko_link_attach(elko_stack *st, const struct elko_link_config *config)
 
 int elko_addr_add_ip(elko_stack *st, elko_link link, const elko_ip *ip, unsigned prefix_len)
 {
-        return ek_ip_addr_add(&st->ip, link, ip, prefix_len, st->now);
+        int r = ek_ip_addr_add(&st->ip, link, ip, prefix_len, st->now);
+
+        ek_tcp_routes_changed(&st->tcp);
+        return r;
 }
 
 int elko_addr_add(elko_stack *st, elko_link link, const char *cidr)
@@ -97,7 +100,10 @@ int elko_addr_add(elko_stack *st, elko_link link, const char *cidr)
 int elko_route_add_ip(elko_stack *st, const elko_ip *prefix, unsigned prefix_len, elko_link link,
                       const elko_ip *gateway)
 {
-        return ek_ip_route_add(&st->ip, prefix, prefix_len, link, gateway);
+        int r = ek_ip_route_add(&st->ip, prefix, prefix_len, link, gateway);
+
+        ek_tcp_routes_changed(&st->tcp);
+        return r;
 }
 
 int elko_route_add(elko_stack *st, const char *prefix, elko_link link, const char *gateway)

@@ -26,9 +26,7 @@ void ek_rtt_on_sample(struct ek_rtt *r, uint64_t sample_ns)
         /* (2.3) beta = 1/4, alpha = 1/8; RTTVAR first, from the old SRTT */
         dev = r->srtt_ns > sample_ns ? r->srtt_ns - sample_ns : sample_ns - r->srtt_ns;
         r->rttvar_ns = r->rttvar_ns - r->rttvar_ns / 4 + dev / 4;
-        r->srtt_ns = r->srtt_ns - r->srtt_ns / 8 + sample_ns / 8;
-        if (r->srtt_ns == 0)
-                r->srtt_ns = 1;
+        r->srtt_ns = r->srtt_ns - r->srtt_ns / 8 + sample_ns / 8; /* from 1 up it never gets 0 */
 }
 
 uint64_t ek_rtt_rto(const struct ek_rtt *r, const struct ek_rtt_limits *lim)

@@ -383,6 +383,18 @@ static void on_unreachable(struct ek_tcp *t, struct ek_tcb *tcb)
                 ek_tcb_arm_persist(t, tcb);
 }
 
+void ek_tcp_routes_changed(struct ek_tcp *t)
+{
+        struct ek_list waiting, *n;
+
+        for (elko_link link = 1; link <= EK_MAX_LINKS; link++) {
+                ek_list_init(&waiting);
+                ek_list_splice(&waiting, &t->work[link]);
+                while ((n = ek_list_pop_front(&waiting)) != NULL)
+                        ek_tcb_has_work(t, ek_container_of(n, struct ek_tcb, work));
+        }
+}
+
 void ek_tcp_neighbours_ready(struct ek_tcp *t)
 {
         struct ek_list *n;

@@ -132,6 +132,9 @@ bool ek_tcp_has_output(const struct ek_tcp *t, elko_link link);
 
 /* The neighbours of these connections answered, or didn't. */
 void ek_tcp_neighbours_ready(struct ek_tcp *t);
+
+/* What waits for a link goes to the one that its route leads to now. */
+void ek_tcp_routes_changed(struct ek_tcp *t);
 void ek_tcp_neighbours_failed(struct ek_tcp *t);
 
 /* Free what died during this call. Every public entry calls it last. */

@@ -9,6 +9,8 @@
  * promised more than once. elko_check() is content after every step.
  */
 #include "stack/stack.h"
+#include "wire/ipv6.h"
+#include "wire/nd.h"
 
 #include <elko/elko.h>
 
@@ -184,15 +186,21 @@ static enum elko_tcp_state state_of(struct net *n, unsigned e, elko_sock s)
         return (enum elko_tcp_state)info.state;
 }
 
-/* The same bytes come out at the other end. */
-static void exchange(struct net *n, elko_sock from, elko_sock to)
+/* Says "over there"; at the other end `all` comes out. */
+static void exchange_is(struct net *n, elko_sock from, elko_sock to, const char *all)
 {
-        char got[16];
+        int64_t len = (int64_t)strlen(all);
+        char got[32];
 
         CHECK_EQ(elko_send(n->st[0], from, "over there", 10, 0), 10);
         settle(n);
-        CHECK_EQ(elko_recv(n->st[1], to, got, sizeof(got)), 10);
-        CHECK(memcmp(got, "over there", 10) == 0);
+        CHECK_EQ(elko_recv(n->st[1], to, got, sizeof(got)), len);
+        CHECK(memcmp(got, all, (size_t)len) == 0);
+}
+
+static void exchange(struct net *n, elko_sock from, elko_sock to)
+{
+        exchange_is(n, from, to, "over there");
 }
 
 /* ---- scopes ---- */
@@ -399,6 +407,89 @@ EK_TEST(an_abort_without_a_neighbour)
                 advance(&n, ELKO_SEC(10));
         }
         CHECK_EQ(after[2], after[1]);
+        net_close(&n);
+}
+
+/* A better route appears while data waits for the first link: it leaves by the other one at once, and nobody
+ * is told of a neighbour that does not answer. */
+EK_TEST(a_better_route_while_data_waits)
+{
+        struct elko_config c;
+        struct net n;
+        elko_sock s, server, ls;
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        ls = listen_on(&n, 1, "10.0.0.2", 0);
+        s = connect_to(&n, "10.0.0.2", 80, 0);
+        settle(&n);
+        CHECK_EQ(elko_accept(n.st[1], ls, &server, NULL), ELKO_OK);
+        exchange(&n, s, server);
+        n.bits[0] = 0;
+        n.carried[0] = n.carried[1] = 0;
+        CHECK_EQ(elko_send(n.st[0], s, "detour ", 7, 0), 7);
+        CHECK_EQ(elko_route_add(n.st[0], "10.0.0.2/32", 2, "10.0.1.2"), ELKO_OK);
+        exchange_is(&n, s, server, "detour over there");
+        CHECK_EQ(n.bits[0] & ELKO_EV_SOFT_ERROR, 0);
+        CHECK(n.carried[1] > 0);
+        net_close(&n);
+}
+
+/* Generations of handles start anew after 2^32 connections; 0 is none's. */
+EK_TEST(handles_after_four_billion_connections)
+{
+        struct elko_config c;
+        struct net n;
+        elko_sock s[3];
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        listen_on(&n, 1, "10.0.0.2", 0);
+        n.st[0]->tcp.next_gen = UINT32_MAX;
+        for (unsigned i = 0; i < 3; i++)
+                s[i] = connect_to(&n, "10.0.0.2", 80, 0);
+        settle(&n);
+        for (unsigned i = 0; i < 3; i++) {
+                CHECK(s[i] != ELKO_SOCK_NONE && s[i] >> 32 != 0);
+                CHECK_EQ(state_of(&n, 0, s[i]), ELKO_TCP_ESTABLISHED);
+        }
+        net_close(&n);
+}
+
+/* Neighbour discovery that can't be meant for us: on a link without neighbours, and with a target that names
+ * another link (RFC 4291, 2.5.6). */
+EK_TEST(neighbour_discovery_out_of_place)
+{
+        struct elko_config c;
+        struct elko_link_config bare = {.medium = ELKO_MEDIUM_IP, .mtu = MTU};
+        struct ek_nd nd = {
+                .type = EK_ICMP6_NEIGH_SOLICIT, .has_mac = true, .mac = {2, 0, 0, 0, 0, 9}};
+        uint8_t frame[14 + 40 + EK_ND_BYTES] = {0x33, 0x33, 0xff, 0, 0, 2,    2,
+                                                0,    0,    0,    0, 9, 0x86, 0xdd};
+        struct elko_packet p = {.data = frame, .len = sizeof(frame)};
+        const struct elko_counters *ctr;
+        elko_ip from, to;
+        struct net n;
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        ctr = elko_counters_get(n.st[0]);
+        CHECK(elko_ip_parse("fe80::9", &from) && elko_ip_parse("ff02::1:ff00:1", &to));
+        CHECK(elko_ip_parse("fe80::1", &nd.target));
+        frame[5] = 1;
+        ek_ipv6_emit(frame + 14, &from, &to, 58, 255, 0, EK_ND_BYTES);
+        ek_nd_emit(frame + 54, &from, &to, &nd);
+        frame[54 + 8 + 3] = 2; /* elko itself never writes that; the checksum follows */
+        ek_put16be(frame + 54 + 2, (uint16_t)(ek_get16be(frame + 54 + 2) - 2));
+        elko_input(n.st[0], 1, &p, 1, n.now);
+        CHECK_EQ(ctr->drops[ELKO_DROP_ND_BAD], 1);
+        ek_nd_emit(frame + 54, &from, &to, &nd);
+        CHECK_EQ(elko_link_attach(n.st[0], &bare), 3);
+        CHECK_EQ(elko_addr_add_ip(n.st[0], 3, &nd.target, 64), ELKO_OK);
+        p = (struct elko_packet){.data = frame + 14, .len = sizeof(frame) - 14};
+        elko_input(n.st[0], 3, &p, 1, n.now);
+        CHECK_EQ(ctr->drops[ELKO_DROP_ND_NOT_MINE], 1);
+        check(&n);
         net_close(&n);
 }
 
