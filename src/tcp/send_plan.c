@@ -141,8 +141,6 @@ static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_e
         p.len = ek_min_u32(ek_min_u32(unsent, env->mss), usable);
         fin = fin && p.len == unsent && usable > p.len;
         p.space = p.len + fin;
-        if (p.space == 0)
-                return blocked(ELKO_LIMITED_RWND);
         if (p.len < env->mss && !fin) {
                 if (p.len < unsent) {
                         if (!cut_may_go(tcb, p.len))

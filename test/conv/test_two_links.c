@@ -435,6 +435,62 @@ EK_TEST(a_better_route_while_data_waits)
         net_close(&n);
 }
 
+/* A better route appears while a stateless answer waits: that one is lost, the next one finds the way. */
+EK_TEST(a_better_route_while_an_answer_waits)
+{
+        struct elko_config c;
+        struct elko_frame f;
+        struct net n;
+        elko_sock s;
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        connect_to(&n, "10.0.0.2", 81, 0);
+        settle(&n);
+        s = connect_to(&n, "10.0.0.2", 81, 0);
+        CHECK_EQ(elko_output(n.st[0], 1, &f, 1, n.now), 1);
+        carry(&n, 0, 0, &f);
+        CHECK_EQ(elko_route_add(n.st[1], "10.0.0.1/32", 2, "10.0.1.1"), ELKO_OK);
+        settle(&n);
+        CHECK_EQ(state_of(&n, 0, s), ELKO_TCP_SYN_SENT);
+        CHECK_EQ(elko_counters_get(n.st[1])->drops[ELKO_DROP_TCP_REPLY_LIMIT], 1);
+        n.carried[1] = 0;
+        advance(&n, ELKO_SEC(4)); /* the second try still lacks the address of the gateway */
+        CHECK_EQ(state_of(&n, 0, s), ELKO_TCP_CLOSED);
+        CHECK(n.carried[1] > 0);
+        net_close(&n);
+}
+
+/* Both open at once (RFC 9293, figure 7), then one falls silent for longer than its neighbour entry lives: the
+ * other one waits in SYN-RECEIVED, and the connection opens when it is back. */
+EK_TEST(a_silent_neighbour_in_syn_received)
+{
+        struct elko_config c;
+        struct elko_frame f;
+        elko_endpoint a = at("10.0.0.1", 4000, 0), b = at("10.0.0.2", 5000, 0);
+        elko_sock s[2];
+        struct net n;
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        connect_to(&n, "10.0.0.2", 81, 0); /* so that both know each other's address */
+        settle(&n);
+        CHECK_EQ(elko_connect(n.st[0], &b, &a, &s[0]), ELKO_OK);
+        CHECK_EQ(elko_connect(n.st[1], &a, &b, &s[1]), ELKO_OK);
+        CHECK_EQ(elko_output(n.st[0], 1, &f, 1, n.now), 1);
+        carry(&n, 0, 0, &f);
+        n.cut[0][0] = true;
+        settle(&n);
+        CHECK_EQ(state_of(&n, 1, s[1]), ELKO_TCP_SYN_RECEIVED);
+        advance(&n, ELKO_SEC(90));
+        CHECK_EQ(state_of(&n, 1, s[1]), ELKO_TCP_SYN_RECEIVED);
+        n.cut[0][0] = false;
+        advance(&n, ELKO_SEC(80));
+        CHECK_EQ(state_of(&n, 0, s[0]), ELKO_TCP_ESTABLISHED);
+        CHECK_EQ(state_of(&n, 1, s[1]), ELKO_TCP_ESTABLISHED);
+        net_close(&n);
+}
+
 /* Generations of handles start anew after 2^32 connections; 0 is none's. */
 EK_TEST(handles_after_four_billion_connections)
 {
