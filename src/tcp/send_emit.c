@@ -170,11 +170,12 @@ static uint32_t sack_blocks(const struct ek_tcb *tcb, struct ek_tcp_opts *opt)
 {
         struct ek_reasm_block blocks[4];
         uint32_t max = ek_tcb_has(tcb, EK_TCB_TS) ? 3 : 4, n;
+        uint64_t base;
 
+        /* The peer's FIN has a sequence number and is no byte (RFC 9293, 3.4). */
+        base = tcb->stats.bytes_received + ek_tcb_has(tcb, EK_TCB_FIN_RCVD);
         n = ek_reasm_blocks(&tcb->act->reasm, blocks, max);
         for (uint32_t i = 0; i < n; i++) {
-                uint64_t base = tcb->stats.bytes_received;
-
                 opt->sack[i].left = tcb->rcv_nxt.v + (uint32_t)(blocks[i].lo - base);
                 opt->sack[i].right = tcb->rcv_nxt.v + (uint32_t)(blocks[i].hi - base);
         }
@@ -198,8 +199,6 @@ static void data_options(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_p
         if (ek_reasm_has_dsack(&tcb->act->reasm))
                 t->ctr->tcp_dsack_out++;
         t->ctr->tcp_sack_blocks_out += sack_blocks(tcb, opt);
-        if (ek_reasm_has_dsack(&tcb->act->reasm))
-                ek_reasm_on_sent(&tcb->act->reasm);
 }
 
 /* The window field; SYNs are never scaled (RFC 7323, 2.2). */
@@ -241,6 +240,10 @@ static void account_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_pl
                 return;
         tcb->last_ack_sent = tcb->rcv_nxt;
         tcb->todo &= ~(uint32_t)EK_TODO_ACK;
+        /* A D-SACK is about the latest packet (RFC 2883, 4 (1)): with an ACK that had no room for it, its
+         * time is over. */
+        if (ek_reasm_has_dsack(&tcb->act->reasm))
+                ek_reasm_on_sent(&tcb->act->reasm);
         tcb->stats.ack_sent_ms = ek_tcp_ms(t);
         if (tcb->dup_acks > 0)
                 tcb->dup_acks--;

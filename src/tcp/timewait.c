@@ -281,6 +281,19 @@ static bool is_wanted(struct ek_tcp *t, const struct ek_seg *seg)
         return ls != NULL && ls->queued < ls->backlog && !seg->hdr->opt.malformed;
 }
 
+/* RFC 7323, 4.3 (2) and 5.3 (R3): TS.Recent follows what is acceptable, here as in every synchronized state.
+ * RFC 6191 compares a new SYN with it. An acknowledgement of all, of which a stranger knows nothing. */
+static void note_timestamp(struct ek_time_wait *tw, const struct ek_seg *seg)
+{
+        const struct ek_tcp_opts *opt = &seg->hdr->opt;
+
+        if (!tw->ts || !(opt->present & ELKO_OPT_TIMESTAMPS) || ek_seg_has(seg, ELKO_SYN) ||
+            !seq_eq(seg->seq, seq_make(tw->rcv_nxt)) || !seq_eq(seg->ack, seq_make(tw->snd_nxt)))
+                return;
+        if ((int32_t)(opt->ts_val - tw->ts_recent) > 0)
+                tw->ts_recent = opt->ts_val;
+}
+
 /*
  * A segment for a connection in TIME-WAIT. Returns true when the connection was reopened: the caller
  * then offers the segment, a SYN, to the listener.
@@ -304,6 +317,7 @@ bool ek_seg_on_time_wait(struct ek_tcp *t, uint32_t index, const struct ek_seg *
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_NO_ACK_FLAG);
                 return false;
         }
+        note_timestamp(tw, seg);
         /* 3.10.7.4 eighth: a retransmitted FIN restarts 2 MSL; it lies right before RCV.NXT. */
         if (ek_seg_has(seg, ELKO_FIN) && seq_eq(seq_add(seg->seq, seg->len), seq_make(tw->rcv_nxt)))
                 tw->expires_ms = (now_ms(t) + wait_ms(t)) & MS_MASK;

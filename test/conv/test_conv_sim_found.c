@@ -121,4 +121,61 @@ CONV_TEST(empty_chunks_are_given_up_for_the_first_buffer)
         conv_in(c, ". 1:1(0) ack 101");
 }
 
+/* RFC 2883, 4 (1): a D-SACK is about the latest packet. The ACK of the duplicate may be one with data, which
+ * has no room for the block; the next packet's ACK must not name it. */
+CONV_TEST(a_dsack_is_not_kept_for_another_packet)
+{
+        const struct conv_options options = {.no_ts = true};
+
+        conv_start_open(c, &options);
+        conv_in(c, ". 201:301(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 1 <sack 201:301>");
+        conv_hold(c, true);
+        conv_in(c, ". 1:301(300) ack 1");
+        conv_send(c, 10);
+        conv_hold(c, false);
+        conv_out(c, "P. 1:11(10) ack 301 <>");
+        conv_in(c, ". 401:501(100) ack 11");
+        conv_out(c, ". 11:11(0) ack 301 <sack 401:501>");
+}
+
+/* RFC 9293, 3.4: the FIN has a sequence number and is no byte of the stream. A duplicate that comes with it
+ * is named by its own numbers (RFC 2883, 4 (3)). */
+CONV_TEST(a_dsack_with_the_fin_has_the_numbers_of_the_data)
+{
+        const struct conv_options options = {.no_ts = true};
+
+        conv_start_open(c, &options);
+        conv_in(c, ". 101:201(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 1 <sack 101:201>");
+        conv_in(c, "F. 1:201(200) ack 1");
+        conv_out(c, ". 1:1(0) ack 202 <sack 101:201>");
+        conv_ignore(c);
+}
+
+/* RFC 7323, 4.3 (2): TS.Recent follows the segments that are acceptable, in TIME-WAIT as well: an ACK of what the
+ * peer had not seen acknowledged, whose clock went on. */
+CONV_TEST(time_wait_keeps_the_newest_timestamp)
+{
+        const struct conv_options options = {.no_sack = true};
+
+        conv_start(c, &options);
+        conv_connect(c);
+        conv_ignore(c);
+        conv_in(c, "S. 0:0(0) ack 1 win 65535 <mss M,TS val 100 ecr 0>");
+        conv_ignore(c);
+        conv_close(c);
+        conv_ignore(c);
+        conv_in(c, "F. 1:1(0) ack 2 <TS val 100 ecr 0>");
+        conv_state(c, ELKO_TCP_TIME_WAIT);
+        conv_ignore(c);
+        conv_in(c, ". 2:2(0) ack 2 <TS val 200 ecr 0>");
+        conv_none(c);
+        conv_in(c, ". 2:2(0) ack 1 <TS val 300 ecr 0>");  /* acknowledges less: may be anybody's */
+        conv_in(c, ". 3:3(0) ack 2 <TS val 400 ecr 0>"); /* not at the left edge */
+        conv_ignore(c);
+        conv_in(c, "F. 1:1(0) ack 2 <TS val 200 ecr 0>");
+        conv_out(c, ". 2:2(0) ack 2 <TS val * ecr 200>");
+}
+
 EK_TEST_MAIN();
