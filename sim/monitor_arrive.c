@@ -132,7 +132,12 @@ static void syn_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct m
         if (ep->state != MON_SYN_SENT || (in.has_ack && in.ack != ep->iss + 1))
                 return;
         if (!ep->irs_known || ep->irs == s->seq) {
+                uint32_t first = ep->ts_recent;
+                bool again = ep->irs_known;
+
                 mon_adopt(ep, &in);
+                if (again) /* and the second of two, when both wait to be answered, is a duplicate */
+                        ep->ts_recent = first;
                 if (in.has_ack) {
                         una_sure_moves(m, ep, ep->iss + 1);
                         mon_duty_set(m, ep, &ep->delayed, m->c.delack_ns, s->seq + 1);
@@ -232,7 +237,13 @@ static void ts_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mo
 
         if (!ep->ts_ok || !s->has_ts || mon_lt(s->tsval, ep->ts_recent) || mon_lt(last_ack, s->seq))
                 return;
-        sure = sure && mon_le(s->seq, ep->ack_max);
+        /* What lies wholly below the window is not acceptable, and R2 of RFC 7323, 5.3, comes before R3. */
+        if (!sure && m->c.slack_ns == 0 && !m->c.linux_ways && !ep->murky &&
+            (mon_seg_span(s) > 0 ? mon_le(s->seq + mon_seg_span(s), ep->rcv_hi)
+                                 : mon_lt(s->seq, ep->rcv_hi)))
+                return;
+        /* Tolerance: the third segment of the handshake may be dropped (see syn_ack() in monitor_state.c). */
+        sure = sure && mon_le(s->seq, ep->ack_max) && ep->state != MON_SYN_RECEIVED;
         ep->ts_maybe[ep->ts_maybe_count++ % MON_HIST] = s->tsval;
         ep->ts_hi = ep->ts_maybe_count == 1 ? s->tsval : mon_max(ep->ts_hi, s->tsval);
         if (!sure || s->tsval == ep->ts_recent)
@@ -295,12 +306,10 @@ static void text_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct 
                 ep->peer_fin = end;
         }
         known = mon_le(end, was) || mon_ranges_hold(&ep->ooo, s->seq, end);
-        if (known || mon_lt(s->seq, was))
+        /* Also when a part of it had come (RFC 2883, 4.2); of several parts only the first is reported. */
+        if (known || mon_lt(s->seq, was) || mon_ranges_meet(&ep->ooo, s->seq, end))
                 note_duplicate(ep, s->seq, end);
         if (mon_lt(was, s->seq)) {
-                for (unsigned i = 0; i < ep->ooo.n && !known; i++)
-                        if (mon_lt(s->seq, ep->ooo.r[i].right) && mon_lt(ep->ooo.r[i].left, end))
-                                note_duplicate(ep, s->seq, end);
                 mon_ranges_add(&ep->ooo, s->seq, end);
                 ep->last_ooo = (struct mon_range){s->seq, end};
                 ep->has_last_ooo = true;

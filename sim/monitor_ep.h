@@ -236,6 +236,7 @@ bool mon_hist_at(const struct mon_hist *h, uint64_t t, uint32_t *v);
 void mon_ranges_add(struct mon_ranges *r, uint32_t left, uint32_t right);
 void mon_ranges_cut(struct mon_ranges *r, uint32_t left); /* forget what is below */
 bool mon_ranges_hold(const struct mon_ranges *r, uint32_t left, uint32_t right);
+bool mon_ranges_meet(const struct mon_ranges *r, uint32_t left, uint32_t right); /* any of it */
 
 /* Compare the text with what was sent before, and keep what is new; false: octet *at differs. */
 bool mon_bytes(struct mon_ep *ep, uint32_t max, uint32_t seq, const uint8_t *text, uint32_t len,

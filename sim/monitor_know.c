@@ -76,6 +76,14 @@ bool mon_ranges_hold(const struct mon_ranges *r, uint32_t left, uint32_t right)
         return false;
 }
 
+bool mon_ranges_meet(const struct mon_ranges *r, uint32_t left, uint32_t right)
+{
+        for (unsigned i = 0; i < r->n; i++)
+                if (mon_lt(r->r[i].left, right) && mon_lt(left, r->r[i].right))
+                        return true;
+        return false;
+}
+
 /* Room for what is in flight and `len` more; at `max` the oldest octets are overwritten. */
 static bool make_room(struct mon_ep *ep, uint32_t max, uint32_t len)
 {

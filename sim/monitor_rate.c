@@ -92,7 +92,6 @@ static void time_out(struct sim_monitor *m, struct mon_ep *ep, const struct mon_
 
 static void again(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
-        uint32_t end = s->seq + mon_seg_span(s);
         bool syn = (s->flags & MON_SYN) != 0, sign;
         uint64_t t = 0, least = rto_least;
 
@@ -104,7 +103,9 @@ static void again(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg
                 least = ep->rtt_min - ep->rtt_min / 10;
         /* The endpoint may have samples that are not seen (Timestamps on retransmissions). */
         sign |= !syn && ep->rtt_min == 0;
-        if (!sign && sent_at(ep, s->seq, end, &t) && m->now - t < least && !window_closed(ep))
+        /* The timer is that of the earliest segment (RFC 6298, 5.4); what was sent since may go with it, for
+         * octets are what is sent again, not segments. */
+        if (!sign && sent_at(ep, s->seq, s->seq + 1, &t) && m->now - t < least && !window_closed(ep))
                 mon_blame(m, ep, SIM_RULE_RTX_EARLY, "SEQ %u after %u us, a round trip takes %u us",
                           s->seq, (unsigned)((m->now - t) / 1000), (unsigned)(ep->rtt_min / 1000));
         if (syn && sign)

@@ -140,6 +140,10 @@ void mon_sack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
         for (unsigned i = b; i < s->sacks; i++)
                 if (mon_lt(s->ack, s->sack[i].left) && mon_lt(s->sack[i].left, s->sack[i].right))
                         mon_ranges_add(&ep->sacked, s->sack[i].left, s->sack[i].right);
+        /* Each ACK is about the latest packet, and a duplicate that it did not report is reported no more
+         * (RFC 2883, 4 (1)). */
+        if (m->c.slack_ns == 0 && !m->c.linux_ways)
+                ep->dsacks_owed = 0;
         if (ep->sacked.n == 0)
                 ep->sacked_most = 0;
         else if (ep->sacked.n > ep->sacked_most)

@@ -113,16 +113,14 @@ static bool is_after_probe(const struct ek_tcb *tcb, const struct ek_seg *seg)
 static void note_duplicate(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         uint32_t behind = seq_diff(tcb->rcv_nxt, seg->seq);
+        uint64_t end = ek_tcb_rcv_offset(tcb);
 
-        if (seg->hdr->data_len == 0 || !seq_lt(seg->seq, tcb->rcv_nxt) ||
-            behind > tcb->stats.bytes_received)
+        if (seg->hdr->data_len == 0 || !seq_lt(seg->seq, tcb->rcv_nxt) || behind > end)
                 return;
         t->ctr->tcp_dup_segs_in++;
         if (ek_tcb_has(tcb, EK_TCB_SACK) && ek_tcb_activate(t, tcb)) {
-                uint64_t lo = tcb->stats.bytes_received - behind;
-
-                ek_reasm_on_duplicate(&tcb->act->reasm, lo,
-                                      lo + ek_min_u32(seg->hdr->data_len, behind));
+                ek_reasm_on_duplicate(&tcb->act->reasm, end - behind,
+                                      end - behind + ek_min_u32(seg->hdr->data_len, behind));
         }
 }
 

@@ -11,8 +11,14 @@ static void note_early(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg
 {
         seq_t fin = seq_add(seg->seq, seg->len - 1);
 
-        if (ek_tcb_has(tcb, EK_TCB_FIN_EARLY | EK_TCB_FIN_RCVD))
+        if (ek_tcb_has(tcb, EK_TCB_FIN_RCVD))
                 return;
+        /* Above a gap, once more: RFC 5681, 4.2. With text the text saw to it. */
+        if (ek_tcb_has(tcb, EK_TCB_FIN_EARLY)) {
+                if (seg->hdr->data_len == 0 && seq_gt(fin, tcb->rcv_nxt))
+                        ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK_DUP);
+                return;
+        }
         if (seq_lt(fin, tcb->rcv_nxt) ||
             seq_diff(fin, tcb->rcv_nxt) > ek_rcv_window_left(&tcb->win, tcb->rcv_nxt))
                 return;

@@ -170,10 +170,8 @@ static uint32_t sack_blocks(const struct ek_tcb *tcb, struct ek_tcp_opts *opt)
 {
         struct ek_reasm_block blocks[4];
         uint32_t max = ek_tcb_has(tcb, EK_TCB_TS) ? 3 : 4, n;
-        uint64_t base;
+        uint64_t base = ek_tcb_rcv_offset(tcb);
 
-        /* The peer's FIN has a sequence number and is no byte (RFC 9293, 3.4). */
-        base = tcb->stats.bytes_received + ek_tcb_has(tcb, EK_TCB_FIN_RCVD);
         n = ek_reasm_blocks(&tcb->act->reasm, blocks, max);
         for (uint32_t i = 0; i < n; i++) {
                 opt->sack[i].left = tcb->rcv_nxt.v + (uint32_t)(blocks[i].lo - base);

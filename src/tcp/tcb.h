@@ -239,10 +239,16 @@ static inline bool ek_tcb_is_synchronized(const struct ek_tcb *tcb)
         return tcb->state >= ELKO_TCP_ESTABLISHED && tcb->state <= ELKO_TCP_LAST_ACK;
 }
 
+/* Stream offset of RCV.NXT. The peer's FIN has a number and is no byte (RFC 9293, 3.4). */
+static inline uint64_t ek_tcb_rcv_offset(const struct ek_tcb *tcb)
+{
+        return tcb->stats.bytes_received + ek_tcb_has(tcb, EK_TCB_FIN_RCVD);
+}
+
 /* Stream offset of a sequence number at or after RCV.NXT. */
 static inline uint64_t ek_tcb_offset(const struct ek_tcb *tcb, seq_t seq)
 {
-        return tcb->stats.bytes_received + seq_diff(seq, tcb->rcv_nxt);
+        return ek_tcb_rcv_offset(tcb) + seq_diff(seq, tcb->rcv_nxt);
 }
 
 #endif

@@ -178,4 +178,19 @@ CONV_TEST(time_wait_keeps_the_newest_timestamp)
         conv_out(c, ". 2:2(0) ack 2 <TS val * ecr 200>");
 }
 
+/* RFC 5681, 4.2: what comes above a gap is acknowledged at once, a FIN without text as well, each time. */
+CONV_TEST(a_fin_above_a_gap_is_acknowledged_each_time)
+{
+        const struct conv_options options = {.no_sack = true, .no_ts = true};
+
+        conv_start_open(c, &options);
+        conv_in(c, "F. 101:101(0) ack 1");
+        conv_out(c, ". 1:1(0) ack 1");
+        conv_in(c, "F. 101:101(0) ack 1");
+        conv_out(c, ". 1:1(0) ack 1");
+        conv_in(c, ". 1:101(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 102");
+        conv_ignore(c);
+}
+
 EK_TEST_MAIN();
