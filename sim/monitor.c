@@ -234,6 +234,7 @@ static struct mon_ep *endpoint(struct sim_monitor *m, unsigned host, const struc
         ep->host = host;
         ep->local = local;
         ep->remote = remote;
+        ep->short_count = host < MON_HOSTS ? m->short_count[host] : 0;
         ep->v6 = s->v6;
         mon_ep_begin(m, ep);
         if (m->c.mid_stream && !(s->flags & (MON_SYN | MON_RST))) {
@@ -279,11 +280,33 @@ void sim_monitor_reboot(struct sim_monitor *m, unsigned host)
         }
 }
 
+void sim_monitor_shortage(struct sim_monitor *m, unsigned host)
+{
+        if (host < MON_HOSTS)
+                m->short_count[host]++;
+}
+
+/* What a shortage of memory takes from what is known of an endpoint. */
+static void after_shortage(struct sim_monitor *m, struct mon_ep *ep)
+{
+        uint32_t count = ep->host < MON_HOSTS ? m->short_count[ep->host] : 0;
+
+        if (ep->short_count == count)
+                return;
+        ep->short_count = count;
+        mon_duties_clear(ep);
+        ep->murky = true;
+        ep->ts_sure.n = 0;
+        ep->has_last_ooo = false;
+        ep->bare_dup_acks = 0;
+}
+
 void sim_monitor_reset(struct sim_monitor *m)
 {
         while (m->oldest != NULL)
                 forget(m, m->oldest);
         memset(&m->counts, 0, sizeof m->counts);
+        memset(m->short_seen, 0, sizeof m->short_seen);
         m->fragments = false;
         m->number = m->now = 0;
 }
@@ -321,6 +344,7 @@ void sim_monitor_sent(struct sim_monitor *m, unsigned host, const uint8_t *packe
         ep = endpoint(m, host, &s, true);
         if (ep == NULL)
                 return;
+        after_shortage(m, ep);
         mon_duties_check(m, ep, now);
         mon_form(m, ep, &s);
         if (s.flags & MON_RST) {
@@ -371,6 +395,7 @@ void sim_monitor_arrives(struct sim_monitor *m, unsigned host, const uint8_t *pa
         ep = endpoint(m, host, &s, false);
         if (ep == NULL)
                 return;
+        after_shortage(m, ep);
         mon_duties_check(m, ep, now);
         mon_arrive(m, ep, &s);
 }
@@ -379,6 +404,8 @@ void sim_monitor_finish(struct sim_monitor *m, uint64_t now)
 {
         m->number = 0;
         m->now = now;
-        for (struct mon_ep *ep = m->oldest; ep != NULL; ep = ep->newer)
+        for (struct mon_ep *ep = m->oldest; ep != NULL; ep = ep->newer) {
+                after_shortage(m, ep);
                 mon_duties_check(m, ep, now);
+        }
 }

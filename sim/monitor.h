@@ -75,6 +75,10 @@ void sim_monitor_arrives(struct sim_monitor *m, unsigned host, const uint8_t *pa
 /* The host lost its memory: its connections are forgotten, and nothing is owed. */
 void sim_monitor_reboot(struct sim_monitor *m, unsigned host);
 
+/* The host found no memory for something since it was last spoken of: what reached it may be lost in part (not
+ * acknowledged, hence not lost for good), what it owes is late, what it held above a gap is gone. */
+void sim_monitor_shortage(struct sim_monitor *m, unsigned host);
+
 /* The limits of time from now on (a device that stalls, a path that heals). */
 void sim_monitor_react(struct sim_monitor *m, uint64_t react_ns);
 
@@ -107,6 +111,11 @@ void sim_monitor_attach(struct sim_world *w, struct sim_monitor *m, uint32_t nod
  * a report() of its own. */
 struct sim_observer sim_monitor_observer(struct sim_world *w, struct sim_monitor *m,
                                          uint32_t nodes);
+
+/* With an attached monitor: ask `shortages` how often a node was short of memory; each change is a
+ * sim_monitor_shortage(). NULL: never short. */
+void sim_monitor_ask(struct sim_monitor *m, uint64_t (*shortages)(void *ctx, unsigned host),
+                     void *ctx);
 
 /* Forget everything, for another run with the same limits; memory is kept. */
 void sim_monitor_reset(struct sim_monitor *m);

@@ -23,6 +23,7 @@ enum {
         MON_RANGES = 96, /* ranges above a gap */
         MON_HIST = 16,
         MON_DUPS = 32,
+        MON_HOSTS = 32, /* whose shortages are told */
 };
 
 /* The states of RFC 9293, 3.3.2, as far as packets show them. LISTEN is CLOSED until it answers. */
@@ -95,6 +96,7 @@ struct mon_ep {
 
         /* Everything from here on is zero in a fresh endpoint. */
         unsigned host;
+        uint32_t short_count; /* of the host, when it was last looked at */
         elko_endpoint local, remote;
         bool v6;
         uint8_t state; /* enum mon_state */
@@ -215,6 +217,10 @@ struct sim_monitor {
         uint64_t now;
         struct sim_world *world;
         uint32_t nodes;
+        uint64_t (*shortages)(void *ctx, unsigned host);
+        void *shortages_ctx;
+        uint64_t short_seen[MON_HOSTS];
+        uint32_t short_count[MON_HOSTS];
         uint64_t world_number;
 };
 

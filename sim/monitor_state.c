@@ -214,8 +214,11 @@ void mon_state_after(struct mon_ep *ep, const struct mon_seg *s)
 
         if (s->flags & MON_SYN)
                 return;
+        /* After a passive open an empty ACK of the SYN alone may be one of SYN-RECEIVED (3.10.7.4 first), when the
+         * segment that seemed to end the handshake was not accepted. */
         if (ep->state == MON_SYN_SENT ||
-            (ep->state == MON_SYN_RECEIVED && mon_lt(ep->iss, ep->una_hi)))
+            (ep->state == MON_SYN_RECEIVED && mon_lt(ep->iss, ep->una_hi) &&
+             (ep->active || mon_seg_span(s) > 0 || s->ack != ep->irs + 1)))
                 ep->state = MON_ESTABLISHED;
         if (peer_fin) {
                 if (ep->state == MON_ESTABLISHED)

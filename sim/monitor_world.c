@@ -23,13 +23,34 @@ static void world_report(void *ctx, const struct sim_monitor_violation *v)
                  sim_monitor_rule_where(v->rule), sim_monitor_rule_text(v->rule), v->text);
 }
 
+static void ask(struct sim_monitor *m, int node)
+{
+        uint64_t n;
+
+        if (m->shortages == NULL || node >= MON_HOSTS)
+                return;
+        n = m->shortages(m->shortages_ctx, (unsigned)node);
+        if (n != m->short_seen[node])
+                sim_monitor_shortage(m, (unsigned)node);
+        m->short_seen[node] = n;
+}
+
+void sim_monitor_ask(struct sim_monitor *m, uint64_t (*shortages)(void *ctx, unsigned host),
+                     void *ctx)
+{
+        m->shortages = shortages;
+        m->shortages_ctx = ctx;
+}
+
 static void world_sent(void *self, int from, const uint8_t *packet, size_t len, uint64_t now)
 {
         struct sim_monitor *m = self;
 
         m->world_number++;
-        if (from >= 0 && (m->nodes >> from & 1) != 0)
+        if (from >= 0 && (m->nodes >> from & 1) != 0) {
+                ask(m, from);
                 sim_monitor_sent(m, (unsigned)from, packet, len, now, m->world_number);
+        }
 }
 
 static void world_arrives(void *self, int at, const uint8_t *packet, size_t len, uint64_t now)
@@ -37,8 +58,10 @@ static void world_arrives(void *self, int at, const uint8_t *packet, size_t len,
         struct sim_monitor *m = self;
 
         m->world_number++;
-        if (at >= 0 && (m->nodes >> at & 1) != 0)
+        if (at >= 0 && (m->nodes >> at & 1) != 0) {
+                ask(m, at);
                 sim_monitor_arrives(m, (unsigned)at, packet, len, now, m->world_number);
+        }
 }
 
 struct sim_observer sim_monitor_observer(struct sim_world *w, struct sim_monitor *m, uint32_t nodes)

@@ -287,7 +287,7 @@ void sim_scenario(struct sim_run *run, uint64_t seed, const struct sim_options *
                 sim_observe(w, &opt->observer);
         memset(&run->others, 0, sizeof(run->others));
         if (add_elkos(run)) {
-                sim_others_add(&run->others, w, &run->oracle, &run->shape, opt->monitor);
+                sim_others_add(&run->others, w, &run->oracle, &run->shape, run->elko, opt->monitor);
                 set_paths(run);
                 for (unsigned i = 0; i < run->shape.elkos; i++)
                         sim_wake(w, run->elko[i].node, 0);

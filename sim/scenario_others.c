@@ -190,6 +190,13 @@ static void add_box(struct sim_others *o)
 
 /* ---- O3: the monitor ---- */
 
+static uint64_t shortages(void *ctx, unsigned host)
+{
+        const struct sim_others *o = ctx;
+
+        return elko_counters_get(o->elko[host].st)->nomem;
+}
+
 static void add_monitor(struct sim_others *o)
 {
         struct sim_monitor_config c = {.endpoints_max = 256, .bytes_max = 1 << 19};
@@ -204,12 +211,15 @@ static void add_monitor(struct sim_others *o)
                 sim_fail(o->world, "no memory for the monitor");
         else
                 sim_monitor_attach(o->world, o->monitor, (1u << s->elkos) - 1);
+        if (o->monitor != NULL)
+                sim_monitor_ask(o->monitor, shortages, o);
 }
 
 void sim_others_add(struct sim_others *o, struct sim_world *w, struct sim_oracle *oracle,
-                    const struct sim_shape *shape, bool monitor)
+                    const struct sim_shape *shape, const struct sim_elko *elko, bool monitor)
 {
         memset(o, 0, sizeof(*o));
+        o->elko = elko;
         o->world = w;
         o->oracle = oracle;
         o->shape = shape;

@@ -18,6 +18,7 @@ struct sim_others {
         struct sim_world *world;
         struct sim_oracle *oracle;
         const struct sim_shape *shape;
+        const struct sim_elko *elko; /* the nodes, by number */
         struct peer_odd *odd;
         int odd_node; /* -1: none */
         bool odd_illegal;
@@ -28,7 +29,7 @@ struct sim_others {
 
 /* After the stacks were added: draw who is there and add them. */
 void sim_others_add(struct sim_others *o, struct sim_world *w, struct sim_oracle *oracle,
-                    const struct sim_shape *shape, bool monitor);
+                    const struct sim_shape *shape, const struct sim_elko *elko, bool monitor);
 
 /* Open the planned connection `c`, which begins at the odd peer. */
 void sim_others_open(struct sim_others *o, const struct sim_shape_conn *c, uint64_t now);
