@@ -252,6 +252,7 @@ void mon_ep_begin(struct sim_monitor *m, struct mon_ep *ep)
 {
         struct mon_syn syns[MON_SYNS], outs[MON_SYNS];
         struct mon_in in[MON_IN];
+        const struct mon_waiting waiting = ep->waiting;
         unsigned syn_count = ep->syn_count, in_count = ep->in_count, out_count = ep->out_count;
         const size_t keep = offsetof(struct mon_ep, state);
 
@@ -263,6 +264,7 @@ void mon_ep_begin(struct sim_monitor *m, struct mon_ep *ep)
         memcpy(ep->syns, syns, sizeof syns);
         memcpy(ep->outs, outs, sizeof outs);
         ep->out_count = out_count;
+        ep->waiting = waiting;
         memcpy(ep->in_ring, in, sizeof in);
         ep->syn_count = syn_count;
         ep->in_count = in_count;

@@ -230,6 +230,16 @@ static void ack_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct m
 
 /* ---- timestamps: RFC 7323, 4.3 (2) and (3) ---- */
 
+static void ts_note(struct mon_ep *ep, uint32_t tsval)
+{
+        unsigned first = ep->ts_maybe_count > MON_HIST ? ep->ts_maybe_count - MON_HIST : 0;
+
+        for (unsigned i = ep->ts_maybe_count; i > first; i--)
+                if (ep->ts_maybe[(i - 1) % MON_HIST] == tsval)
+                        return;
+        ep->ts_maybe[ep->ts_maybe_count++ % MON_HIST] = tsval;
+}
+
 static void ts_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s, bool sure)
 {
         /* With slack, an ACK may have left that is not seen yet. */
@@ -244,13 +254,13 @@ static void ts_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mo
                 return;
         /* Tolerance: the third segment of the handshake may be dropped (see syn_ack() in monitor_state.c). */
         sure = sure && mon_le(s->seq, ep->ack_max) && ep->state != MON_SYN_RECEIVED;
-        ep->ts_maybe[ep->ts_maybe_count++ % MON_HIST] = s->tsval;
+        ts_note(ep, s->tsval);
         ep->ts_hi = ep->ts_maybe_count == 1 ? s->tsval : mon_max(ep->ts_hi, s->tsval);
         if (!sure || s->tsval == ep->ts_recent)
                 return;
         if (ep->ts_sure.n == 0)
                 mon_hist_add(&ep->ts_sure, 0, ep->ts_recent);
-        ep->ts_maybe[ep->ts_maybe_count++ % MON_HIST] = ep->ts_recent;
+        ts_note(ep, ep->ts_recent);
         ep->ts_recent = s->tsval;
         mon_hist_add(&ep->ts_sure, m->now, s->tsval);
 }
@@ -396,8 +406,12 @@ void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
         if (span > 0)
                 owe_for_unacceptable(m, ep, s);
         sure = judge(ep, s);
-        if (sure < 0)
+        if (sure < 0) {
+                /* The ACK may be wrong; the sequence number is looked at first. */
+                if (s->len > 0 && mon_le(s->seq + span, ep->rcv_hi))
+                        note_duplicate(ep, s->seq, s->seq + span);
                 return;
+        }
         ts_arrives(m, ep, s, sure > 0);
         ack_arrives(m, ep, s, sure > 0);
         if (span > 0 && mon_lt(ep->irs, s->seq + span) &&

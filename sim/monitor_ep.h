@@ -82,6 +82,14 @@ struct mon_syn {
         uint32_t tsval;
 };
 
+/* An incarnation in TIME-WAIT that a SYN reopened: it is back when the SYN was an old duplicate (RFC 9293,
+ * 3.6.1, MAY-2). */
+struct mon_waiting {
+        bool valid, ts_ok, ws_ok;
+        uint8_t ws_in, ws_out;
+        uint32_t iss, snd_max, irs, ack, edge, ts_recent;
+};
+
 /* A duty: done before `due`, or reported. */
 struct mon_duty {
         uint64_t due; /* ELKO_NEVER: none */
@@ -114,6 +122,7 @@ struct mon_ep {
         struct mon_syn
                 outs[MON_SYNS]; /* SYN+ACKs sent: stateless ones (RFC 4987, 3.6) may be many */
         unsigned out_count;
+        struct mon_waiting waiting;
 
         /* ---- sent ---- */
         uint32_t snd_max;          /* one beyond the highest sequence number sent */

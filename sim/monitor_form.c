@@ -81,8 +81,8 @@ static void check_tsecr(struct sim_monitor *m, struct mon_ep *ep, const struct m
                                 break;
                         return;
                 }
-        /* Too many came in too short a time: between what it was and the newest. */
-        if (first > 0 && m->c.slack_ns > 0 && mon_le(s->tsecr, ep->ts_hi) &&
+        /* Too many came of which that can't be said: between what it was and the newest. */
+        if (first > 0 && mon_le(s->tsecr, ep->ts_hi) &&
             (!mon_hist_at(&ep->ts_sure, then, &sure) || mon_le(sure, s->tsecr)))
                 return;
         mon_blame(m, ep, SIM_RULE_TSECR, "TSecr %u, TS.Recent %u%s", s->tsecr, ep->ts_recent,

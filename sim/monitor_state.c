@@ -10,8 +10,28 @@
  */
 #include "monitor_ep.h"
 
+/* All that TIME-WAIT needs to be the same again. */
+static void note_waiting(struct mon_ep *ep)
+{
+        if (!mon_synchronized(ep) || !ep->fin_sent || !ep->peer_fin_known ||
+            ep->ack_max != ep->peer_fin || ep->una_hi != ep->snd_max)
+                return;
+        ep->waiting = (struct mon_waiting){.valid = true,
+                                           .ts_ok = ep->ts_ok,
+                                           .ws_ok = ep->ws_ok,
+                                           .ws_in = ep->in.ws,
+                                           .ws_out = ep->out.ws,
+                                           .iss = ep->iss,
+                                           .snd_max = ep->snd_max,
+                                           .irs = ep->irs,
+                                           .ack = ep->ack_max,
+                                           .edge = ep->edge_out,
+                                           .ts_recent = ep->ts_recent};
+}
+
 static void begin(struct sim_monitor *m, struct mon_ep *ep, uint32_t iss, enum mon_state state)
 {
+        note_waiting(ep);
         mon_ep_begin(m, ep);
         ep->state = (uint8_t)state;
         ep->active = state == MON_SYN_SENT;
@@ -151,6 +171,56 @@ static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_s
         return true;
 }
 
+static void back_to_time_wait(struct sim_monitor *m, struct mon_ep *ep)
+{
+        const struct mon_waiting w = ep->waiting;
+
+        begin(m, ep, w.iss, MON_TIME_WAIT);
+        m->counts.endpoints--;
+        ep->snd_max = ep->una_hi = ep->una_sure = ep->sack_hi = ep->bytes_low = w.snd_max;
+        ep->edge_hi = ep->edge_cur = w.snd_max;
+        ep->fin_sent = true;
+        ep->fin_seq = w.snd_max - 1;
+        ep->irs_known = ep->ack_known = ep->peer_fin_known = ep->murky = true;
+        ep->irs = w.irs;
+        ep->rcv_hi = ep->ack_max = ep->peer_fin = w.ack;
+        ep->edge_out = w.edge;
+        ep->ts_ok = ep->in.has_ts = ep->out.has_ts = w.ts_ok;
+        ep->ws_ok = ep->in.has_ws = ep->out.has_ws = w.ws_ok;
+        ep->in.ws = w.ws_in;
+        ep->out.ws = w.ws_out;
+        ep->ts_recent = w.ts_recent;
+}
+
+/*
+ * An empty ACK in SYN-RECEIVED may be the word of another one that answers to these addresses: of the connection
+ * in TIME-WAIT that the SYN did not reopen, or of an earlier SYN+ACK, when the last one was stateless.
+ */
+static void other_speaks(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        const struct mon_syn *found;
+        const struct mon_syn *in;
+        struct mon_syn own, peer;
+
+        if (ep->active || (s->seq == ep->iss + 1 && s->ack == ep->irs + 1))
+                return;
+        if (ep->waiting.valid && s->seq == ep->waiting.snd_max && s->ack == ep->waiting.ack) {
+                back_to_time_wait(m, ep);
+                return;
+        }
+        found = find_out(ep, s->seq);
+        in = found == NULL || found->ack != s->ack ? NULL : find_syn(ep, s->ack - 1);
+        if (in == NULL)
+                return;
+        own = *found;
+        peer = *in;
+        begin(m, ep, own.seq, MON_SYN_RECEIVED);
+        m->counts.endpoints--;
+        ep->out = own;
+        mon_adopt(ep, &peer);
+        ep->murky = true;
+}
+
 void mon_state_older(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
         const struct mon_syn *found = find_out(ep, s->ack);
@@ -175,6 +245,8 @@ bool mon_state(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s
                 return syn(m, ep, s);
         if (s->flags & MON_SYN)
                 return syn_ack(m, ep, s);
+        if (ep->state == MON_SYN_RECEIVED && mon_seg_span(s) == 0)
+                other_speaks(m, ep, s);
         switch ((enum mon_state)ep->state) {
         case MON_CLOSED:
                 if (!m->c.mid_stream && m->counts.forgotten == 0)
@@ -218,8 +290,10 @@ void mon_state_after(struct mon_ep *ep, const struct mon_seg *s)
          * segment that seemed to end the handshake was not accepted. */
         if (ep->state == MON_SYN_SENT ||
             (ep->state == MON_SYN_RECEIVED && mon_lt(ep->iss, ep->una_hi) &&
-             (ep->active || mon_seg_span(s) > 0 || s->ack != ep->irs + 1)))
+             (ep->active || mon_seg_span(s) > 0 || s->ack != ep->irs + 1))) {
                 ep->state = MON_ESTABLISHED;
+                ep->waiting.valid = false;
+        }
         if (peer_fin) {
                 if (ep->state == MON_ESTABLISHED)
                         ep->state = MON_CLOSE_WAIT;

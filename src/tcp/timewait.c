@@ -288,7 +288,12 @@ static void note_timestamp(struct ek_time_wait *tw, const struct ek_seg *seg)
         const struct ek_tcp_opts *opt = &seg->hdr->opt;
 
         if (!tw->ts || !(opt->present & ELKO_OPT_TIMESTAMPS) || ek_seg_has(seg, ELKO_SYN) ||
-            !seq_eq(seg->seq, seq_make(tw->rcv_nxt)) || !seq_eq(seg->ack, seq_make(tw->snd_nxt)))
+            !seq_eq(seg->ack, seq_make(tw->snd_nxt)))
+                return;
+        /* Acceptable, and SEG.SEQ <= Last.ACK.sent. */
+        if (!seq_eq(seg->seq, seq_make(tw->rcv_nxt)) &&
+            (seq_gt(seg->seq, seq_make(tw->rcv_nxt)) ||
+             seq_leq(seq_add(seg->seq, seg->len), seq_make(tw->rcv_nxt))))
                 return;
         if ((int32_t)(opt->ts_val - tw->ts_recent) > 0)
                 tw->ts_recent = opt->ts_val;
