@@ -250,7 +250,8 @@ static struct mon_ep *endpoint(struct sim_monitor *m, unsigned host, const struc
 
 void mon_ep_begin(struct sim_monitor *m, struct mon_ep *ep)
 {
-        struct mon_syn syns[MON_SYNS], outs[MON_SYNS];
+        struct mon_syn syns[MON_SYNS];
+        struct mon_pair outs[MON_OUTS];
         struct mon_in in[MON_IN];
         const struct mon_waiting waiting = ep->waiting;
         unsigned syn_count = ep->syn_count, in_count = ep->in_count, out_count = ep->out_count;
@@ -301,6 +302,8 @@ static void after_shortage(struct sim_monitor *m, struct mon_ep *ep)
         ep->ts_sure.n = 0;
         ep->has_last_ooo = false;
         ep->bare_dup_acks = 0;
+        ep->rtx_row = ep->probe_row = 0;
+        ep->after_rto = false;
 }
 
 void sim_monitor_reset(struct sim_monitor *m)
@@ -342,6 +345,8 @@ void sim_monitor_sent(struct sim_monitor *m, unsigned host, const uint8_t *packe
         case MON_TCP_BAD: blame_packet(m, host, &s, SIM_RULE_TCP_HEADER); return;
         case MON_TCP: break;
         }
+        if (s.wrong != NULL)
+                blame_packet(m, host, &s, SIM_RULE_IP_HEADER);
         m->counts.packets_sent++;
         ep = endpoint(m, host, &s, true);
         if (ep == NULL)

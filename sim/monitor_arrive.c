@@ -104,6 +104,17 @@ static void note_duplicate(struct mon_ep *ep, uint32_t left, uint32_t right)
         ep->dsacks_owed++;
 }
 
+/* The newest last; a copy takes the place of the one before. */
+static void note_syn(struct mon_ep *ep, const struct mon_syn *in)
+{
+        struct mon_syn *last = &ep->syns[(ep->syn_count - 1) % MON_SYNS];
+
+        if (ep->syn_count > 0 && last->seq == in->seq && last->mss == in->mss)
+                *last = *in;
+        else
+                ep->syns[ep->syn_count++ % MON_SYNS] = *in;
+}
+
 static void syn_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
         struct mon_syn in = {.seq = s->seq,
@@ -119,7 +130,7 @@ static void syn_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct m
                              .window = s->window,
                              .tsval = s->tsval};
 
-        ep->syns[ep->syn_count++ % MON_SYNS] = in;
+        note_syn(ep, &in);
         ep->syn_in_since_out = true;
         give_credit(m, ep);
         if (ep->irs_known && s->seq == ep->irs) /* its sequence number comes again */
@@ -265,6 +276,13 @@ static void ts_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mo
         mon_hist_add(&ep->ts_sure, m->now, s->tsval);
 }
 
+/* May PAWS (RFC 7323, 5.3, R1) have refused it, or the lack of Timestamps (3.2)? */
+static bool paws_refuses(const struct mon_ep *ep, const struct mon_seg *s)
+{
+        return ep->ts_ok && (!s->has_ts || mon_lt(s->tsval, ep->ts_recent) ||
+                             (ep->ts_maybe_count > 0 && mon_lt(s->tsval, ep->ts_hi)));
+}
+
 /* ---- text and FIN ---- */
 
 /* Everything up to rcv_hi that follows without a gap. */
@@ -322,7 +340,7 @@ static void text_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct 
         if (mon_lt(was, s->seq)) {
                 mon_ranges_add(&ep->ooo, s->seq, end);
                 ep->last_ooo = (struct mon_range){s->seq, end};
-                ep->has_last_ooo = true;
+                ep->has_last_ooo = !paws_refuses(ep, s);
                 ep->ooo_since_ack++;
         } else {
                 ep->rcv_hi = mon_max(was, end);
@@ -350,12 +368,11 @@ static int judge(const struct mon_ep *ep, const struct mon_seg *s)
 
         if (!(s->flags & MON_ACK))
                 return -1;
-        if (ep->ts_ok && (!s->has_ts || mon_lt(s->tsval, ep->ts_recent) ||
-                          (ep->ts_maybe_count > 0 && mon_lt(s->tsval, ep->ts_hi))))
+        if (paws_refuses(ep, s))
                 return 0;
         if (mon_lt(ep->snd_max, s->ack) || mon_lt(s->ack, ep->una_sure - (1u << 30)))
                 return -1;
-        if (ep->murky || mon_lt(s->ack, ep->una_sure) ||
+        if (ep->murky || mon_lt(s->ack, ep->una_hi) ||
             (!mon_synchronized(ep) && ep->state != MON_SYN_RECEIVED))
                 return 0;
         return in_window(ep, s->seq, span) ? 1 : 0;
@@ -370,6 +387,28 @@ static void owe_for_unacceptable(struct sim_monitor *m, struct mon_ep *ep, const
             (ep->ts_ok && mon_lt(s->tsval, ep->ts_recent)))
                 mon_duty_set(m, ep, &ep->unacceptable,
                              m->c.linux_ways ? m->c.delack_ns : m->c.prompt_ns, ep->ack_max);
+}
+
+/*
+ * Does the last segment of a handshake make a connection, although there is no half-open one that it fits? It may
+ * be that of an earlier SYN+ACK. And where these are stateless, each copy of it makes the same connection once
+ * more when the first is over (RFC 4987, 3.6): the host remembers neither.
+ */
+static bool may_begin_anew(const struct mon_ep *ep, const struct mon_seg *s)
+{
+        bool over = ep->state == MON_CLOSED || ep->state == MON_DONE || ep->state == MON_ABORTED;
+
+        if (s->ack != ep->iss + 1)
+                return over || ep->state == MON_SYN_RECEIVED;
+        return over || ep->reset_in;
+}
+
+/* The peer's FIN was acknowledged, so nothing lies where this does: its text is ignored (RFC 9293, 3.10.7.4
+ * seventh), and some take it as out of the window. */
+static bool above_fin(const struct mon_ep *ep, const struct mon_seg *s)
+{
+        return ep->peer_fin_known && ep->ack_max == ep->peer_fin &&
+               mon_lt(ep->peer_fin, s->seq + mon_seg_span(s));
 }
 
 void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
@@ -390,12 +429,16 @@ void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
                 syn_arrives(m, ep, s);
                 return;
         }
-        if (!ep->active && ep->out_count > 0 && (s->flags & MON_ACK) && s->ack != ep->iss + 1 &&
-            (ep->state == MON_SYN_RECEIVED || ep->state == MON_CLOSED || ep->state == MON_DONE ||
-             ep->state == MON_ABORTED))
+        if (!ep->active && ep->out_count > 0 && (s->flags & MON_ACK) && may_begin_anew(ep, s))
                 mon_state_older(m, ep, s);
-        if (span > 0 || !in_window(ep, s->seq, 0) || mon_lt(ep->snd_max, s->ack) ||
-            mon_lt(s->ack, ep->una_hi) ||
+        if (!ep->active && ep->state == MON_SYN_RECEIVED && s->seq == ep->irs + 1 &&
+            s->ack == ep->iss + 1 && s->has_ts != ep->ts_ok) {
+                ep->ts_open = true;
+                if (s->has_ts)
+                        ts_note(ep, s->tsval);
+        }
+        if (span > 0 || !in_window(ep, s->seq, 0) || above_fin(ep, s) ||
+            mon_lt(ep->snd_max, s->ack) || mon_lt(s->ack, ep->una_hi) ||
             (ep->ts_ok && s->has_ts &&
              (mon_lt(s->tsval, ep->ts_recent) ||
               (ep->ts_maybe_count > 0 && mon_lt(s->tsval, ep->ts_hi)))))
@@ -403,7 +446,7 @@ void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
         if (!ep->iss_known || !ep->irs_known || ep->state == MON_CLOSED || ep->state == MON_DONE ||
             ep->state == MON_ABORTED || ep->state == MON_UNKNOWN)
                 return;
-        if (span > 0)
+        if (span > 0 && !above_fin(ep, s))
                 owe_for_unacceptable(m, ep, s);
         sure = judge(ep, s);
         if (sure < 0) {
@@ -414,7 +457,7 @@ void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
         }
         ts_arrives(m, ep, s, sure > 0);
         ack_arrives(m, ep, s, sure > 0);
-        if (span > 0 && mon_lt(ep->irs, s->seq + span) &&
+        if (span > 0 && !above_fin(ep, s) && mon_lt(ep->irs, s->seq + span) &&
             (uint32_t)(s->seq + span - ep->rcv_hi + (1u << 30)) < 1u << 31)
                 text_arrives(m, ep, s, sure > 0);
 }

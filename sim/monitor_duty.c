@@ -78,7 +78,10 @@ void mon_duties_check(struct sim_monitor *m, struct mon_ep *ep, uint64_t now)
         if (ep->rtx_due < now)
                 check_rtx(m, ep);
         if (ep->probe_due < now) {
-                if (mon_synchronized(ep) && !ep->may_be_dead)
+                /* Who probed for long enough may have given up: its user's time-out (3.8.3, 3.9.1), or a
+                 * connection that its user closed (RFC 6429, 4). */
+                if (mon_synchronized(ep) && !ep->may_be_dead &&
+                    ep->probe_at <= mon_later(ep->probe_first, ELKO_SEC(GIVE_UP_S) + m->c.react_ns))
                         mon_blame(m, ep, SIM_RULE_PROBE_MISSING, "the window is closed at %u",
                                   ep->edge_cur);
                 ep->probe_due = ELKO_NEVER;

@@ -19,7 +19,8 @@
 enum {
         MON_TX = 64,     /* transmissions remembered */
         MON_IN = 64,     /* arrivals remembered, for RSTs that answer them */
-        MON_SYNS = 8,    /* SYNs that arrived for one pair of endpoints */
+        MON_SYNS = 24,   /* SYNs that arrived for one pair of endpoints */
+        MON_OUTS = 8,    /* SYN+ACKs that it was answered with */
         MON_RANGES = 96, /* ranges above a gap */
         MON_HIST = 16,
         MON_DUPS = 32,
@@ -90,6 +91,11 @@ struct mon_waiting {
         uint32_t iss, snd_max, irs, ack, edge, ts_recent;
 };
 
+/* A SYN+ACK and the SYN that it answers. */
+struct mon_pair {
+        struct mon_syn out, in;
+};
+
 /* A duty: done before `due`, or reported. */
 struct mon_duty {
         uint64_t due; /* ELKO_NEVER: none */
@@ -113,14 +119,15 @@ struct mon_ep {
         bool iss_known, irs_known, active, syn_answered, may_be_dead, murky, peer_fin_known,
                 fin_sent;
         bool ts_ok, ws_ok, sack_ok_in; /* sack_ok_in: SACK-Permitted arrived */
-        bool syn_in_since_out;         /* a SYN arrived after the last SYN sent */
+        bool ts_open;          /* the handshake's last segment leaves ts_ok to the endpoint */
+        bool syn_in_since_out; /* a SYN arrived after the last SYN sent */
         uint32_t iss, irs;
         struct mon_syn out; /* the SYN or SYN+ACK sent; has_*: ever, for any of its copies */
         struct mon_syn in;  /* the SYN of the peer that counts */
         struct mon_syn syns[MON_SYNS];
         unsigned syn_count;
-        struct mon_syn
-                outs[MON_SYNS]; /* SYN+ACKs sent: stateless ones (RFC 4987, 3.6) may be many */
+        struct mon_pair
+                outs[MON_OUTS]; /* SYN+ACKs sent: stateless ones (RFC 4987, 3.6) may be many */
         unsigned out_count;
         struct mon_waiting waiting;
 
@@ -196,7 +203,7 @@ struct mon_ep {
         unsigned rtx_row;
         uint64_t rtx_due; /* unacknowledged data is retransmitted by then; ELKO_NEVER: not judged */
         uint64_t first_unacked_at;
-        uint64_t probe_at, probe_gap, probe_due;
+        uint64_t probe_first, probe_at, probe_gap, probe_due;
         uint64_t probing_at; /* the last segment with the form of a probe or a keep-alive */
         unsigned probe_row;
         bool after_rto; /* time-out, and nothing arrived since */

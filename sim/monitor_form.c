@@ -74,6 +74,10 @@ static void check_tsecr(struct sim_monitor *m, struct mon_ep *ep, const struct m
         }
         if (!ep->irs_known || !ep->in.has_ts || s->tsecr == ep->ts_recent)
                 return;
+        /* Each copy of the SYN has a clock of its own, and a stateless answer follows the copy. */
+        for (unsigned i = 0; (s->flags & MON_SYN) && i < MON_SYNS && i < ep->syn_count; i++)
+                if (ep->syns[i].seq + 1 == s->ack && ep->syns[i].tsval == s->tsecr)
+                        return;
         for (unsigned i = ep->ts_maybe_count; i > first; i--)
                 if (ep->ts_maybe[(i - 1) % MON_HIST] == s->tsecr) {
                         /* It arrived; but not older than what surely took its place. */
@@ -93,6 +97,12 @@ static void check_ts(struct sim_monitor *m, struct mon_ep *ep, const struct mon_
 {
         bool syn = (s->flags & MON_SYN) != 0;
 
+        /* What a stateless SYN+ACK negotiated is known from the segment that answers it only (RFC 4987, 3.6): when
+         * that has Timestamps against the rule, or not, so may the connection. */
+        if (!syn && ep->ts_open) {
+                ep->ts_ok = ep->in.has_ts = ep->out.has_ts = s->has_ts;
+                ep->ts_open = false;
+        }
         if (!syn && ep->irs_known && ep->iss_known) {
                 if (ep->ts_ok && !s->has_ts)
                         mon_blame(m, ep, SIM_RULE_TS_ALWAYS, "SEQ %u", s->seq);

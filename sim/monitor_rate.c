@@ -13,20 +13,24 @@
 
 static const uint64_t rto_least = ELKO_MS(200), rto_most = ELKO_SEC(55);
 
-/* When any of [left, right) was sent last; false: not known. */
-static bool sent_at(const struct mon_ep *ep, uint32_t left, uint32_t right, uint64_t *t)
+/* When any of [left, right) was sent last, or first; false: not known. */
+static bool sent_at(const struct mon_ep *ep, uint32_t left, uint32_t right, bool the_first,
+                    uint64_t *t)
 {
         unsigned first = ep->tx_count > MON_TX ? ep->tx_count - MON_TX : 0;
+        bool found = false;
 
         for (unsigned i = ep->tx_count; i > first; i--) {
                 const struct mon_tx *x = &ep->tx[(i - 1) % MON_TX];
 
                 if (mon_lt(x->left, right) && mon_lt(left, x->right)) {
                         *t = x->t;
-                        return true;
+                        found = true;
+                        if (!the_first)
+                                return true;
                 }
         }
-        return false;
+        return found;
 }
 
 static bool window_closed(const struct mon_ep *ep)
@@ -43,6 +47,8 @@ static void probe(struct sim_monitor *m, struct mon_ep *ep)
         if (ep->probe_row > 1 && gap < rto_most && gap + gap / 8 + m->c.react_ns < ep->probe_gap)
                 mon_blame(m, ep, SIM_RULE_PROBE_BACKOFF, "%u ms after one of %u ms",
                           (unsigned)(gap / 1000000), (unsigned)(ep->probe_gap / 1000000));
+        if (ep->probe_row == 0)
+                ep->probe_first = m->now;
         ep->probe_at = m->now;
         ep->probe_gap = gap;
         ep->probe_row++;
@@ -103,11 +109,16 @@ static void again(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg
                 least = ep->rtt_min - ep->rtt_min / 10;
         /* The endpoint may have samples that are not seen (Timestamps on retransmissions). */
         sign |= !syn && ep->rtt_min == 0;
+        /* A SYN+ACK that answers a SYN that came again leaves the timer running (RFC 6298, 5.1): the timer's may
+         * follow it closely. */
         /* The timer is that of the earliest segment (RFC 6298, 5.4); what was sent since may go with it, for
          * octets are what is sent again, not segments. */
-        if (!sign && sent_at(ep, s->seq, s->seq + 1, &t) && m->now - t < least && !window_closed(ep))
+        if (!sign && sent_at(ep, s->seq, s->seq + 1, syn && ep->syn_answered, &t) &&
+            m->now - t < least && !window_closed(ep))
                 mon_blame(m, ep, SIM_RULE_RTX_EARLY, "SEQ %u after %u us, a round trip takes %u us",
                           s->seq, (unsigned)((m->now - t) / 1000), (unsigned)(ep->rtt_min / 1000));
+        if (syn)
+                ep->syn_answered = sign;
         if (syn && sign)
                 ep->rtx_row = 0; /* it answers a SYN: no timer */
         else if (mon_le(s->seq, ep->una_hi))

@@ -67,28 +67,32 @@ static bool tcp_sum_ok(const struct mon_seg *s, const uint8_t *tcp, uint32_t len
         return sum_is_right(sum_bytes(sum, tcp, len));
 }
 
+/* One of a wrong length is as if it were not there; one before it counts. */
 static void one_option(struct mon_seg *s, const uint8_t *p, unsigned len)
 {
         const char *bad = "a known option has a wrong length";
 
         switch (p[0]) {
         case 2:
-                s->has_mss = len == 4;
-                if (s->has_mss)
+                if (len == 4) {
+                        s->has_mss = true;
                         s->mss = be16(p + 2);
-                else
+                } else {
                         s->options_wrong = bad;
+                }
                 break;
         case 3:
-                s->has_ws = len == 3;
-                if (s->has_ws)
+                if (len == 3) {
+                        s->has_ws = true;
                         s->ws = p[2];
-                else
+                } else {
                         s->options_wrong = bad;
+                }
                 break;
         case 4:
-                s->has_sack_ok = len == 2;
-                if (!s->has_sack_ok)
+                if (len == 2)
+                        s->has_sack_ok = true;
+                else
                         s->options_wrong = bad;
                 break;
         case 5:
@@ -103,8 +107,8 @@ static void one_option(struct mon_seg *s, const uint8_t *p, unsigned len)
                 }
                 break;
         case 8:
-                s->has_ts = len == 10;
-                if (s->has_ts) {
+                if (len == 10) {
+                        s->has_ts = true;
                         s->tsval = be32(p + 2);
                         s->tsecr = be32(p + 6);
                 } else {
@@ -232,14 +236,14 @@ static void read_v4(struct mon_seg *s, const uint8_t *p, size_t len, bool sums)
         s->dst = elko_ip_v4(p[16], p[17], p[18], p[19]);
         if (!sum_is_right(sum_bytes(0, p, header)) && sums)
                 bad_ip(s, "the header checksum");
-        else if (p[8] == 0)
-                bad_ip(s, "TTL 0");
         else if ((be16(p + 6) & 0x3fff) != 0)
                 s->kind = p[9] == PROTO_TCP ? MON_FRAGMENT : MON_OTHER;
         else if (p[9] == PROTO_TCP)
                 read_tcp(s, p + header, total - header, sums);
         else if (p[9] == PROTO_ICMP)
                 read_icmp(s, p + header, total - header);
+        if (s->kind == MON_TCP && p[8] == 0)
+                s->wrong = "TTL 0";
 }
 
 static void read_v6(struct mon_seg *s, const uint8_t *p, size_t len, bool sums)
@@ -262,10 +266,6 @@ static void read_v6(struct mon_seg *s, const uint8_t *p, size_t len, bool sums)
         s->ip_len = end;
         memcpy(s->src.b, p + 8, 16);
         memcpy(s->dst.b, p + 24, 16);
-        if (p[7] == 0) {
-                bad_ip(s, "hop limit 0");
-                return;
-        }
         for (next = p[6]; next == 0 || next == 43 || next == 44 || next == 60;) {
                 if (end - at < 8)
                         return;
@@ -283,6 +283,8 @@ static void read_v6(struct mon_seg *s, const uint8_t *p, size_t len, bool sums)
                 read_tcp(s, p + at, end - at, sums);
         else if (next == PROTO_ICMP6)
                 read_icmp(s, p + at, end - at);
+        if (s->kind == MON_TCP && p[7] == 0)
+                s->wrong = "hop limit 0";
 }
 
 void mon_seg_read(struct mon_seg *s, const uint8_t *packet, size_t len, bool sums)

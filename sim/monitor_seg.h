@@ -14,7 +14,9 @@ enum mon_flag { MON_FIN = 1, MON_SYN = 2, MON_RST = 4, MON_PSH = 8, MON_ACK = 16
 
 struct mon_seg {
         enum mon_kind kind;
-        const char *wrong; /* IP_BAD, TCP_BAD: what */
+        const char *
+                wrong; /* IP_BAD, TCP_BAD: what; TCP: must not be sent so, but may arrive (TTL 0: RFC 1122,
+                            * 3.2.1.7; RFC 8200, 3) */
         bool v6;
         uint32_t ip_len; /* of the whole packet */
         elko_ip src, dst;

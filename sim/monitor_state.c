@@ -13,8 +13,8 @@
 /* All that TIME-WAIT needs to be the same again. */
 static void note_waiting(struct mon_ep *ep)
 {
-        if (!mon_synchronized(ep) || !ep->fin_sent || !ep->peer_fin_known ||
-            ep->ack_max != ep->peer_fin || ep->una_hi != ep->snd_max)
+        if ((!mon_synchronized(ep) && ep->state != MON_DONE) || !ep->fin_sent ||
+            !ep->peer_fin_known || ep->ack_max != ep->peer_fin || ep->una_hi != ep->snd_max)
                 return;
         ep->waiting = (struct mon_waiting){.valid = true,
                                            .ts_ok = ep->ts_ok,
@@ -98,13 +98,13 @@ static const struct mon_syn *find_syn(const struct mon_ep *ep, uint32_t seq)
 }
 
 /* The SYN+ACK that `ack` acknowledges. */
-static const struct mon_syn *find_out(const struct mon_ep *ep, uint32_t ack)
+static const struct mon_pair *find_out(const struct mon_ep *ep, uint32_t ack)
 {
-        unsigned first = ep->out_count > MON_SYNS ? ep->out_count - MON_SYNS : 0;
+        unsigned first = ep->out_count > MON_OUTS ? ep->out_count - MON_OUTS : 0;
 
         for (unsigned i = ep->out_count; i > first; i--)
-                if (ep->outs[(i - 1) % MON_SYNS].seq + 1 == ack)
-                        return &ep->outs[(i - 1) % MON_SYNS];
+                if (ep->outs[(i - 1) % MON_OUTS].out.seq + 1 == ack)
+                        return &ep->outs[(i - 1) % MON_OUTS];
         return NULL;
 }
 
@@ -131,11 +131,18 @@ void mon_adopt(struct mon_ep *ep, const struct mon_syn *in)
 static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
         const struct mon_syn *found = find_syn(ep, s->ack - 1);
+        const struct mon_pair *earlier = find_out(ep, s->seq + 1);
         struct mon_syn in;
         bool same = ep->iss_known && s->seq == ep->iss && ep->irs_known && s->ack == ep->irs + 1;
 
+        /* Sent again, it answers the SYN that it answered. */
+        if (earlier != NULL && earlier->in.seq + 1 == s->ack)
+                found = &earlier->in;
+        else if (same)
+                found = &ep->in;
         if (found == NULL) {
-                if (!m->fragments && m->counts.forgotten == 0)
+                /* Tolerance: more SYNs came than are remembered. */
+                if (!m->fragments && m->counts.forgotten == 0 && ep->syn_count <= MON_SYNS)
                         mon_blame(m, ep, SIM_RULE_ACK_UNSENT,
                                   "SYN+ACK with ACK %u: no such SYN came", s->ack);
                 return false;
@@ -145,7 +152,7 @@ static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_s
                 ep->state = MON_SYN_RECEIVED; /* simultaneous open: RFC 9293, figure 8 */
                 mon_adopt(ep, &in);
         } else if (ep->state == MON_SYN_RECEIVED && !same) {
-                if (!ep->syn_in_since_out && find_out(ep, s->seq + 1) == NULL)
+                if (!ep->syn_in_since_out && earlier == NULL)
                         mon_blame(m, ep, SIM_RULE_ISN, "SYN+ACK %u after %u", s->seq, ep->iss);
                 begin(m, ep, s->seq, MON_SYN_RECEIVED);
                 mon_adopt(ep, &in);
@@ -164,10 +171,8 @@ static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_s
                 }
         }
         note_options(ep, s);
-        if (find_out(ep, s->seq + 1) == NULL) {
-                ep->outs[ep->out_count % MON_SYNS] = ep->out;
-                ep->outs[ep->out_count++ % MON_SYNS].ack = s->ack;
-        }
+        if (earlier == NULL)
+                ep->outs[ep->out_count++ % MON_OUTS] = (struct mon_pair){ep->out, in};
         return true;
 }
 
@@ -198,9 +203,8 @@ static void back_to_time_wait(struct sim_monitor *m, struct mon_ep *ep)
  */
 static void other_speaks(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
-        const struct mon_syn *found;
-        const struct mon_syn *in;
-        struct mon_syn own, peer;
+        const struct mon_pair *found;
+        struct mon_pair pair;
 
         if (ep->active || (s->seq == ep->iss + 1 && s->ack == ep->irs + 1))
                 return;
@@ -209,31 +213,27 @@ static void other_speaks(struct sim_monitor *m, struct mon_ep *ep, const struct 
                 return;
         }
         found = find_out(ep, s->seq);
-        in = found == NULL || found->ack != s->ack ? NULL : find_syn(ep, s->ack - 1);
-        if (in == NULL)
+        if (found == NULL || found->in.seq + 1 != s->ack)
                 return;
-        own = *found;
-        peer = *in;
-        begin(m, ep, own.seq, MON_SYN_RECEIVED);
+        pair = *found;
+        begin(m, ep, pair.out.seq, MON_SYN_RECEIVED);
         m->counts.endpoints--;
-        ep->out = own;
-        mon_adopt(ep, &peer);
+        ep->out = pair.out;
+        mon_adopt(ep, &pair.in);
         ep->murky = true;
 }
 
 void mon_state_older(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
-        const struct mon_syn *found = find_out(ep, s->ack);
-        const struct mon_syn *in = found == NULL ? NULL : find_syn(ep, found->ack - 1);
-        struct mon_syn own, peer;
+        const struct mon_pair *found = find_out(ep, s->ack);
+        struct mon_pair pair;
 
-        if (in == NULL || s->seq != found->ack)
+        if (found == NULL || s->seq != found->in.seq + 1)
                 return;
-        own = *found;
-        peer = *in;
-        begin(m, ep, own.seq, MON_SYN_RECEIVED);
-        ep->out = own;
-        mon_adopt(ep, &peer);
+        pair = *found;
+        begin(m, ep, pair.out.seq, MON_SYN_RECEIVED);
+        ep->out = pair.out;
+        mon_adopt(ep, &pair.in);
         ep->murky = true;
 }
 
@@ -286,11 +286,11 @@ void mon_state_after(struct mon_ep *ep, const struct mon_seg *s)
 
         if (s->flags & MON_SYN)
                 return;
-        /* After a passive open an empty ACK of the SYN alone may be one of SYN-RECEIVED (3.10.7.4 first), when the
-         * segment that seemed to end the handshake was not accepted. */
+        /* An empty ACK of the SYN alone may be one of SYN-RECEIVED (3.10.7.4 first), when the segment that seemed
+         * to end the handshake was not accepted. */
         if (ep->state == MON_SYN_SENT ||
             (ep->state == MON_SYN_RECEIVED && mon_lt(ep->iss, ep->una_hi) &&
-             (ep->active || mon_seg_span(s) > 0 || s->ack != ep->irs + 1))) {
+             (mon_seg_span(s) > 0 || s->ack != ep->irs + 1))) {
                 ep->state = MON_ESTABLISHED;
                 ep->waiting.valid = false;
         }

@@ -10,6 +10,10 @@
  * The k-th SYN+ACK leaves at birth + RTO (2^k - 1): the schedule follows from the instant of birth, so
  * an entry carries no deadline. Birth is kept in ticks of 4 us modulo 2^32 (4.7 hours), far longer than
  * an entry can live.
+ *
+ * The entries of a stage wait in the order of their birth, so the first is the first due. That holds because the
+ * age alone says which stage comes next; answers to a SYN that comes again move nothing (RFC 6298, 5.1: the
+ * timer is running).
  */
 
 enum { TICK_NS = 4000, UNDECIDED_SECONDS = 60 };
@@ -120,22 +124,39 @@ static uint64_t due_after(const struct ek_tcp *t, unsigned stage)
         return after;
 }
 
+static uint64_t age_of(struct ek_tcp *t, uint32_t index)
+{
+        uint32_t ticks = ek_iss_ticks(t) - ek_half_open_at(t, index)->born;
+
+        return (uint64_t)ticks * TICK_NS + t->now % TICK_NS;
+}
+
+void ek_half_open_sent(struct ek_tcp *t, uint32_t index)
+{
+        struct ek_half_open *ho = ek_half_open_at(t, index);
+        uint64_t age = age_of(t, index);
+        unsigned stage = EK_HO_WAIT;
+
+        while (stage + 1 < EK_HO_STAGES && due_after(t, stage) <= age)
+                stage++;
+        ek_half_open_move(t, index, (enum ek_half_open_stage)stage);
+        if (ho->tries < EK_HALF_OPEN_MAX_TRIES)
+                ho->tries = (ho->tries + 1u) & 7;
+}
+
 static uint64_t due_at(struct ek_tcp *t, unsigned stage, uint32_t index)
 {
-        uint32_t age_ticks = ek_iss_ticks(t) - ek_half_open_at(t, index)->born;
-        uint64_t age = (uint64_t)age_ticks * TICK_NS + t->now % TICK_NS;
-        uint64_t after = due_after(t, stage);
+        uint64_t age = age_of(t, index), after = due_after(t, stage);
 
         return age >= after ? t->now : t->now + (after - age);
 }
 
 static void on_due(struct ek_tcp *t, unsigned stage, uint32_t index)
 {
-        struct ek_half_open *ho = ek_half_open_at(t, index);
-        struct ek_key key = ho->conn.key;
+        struct ek_key key = ek_half_open_at(t, index)->conn.key;
 
         ek_trace_timer(t, &key, NULL, ELKO_TIMER_SYN_ACK, ELKO_TCP_SYN_RECEIVED);
-        if (stage != EK_HO_UNDECIDED && ho->tries <= t->cfg.synack_retries) {
+        if (stage != EK_HO_UNDECIDED && stage - EK_HO_WAIT < t->cfg.synack_retries) {
                 ek_half_open_move(t, index, EK_HO_SEND);
                 return;
         }

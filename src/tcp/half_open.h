@@ -19,13 +19,14 @@ enum {
         EK_HALF_OPEN_MAX = 65534,
         EK_HALF_OPEN_NIL = 0x1ffff,
         EK_HALF_OPEN_MAX_RETRIES = 6,
+        EK_HALF_OPEN_MAX_TRIES = 7,
         EK_HALF_OPEN_NO_WSCALE = 15,
 };
 
 enum ek_half_open_stage {
         EK_HO_SEND,      /* a SYN+ACK is to be sent */
         EK_HO_UNDECIDED, /* the application has not given its verdict */
-        EK_HO_WAIT,      /* EK_HO_WAIT + k: 1 + k SYN+ACKs were sent; waiting for the ACK */
+        EK_HO_WAIT,      /* EK_HO_WAIT + k: the timer ran out k times; waiting for the ACK */
         EK_HO_STAGES = EK_HO_WAIT + EK_HALF_OPEN_MAX_RETRIES + 1
 };
 
@@ -34,9 +35,10 @@ struct ek_half_open {
         uint32_t born; /* ticks of 4 us; ISS = born + F(tuple) */
         uint32_t irs;
         uint32_t ts_recent;
-        uint32_t next : 17;  /* slab index in the list of its stage */
-        uint32_t stage : 4;  /* enum ek_half_open_stage */
-        uint32_t tries : 3;  /* SYN+ACKs sent */
+        uint32_t next : 17; /* slab index in the list of its stage */
+        uint32_t stage : 4; /* enum ek_half_open_stage */
+        uint32_t
+                tries : 3; /* SYN+ACKs sent, saturating: the timer's, and those to a SYN that came again */
         uint32_t wscale : 4; /* the peer's; EK_HALF_OPEN_NO_WSCALE: not offered */
         uint32_t ts : 1;     /* the peer offered timestamps, and so do we */
         uint32_t sack : 1;
@@ -76,6 +78,9 @@ void ek_half_open_init(struct ek_tcp *t);
 struct ek_half_open *ek_half_open_new(struct ek_tcp *t, const struct ek_key *key,
                                       enum ek_half_open_stage stage, uint32_t *index);
 void ek_half_open_move(struct ek_tcp *t, uint32_t index, enum ek_half_open_stage stage);
+
+/* A SYN+ACK left, or could not: wait for the answer. */
+void ek_half_open_sent(struct ek_tcp *t, uint32_t index);
 
 /* Out of its list and of the table, and freed. */
 void ek_half_open_free(struct ek_tcp *t, uint32_t index);

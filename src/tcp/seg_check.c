@@ -153,7 +153,9 @@ static void on_unacceptable(struct ek_tcp *t, struct ek_tcb *tcb, const struct e
 enum ek_verdict ek_step_1_sequence(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         if (paws_rejects(t, tcb, seg)) {
-                if (seg->hdr->data_len > 0)
+                /* RFC 7323, 5.3 (R1): "Send an acknowledgment in reply". A limit only on those to empty
+                 * segments, which two ends could go on exchanging. */
+                if (seg->hdr->data_len > 0 || ek_seg_has(seg, ELKO_FIN))
                         ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK_DUP);
                 else
                         ek_challenge_ack(t, tcb, true);

@@ -198,6 +198,34 @@ static void acknowledge(struct ek_tcp *t, uint32_t index, const struct ek_seg *s
                 ek_tcp_reply(t, &r);
 }
 
+/* The SYN+ACK once more, besides those of the timer: whose schedule, and the order of the entries that wait
+ * (by birth), stay as they are. */
+static void answer_again(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
+{
+        struct ek_half_open *ho = ek_half_open_at(t, index);
+        const struct ek_settings *s = settings_of(t, ho);
+        bool wscale = ho->wscale != EK_HALF_OPEN_NO_WSCALE;
+        struct ek_stateless r = {
+                .key = seg->key,
+                .seq = ek_half_open_iss(t, ho),
+                .ack = seq_make(ho->irs + 1),
+                .flags = ELKO_SYN | ELKO_ACK,
+                .wnd = (uint16_t)ek_rcv_buf_syn_ack(t, s, ek_half_open_is_small(ho)),
+                .mss = ek_tcp_adv_mss(t, &seg->key, s->max_seg),
+                .wscale = wscale ? ek_options_rcv_wscale(t, s->rcv_buf_max) : 0xff,
+                .why = ELKO_WHY_SYN_ACK,
+                .sack = ho->sack,
+                .ts = ho->ts,
+                .ts_val = ek_tcp_ms(t) + ek_iss_ts_offset(t, &seg->key),
+                .ts_ecr = ho->ts_recent,
+        };
+
+        if (!ek_tcp_reply(t, &r))
+                return;
+        ho->tries = (ho->tries + 1u) & 7;
+        t->ctr->tcp_syn_retrans++;
+}
+
 /* SYN again: the peer did not get our answer, or it is a new incarnation of the peer. */
 static void on_syn(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
 {
@@ -205,9 +233,10 @@ static void on_syn(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
         struct ek_listener *ls;
 
         if (seg->seq.v == ho->irs) {
-                /* The same SYN: answer again, now (once for each, no faster than it comes). */
+                /* The same SYN: answer again, now (once for each, no faster than it comes, and not for ever: who
+                 * gets it may never have asked). */
                 if (ho->stage >= EK_HO_WAIT && ho->tries < EK_HALF_OPEN_MAX_RETRIES)
-                        ek_half_open_move(t, index, EK_HO_SEND);
+                        answer_again(t, index, seg);
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_HALF_OPEN_SEQ);
                 return;
         }

@@ -156,14 +156,6 @@ static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
         ek_trace_out(t, key, NULL, &hdr, ELKO_TCP_SYN_RECEIVED, ELKO_WHY_SYN_ACK, again, to->link);
 }
 
-static void half_open_sent(struct ek_tcp *t, uint32_t index)
-{
-        struct ek_half_open *ho = ek_half_open_at(t, index);
-
-        ek_half_open_move(t, index, (enum ek_half_open_stage)(EK_HO_WAIT + ho->tries));
-        ho->tries = (ho->tries + 1u) & 7;
-}
-
 /* ---- connections ---- */
 
 static uint32_t sack_blocks(const struct ek_tcb *tcb, struct ek_tcp_opts *opt)
@@ -554,7 +546,7 @@ static size_t output_half_open(struct ek_tcp *t, struct target *to, struct elko_
                 struct ek_half_open *ho = ek_half_open_at(t, index);
 
                 if (ek_route_lookup(t->ip, &ho->conn.key.remote, 0, &route) != ELKO_OK) {
-                        half_open_sent(t, index);
+                        ek_half_open_sent(t, index);
                         continue;
                 }
                 if (route.link != to->link) {
@@ -568,7 +560,7 @@ static size_t output_half_open(struct ek_tcp *t, struct target *to, struct elko_
                         emit_syn_ack(t, to, index);
                         made++;
                 }
-                half_open_sent(t, index);
+                ek_half_open_sent(t, index);
         }
         return made;
 }

@@ -171,7 +171,7 @@ CONV_TEST(time_wait_keeps_the_newest_timestamp)
         conv_ignore(c);
         conv_in(c, ". 2:2(0) ack 2 <TS val 200 ecr 0>");
         conv_none(c);
-        conv_in(c, ". 2:2(0) ack 1 <TS val 300 ecr 0>");  /* acknowledges less: may be anybody's */
+        conv_in(c, ". 2:2(0) ack 1 <TS val 300 ecr 0>"); /* acknowledges less: may be anybody's */
         conv_in(c, ". 3:3(0) ack 2 <TS val 400 ecr 0>"); /* not at the left edge */
         conv_ignore(c);
         conv_in(c, "F. 1:1(0) ack 2 <TS val 200 ecr 0>");
@@ -191,6 +191,60 @@ CONV_TEST(a_fin_above_a_gap_is_acknowledged_each_time)
         conv_in(c, ". 1:101(100) ack 1");
         conv_out(c, ". 1:1(0) ack 102");
         conv_ignore(c);
+}
+
+/* A second FIN with another number is not believed (the first one's never changes), but it is acknowledged: it
+ * occupies a number of the window and is not taken (RFC 9293, 3.10.7.4). */
+CONV_TEST(a_fin_that_is_not_believed_is_acknowledged)
+{
+        const struct conv_options options = {.no_sack = true, .no_ts = true};
+
+        conv_start_open(c, &options);
+        conv_in(c, "F. 101:101(0) ack 1");
+        conv_out(c, ". 1:1(0) ack 1");
+        conv_in(c, "F. 1:1(0) ack 1");
+        conv_out(c, ". 1:1(0) ack 1");
+        conv_in(c, ". 1:101(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 102");
+        conv_ignore(c);
+}
+
+/* RFC 7323, 5.3 (R1): what PAWS drops is acknowledged. A FIN as data is, each time: a peer that waits for the
+ * acknowledgement of its FIN waits for nothing else. */
+CONV_TEST(a_fin_that_paws_drops_is_acknowledged)
+{
+        const struct conv_options options = {.no_sack = true};
+
+        conv_start(c, &options);
+        conv_open_passive(c);
+        conv_in(c, "P. 1:11(10) ack 1 <TS val 100 ecr 0>");
+        conv_out(c, ". 1:1(0) ack 11 <TS val * ecr 100>");
+        for (unsigned i = 0; i < 20; i++) {
+                conv_in(c, "F. 11:11(0) ack 1 <TS val 99 ecr 0>");
+                conv_out(c, ". 1:1(0) ack 11 <TS val * ecr 100>");
+        }
+        conv_in(c, "F. 11:11(0) ack 1 <TS val 100 ecr 0>");
+        conv_out(c, ". 1:1(0) ack 12 <TS val * ecr 100>");
+        conv_ignore(c);
+}
+
+/* RFC 6298, 5: a SYN that comes again is answered again, and changes nothing about the timer. It counted as one of
+ * the timer's transmissions: the entry waited for longer, and held up all that had come before it. */
+CONV_TEST(a_repeated_syn_leaves_the_timer_alone)
+{
+        conv_start(c, NULL);
+        conv_listen(c);
+        conv_in(c, "S 0:0(0) win 65535 <mss M>");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M>");
+        for (unsigned i = 0; i < 5; i++) {
+                conv_advance(c, ELKO_MS(100));
+                conv_in(c, "S 0:0(0) win 65535 <mss M>");
+                conv_out(c, "S. 0:0(0) ack 1 <mss M>");
+        }
+        conv_out_after(c, ELKO_MS(500), "S. 0:0(0) ack 1 <mss M>");
+        conv_out_after(c, ELKO_SEC(2), "S. 0:0(0) ack 1 <mss M>");
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_accept(c);
 }
 
 EK_TEST_MAIN();
