@@ -48,9 +48,8 @@ static uint64_t hash(const uint8_t *p, size_t len)
 
         for (size_t i = 0; i < n; i += 8) {
                 word = 0;
-                for (size_t k = i; k < i + 8 && k < n; k++)
-                        word = word << 8 | p[k];
-                h = sim_mix64(h ^ word);
+                memcpy(&word, p + i, n - i < 8 ? n - i : 8);
+                h = sim_mix64(h ^ SIM_LITTLE(word));
         }
         return h | 1;
 }

@@ -319,11 +319,14 @@ static void accepted(struct sim_elko *e, elko_sock sock, const elko_endpoint *re
         sim_app_start(a);
 }
 
+/* As long as nothing was told, one look for each service finds that there is nothing. */
 static bool accept_all(struct sim_elko *e)
 {
         bool did = false;
         uint64_t now = sim_now(e->world);
 
+        if (!e->may_accept)
+                return false;
         while (e->listener != ELKO_SOCK_NONE && (e->healed || now >= e->accept_at)) {
                 elko_endpoint remote;
                 elko_sock sock;
@@ -333,6 +336,7 @@ static bool accept_all(struct sim_elko *e)
                         if (result != ELKO_EAGAIN)
                                 sim_fail(e->world, "I-47: elko_accept: %s",
                                          elko_error_name(result));
+                        e->may_accept = false;
                         break;
                 }
                 sim_elko_check(e, "elko_accept");
@@ -374,7 +378,8 @@ static bool events(struct sim_elko *e)
                 if (ev.sock == e->listener) {
                         if (ev.bits & ELKO_EV_SYN)
                                 verdicts(e);
-                        continue; /* accept_all() looks anyway */
+                        e->may_accept = true;
+                        continue;
                 }
                 if (a == NULL || !a->used || a->node != e || a->sock != ev.sock) {
                         sim_fail(e->world, "I-47: %s: an event of a socket that is closed",
@@ -507,6 +512,7 @@ void sim_elko_service(struct sim_elko *e)
         uint64_t at;
 
         deafness(e);
+        e->may_accept = true;
         for (unsigned rounds = 0;; rounds++) {
                 bool did = events(e);
 

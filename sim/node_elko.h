@@ -99,7 +99,7 @@ struct sim_elko {
         struct sim_packet *batch[SIM_BATCH];
         unsigned batched;
         uint64_t batch_at, accept_at;
-        bool healed, deaf;
+        bool healed, deaf, may_accept;
         unsigned reboots;
         uint64_t baseline; /* bytes in use without connections */
         bool unchecked;    /* a call was made since the last elko_check() */

@@ -79,41 +79,10 @@ uint64_t sim_oracle_stream(const struct sim_oracle *o, const struct sim_conn *c,
         return sim_mix64(sim_seed(o->world) ^ sim_mix64(c->id * 2u + end + 1u));
 }
 
-/* As peer_odd_stream_fill(), but whole words at a time. */
 void sim_oracle_fill(const struct sim_oracle *o, const struct sim_conn *c, unsigned end,
                      uint64_t offset, uint8_t *buf, size_t len)
 {
-        uint64_t id = sim_oracle_stream(o, c, end);
-        size_t head = (size_t)(-offset & 7u), i;
-
-        if (head > len)
-                head = len;
-        peer_odd_stream_fill(id, offset, buf, head);
-        for (i = head; i + 8 <= len; i += 8) {
-                uint64_t word = SIM_LITTLE(peer_odd_stream_word(id, (offset + i) / 8));
-
-                memcpy(buf + i, &word, sizeof(word));
-        }
-        peer_odd_stream_fill(id, offset + i, buf + i, len - i);
-}
-
-static size_t differs(uint64_t id, uint64_t offset, const uint8_t *buf, size_t len)
-{
-        size_t head = (size_t)(-offset & 7u), i;
-
-        if (head > len)
-                head = len;
-        i = peer_odd_stream_differs(id, offset, buf, head);
-        if (i < head)
-                return i;
-        for (; i + 8 <= len; i += 8) {
-                uint64_t got;
-
-                memcpy(&got, buf + i, sizeof(got));
-                if (SIM_LITTLE(got) != peer_odd_stream_word(id, (offset + i) / 8))
-                        break;
-        }
-        return i + peer_odd_stream_differs(id, offset + i, buf + i, len - i);
+        peer_odd_stream_fill(sim_oracle_stream(o, c, end), offset, buf, len);
 }
 
 /* ---- causes ---- */
@@ -165,7 +134,7 @@ void sim_oracle_got(struct sim_oracle *o, struct sim_conn *c, unsigned end, uint
         me->received = offset + len;
         if (sim_oracle_excuse(o, c) == SIM_EXCUSE_NOTHING_HOLDS)
                 return;
-        bad = differs(sim_oracle_stream(o, c, 1 - end), offset, buf, len);
+        bad = peer_odd_stream_differs(sim_oracle_stream(o, c, 1 - end), offset, buf, len);
         if (o->plant_byte != 0 && o->plant_byte <= o->bytes_checked &&
             o->plant_byte > o->bytes_checked - len)
                 bad = (size_t)(o->plant_byte - 1 - (o->bytes_checked - len));

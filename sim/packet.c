@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "sim_rng.h"
+
 /*
  * See packet.h. Offsets are those of RFC 791 3.1, RFC 8200 3 and RFC 9293 3.1; the checksum is RFC 1071's
  * with the pseudo-headers of RFC 9293 3.1 and RFC 8200 8.1.
@@ -26,19 +28,35 @@ static void put16(uint8_t *p, uint32_t v)
         p[1] = (uint8_t)v;
 }
 
-/* RFC 1071, (2)(B): the sum of wider words folds to that of 16-bit words. Four bytes at a time, so that
- * this costs little even for every packet. */
+/* RFC 1071, (2)(B): the sum of wider words folds to that of 16-bit words, and the sum of turned words is
+ * the turned sum. So words of the machine's order are added, and turned once: this is done with every byte
+ * of every packet. */
+static uint64_t sum_words(const uint8_t *p, size_t words)
+{
+        uint64_t low = 0, high = 0, sum;
+
+        for (; words > 0; words--, p += 8) {
+                uint64_t v;
+
+                memcpy(&v, p, sizeof(v));
+                v = SIM_LITTLE(v);
+                low += v & 0xffffffff;
+                high += v >> 32;
+        }
+        sum = (low & 0xffffffff) + (low >> 32) + (high & 0xffffffff) + (high >> 32);
+        while (sum >> 16 != 0)
+                sum = (sum & 0xffff) + (sum >> 16);
+        return (sum & 0xff) << 8 | sum >> 8;
+}
+
 uint32_t sim_sum(const uint8_t *p, size_t len, uint32_t sum)
 {
-        uint64_t wide = sum;
+        uint64_t wide = sum + sum_words(p, len / 8);
 
-        for (; len >= 4; p += 4, len -= 4)
-                wide += get32(p);
-        if (len >= 2) {
+        p += len & ~(size_t)7;
+        len &= 7;
+        for (; len >= 2; p += 2, len -= 2)
                 wide += get16(p);
-                p += 2;
-                len -= 2;
-        }
         if (len == 1)
                 wide += (uint32_t)p[0] << 8;
         while (wide >> 16 != 0)

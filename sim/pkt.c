@@ -10,6 +10,7 @@
  * attackers, who write theirs as raw bytes.
  */
 #include "pkt.h"
+#include "packet.h"
 
 #include <string.h>
 
@@ -37,30 +38,11 @@ static void put32(uint8_t *p, uint32_t v)
         put16(p + 2, v);
 }
 
-bool pkt_ip_equal(const elko_ip *a, const elko_ip *b)
-{
-        return memcmp(a->b, b->b, 16) == 0;
-}
-
-bool pkt_endpoint_equal(const elko_endpoint *a, const elko_endpoint *b)
-{
-        return a->port == b->port && pkt_ip_equal(&a->ip, &b->ip);
-}
-
 /* --------------------------------------------------------------- checksums */
 
 static uint64_t sum_bytes(uint64_t sum, const uint8_t *p, size_t n)
 {
-        for (; n >= 4; p += 4, n -= 4)
-                sum += get32(p);
-        if (n >= 2) {
-                sum += get16(p);
-                p += 2;
-                n -= 2;
-        }
-        if (n > 0)
-                sum += (uint64_t)p[0] << 8;
-        return sum;
+        return sum + sim_sum(p, n, 0);
 }
 
 static uint16_t fold(uint64_t sum)

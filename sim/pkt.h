@@ -13,6 +13,8 @@
 
 #include <elko/elko.h>
 
+#include <string.h>
+
 enum {
         PKT_IP4_HEADER = 20,
         PKT_IP6_HEADER = 40,
@@ -77,8 +79,16 @@ size_t pkt_quoted(const uint8_t *quoted, size_t n, elko_ip *src, elko_ip *dst, u
 /* Compute the IPv4 header checksum and the TCP, ICMP or ICMPv6 checksum anew, in place. */
 void pkt_fix_checksums(uint8_t *packet, size_t n);
 
-bool pkt_ip_equal(const elko_ip *a, const elko_ip *b);
-bool pkt_endpoint_equal(const elko_endpoint *a, const elko_endpoint *b);
+static inline bool pkt_ip_equal(const elko_ip *a, const elko_ip *b)
+{
+        return memcmp(a->b, b->b, 16) == 0;
+}
+
+/* The ports differ most often, so they are looked at first. */
+static inline bool pkt_endpoint_equal(const elko_endpoint *a, const elko_endpoint *b)
+{
+        return a->port == b->port && pkt_ip_equal(&a->ip, &b->ip);
+}
 
 /* a < b, a <= b in sequence space (RFC 9293, 3.4). */
 static inline bool pkt_lt(uint32_t a, uint32_t b)

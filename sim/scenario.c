@@ -20,6 +20,7 @@ struct sim_run {
         uint8_t *region[SIM_ELKOS];
         struct sim_shape shape;
         struct sim_others others;
+        unsigned opened; /* of shape.conns */
         uint64_t judged_at;
         bool over; /* the last connection of all is the one that shows that all still works */
 };
@@ -65,7 +66,7 @@ static uint64_t open_at(void *ctx, struct sim_elko *e)
         struct sim_run *run = ctx;
         uint64_t at = ELKO_NEVER;
 
-        if (e->healed)
+        if (e->healed || run->opened == run->shape.conns)
                 return ELKO_NEVER;
         for (unsigned i = 0; i < run->shape.conns; i++) {
                 const struct sim_shape_conn *c = &run->shape.conn[i];
@@ -80,13 +81,16 @@ static void open_next(void *ctx, struct sim_elko *e, uint64_t now)
 {
         struct sim_run *run = ctx;
 
-        for (unsigned i = 0; i < run->shape.conns && !e->healed; i++) {
+        if (e->healed || run->opened == run->shape.conns)
+                return;
+        for (unsigned i = 0; i < run->shape.conns; i++) {
                 struct sim_shape_conn *c = &run->shape.conn[i];
                 elko_endpoint remote = {.ip = sim_address(c->to, c->v6), .port = c->port};
 
                 if (c->done || !opens(run, e, c) || c->at > now)
                         continue;
                 c->done = true;
+                run->opened++;
                 if (!sim_decide(run->world, SIM_F_SHAPE, c->number, 0))
                         continue;
                 if (c->from == run->shape.elkos)
@@ -280,6 +284,7 @@ void sim_scenario(struct sim_run *run, uint64_t seed, const struct sim_options *
         run->oracle.plant_byte = opt->plant_byte;
         run->oracle.plant_eof = opt->plant_eof;
         run->over = false;
+        run->opened = 0;
         if (opt->begin != NULL)
                 opt->begin(opt->observer.self);
         sim_shape_draw(&run->shape, w, opt->has_faults ? &opt->faults : NULL);

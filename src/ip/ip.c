@@ -349,8 +349,8 @@ const char *ek_ipstack_check_state(const struct ek_ipstack *ip)
         why = ek_neigh_check(ip);
         if (why == NULL)
                 why = ek_pmtu_check(&ip->pmtu);
-        if (why == NULL)
-                why = ek_ctl_check(ip);
+        if (why == NULL && ip->ctl.n_solicits > EK_SOLICIT_FRAMES)
+                why = "ctl: too many solicitations";
         return why;
 }
 
@@ -358,5 +358,7 @@ const char *ek_ipstack_check(const struct ek_ipstack *ip)
 {
         const char *why = ek_ipstack_check_tables(ip);
 
+        if (why == NULL)
+                why = ek_ctl_check(ip);
         return why != NULL ? why : ek_ipstack_check_state(ip);
 }

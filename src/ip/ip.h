@@ -147,7 +147,8 @@ void ek_ip_advance(struct ek_ipstack *ip, uint64_t now);
 
 /* NULL, or the text of the broken invariant. Slow. */
 const char *ek_ipstack_check(const struct ek_ipstack *ip);
-/* Its halves: what changes only with ek_route_gen(), and the rest. */
+/* Its parts: what changes only with ek_route_gen(), what changes with ctl.changes (ek_ctl_check() in
+ * ip_out.h), and the rest. */
 const char *ek_ipstack_check_tables(const struct ek_ipstack *ip);
 const char *ek_ipstack_check_state(const struct ek_ipstack *ip);
 

@@ -42,7 +42,8 @@ struct ek_reply {
 struct ek_ctl {
         struct ek_reply *reply;
         uint32_t n;
-        uint32_t bytes; /* from the region */
+        uint32_t bytes;   /* from the region */
+        uint32_t changes; /* of what ek_ctl_check() looks at */
         struct ek_list free, parked;
         uint8_t (*solicit)[EK_NEIGH_SOLICIT_BYTES];
         uint32_t n_solicits; /* popped since the last release */

@@ -170,6 +170,7 @@ static void set_state(struct ek_neigh_table *t, struct ek_neigh *e, enum ek_neig
         t->n_pending -= is_pending(e);
         e->state = (uint8_t)state;
         t->n_pending += is_pending(e);
+        t->used = true;
         file(t, e);
 }
 
@@ -774,6 +775,8 @@ const char *ek_neigh_check(const struct ek_ipstack *ip)
         const char *why = NULL;
         uint32_t pending = 0;
 
+        if (!t->used)
+                return NULL; /* as ek_neigh_init() left it */
         for (uint32_t i = 0; i < t->n && why == NULL; i++) {
                 why = check_entry(t, &t->entry[i]);
                 pending += is_pending(&t->entry[i]);

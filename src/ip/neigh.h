@@ -61,6 +61,7 @@ struct ek_neigh_table {
         uint32_t *bucket;
         uint32_t n, mask;
         uint32_t n_pending; /* INCOMPLETE and UNREACHABLE */
+        bool used;          /* an entry has had a state: never so where all links are of bare IP */
         uint32_t last; /* index of the entry used last: most packets go where the last one went */
         struct ek_siphash_key key;
         uint64_t reachable_ns;

@@ -291,6 +291,10 @@ const char *elko_check(elko_stack *st)
                 st->checked_routes = ek_route_gen(&st->ip);
                 st->checked = bad == NULL;
         }
+        if (bad == NULL && st->checked_ctl != st->ip.ctl.changes) {
+                bad = ek_ctl_check(&st->ip);
+                st->checked_ctl = st->ip.ctl.changes;
+        }
         if (bad == NULL && st->checked_region != ek_region_changes(st->region)) {
                 if (!ek_region_check(st->region))
                         return "memory region";

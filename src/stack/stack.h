@@ -18,6 +18,7 @@ struct elko_stack {
         struct ek_tcp tcp;
         bool checked; /* the addresses and routes of that ek_route_gen(): */
         uint32_t checked_routes;
+        uint32_t checked_ctl;    /* the control packets' lists, ctl.changes */
         uint64_t checked_region; /* ek_region_changes() when it was found sound */
         bool echo_told;          /* the application knows that echo answers wait */
 };
