@@ -11,10 +11,11 @@
 enum {
         BUFFER = 16384,
         CALLS_AT_ONCE = 64, /* then the others have their turn */
-        HEAL_BYTES = 20000,
+        HEAL_BYTES = 6000,
         HEAL_PORTION = 1000,
         MODEST = 64,
         WRITES_MOST = 200,
+        USUAL_MAX_SEG = 300, /* the mean of what OPTION_MAX_SEG is */
 };
 
 enum option {
@@ -76,13 +77,11 @@ static void draw_end(struct sim_world *w, struct sim_rng *r, uint32_t where, str
                 p->user_timeout_ns = sim_rng_log(r, ELKO_SEC(1), ELKO_SEC(200));
 }
 
-struct sim_app_plan sim_app_draw(struct sim_world *w, uint32_t faults, uint32_t id, unsigned end,
-                                 uint64_t most)
+/* The plan without harms. */
+static struct sim_app_plan draw_plain(uint64_t seed, uint32_t id, unsigned end, uint64_t most)
 {
-        struct sim_rng r = sim_rng_make(sim_seed(w), 100, id, end);
-        struct sim_rng harm = sim_rng_make(sim_seed(w), 101, id, end);
+        struct sim_rng r = sim_rng_make(seed, 100, id, end);
         struct sim_app_plan p = {.write_max = 1u << 20, .read_max = 1u << 20};
-        uint32_t where = id * 2 + end;
 
         draw_role(&r, &p, most);
         if (sim_rng_below(&r, 3) == 0)
@@ -94,7 +93,7 @@ struct sim_app_plan sim_app_draw(struct sim_world *w, uint32_t faults, uint32_t 
         p.end = sim_rng_below(&r, 4) == 0 ? SIM_APP_PATIENT : SIM_APP_POLITE;
         p.pause_at = ELKO_NEVER;
         /* Both ends draw the same, so that they understand each other. */
-        r = sim_rng_make(sim_seed(w), 102, id, 0);
+        r = sim_rng_make(seed, 102, id, 0);
         if (sim_rng_below(&r, 4) == 0) {
                 p.ask = (uint32_t)sim_rng_log(&r, 1, 2000);
                 p.answer = (uint32_t)sim_rng_log(&r, 1, 8000);
@@ -108,6 +107,30 @@ struct sim_app_plan sim_app_draw(struct sim_world *w, uint32_t faults, uint32_t 
         /* Two that wait for each other's end would wait for ever. */
         if (end == 1 && p.end == SIM_APP_PATIENT)
                 p.end = SIM_APP_POLITE;
+        return p;
+}
+
+uint64_t sim_app_segments(uint64_t seed, uint32_t id, unsigned end, uint64_t most, uint32_t mss)
+{
+        struct sim_app_plan p = draw_plain(seed, id, end, most);
+        uint64_t each = mss;
+
+        if ((p.options & OPTION_MAX_SEG) && each > USUAL_MAX_SEG)
+                each = USUAL_MAX_SEG;
+        if (p.think_ns != 0 && p.write_max < each)
+                each = p.write_max;
+        if (p.ask != 0 && (end == 0 ? p.ask : p.answer) < each)
+                each = end == 0 ? p.ask : p.answer;
+        return p.bytes / each + 1;
+}
+
+struct sim_app_plan sim_app_draw(struct sim_world *w, uint32_t faults, uint32_t id, unsigned end,
+                                 uint64_t most)
+{
+        struct sim_app_plan p = draw_plain(sim_seed(w), id, end, most);
+        struct sim_rng harm = sim_rng_make(sim_seed(w), 101, id, end);
+        uint32_t where = id * 2 + end;
+
         if (faults >> SIM_F_WINDOW & 1)
                 draw_window(w, &harm, where, &p, most);
         if (faults >> SIM_F_APP & 1)

@@ -246,7 +246,10 @@ static void live(struct sim_run *run)
 {
         struct sim_world *w = run->world;
 
+        /* Copies, losses and attackers may make many more packets than were meant: then faults end early. */
+        sim_world_pause_at(w, run->shape.length);
         sim_world_run(w, run->shape.chaos_ns);
+        sim_world_pause_at(w, UINT64_MAX);
         if (sim_world_failure(w) != NULL)
                 return;
         run->judged_at = sim_now(w);

@@ -17,6 +17,10 @@ enum {
         STREAM_CONFIG,
         STREAM_PATH,
         STREAM_LINE,
+        LENGTH_LEAST = 340, /* packets */
+        LENGTH_MOST = 560,
+        LEAST_BYTES = 500, /* that an application sends at most */
+        MOST_BYTES = 250000,
 };
 
 static bool one_in(struct sim_rng *r, unsigned n)
@@ -91,22 +95,63 @@ static void draw_both(struct sim_shape *s, struct sim_rng *r)
         s->odd = odd;
 }
 
+/* How many packets a scenario should have. Most faults need few packets, and one long run costs as many
+ * seeds as it has packets: so most have about as many as the next, and few are short or long. */
+static uint64_t draw_length(struct sim_rng *r)
+{
+        if (one_in(r, 16))
+                return sim_rng_range(r, 20, LENGTH_LEAST);
+        if (one_in(r, 50))
+                return sim_rng_range(r, LENGTH_MOST, 3 * LENGTH_MOST);
+        return sim_rng_range(r, LENGTH_LEAST, LENGTH_MOST);
+}
+
+/* About as many packets as all connections make: for each its opening and end, for two segments an ACK. */
+static uint64_t estimate(const struct sim_shape *s, uint64_t seed, uint64_t most)
+{
+        uint64_t packets = 0;
+
+        for (unsigned i = 0; i < s->conns; i++) {
+                const struct sim_shape_conn *c = &s->conn[i];
+                unsigned a = c->from < s->elkos ? s->elko[c->from].mtu : 1500;
+                unsigned b = c->to < s->elkos ? s->elko[c->to].mtu : 1500;
+                uint32_t mss = (a < b ? a : b) - 52;
+
+                packets += 10;
+                for (unsigned end = 0; end < 2; end++)
+                        packets += sim_app_segments(seed, c->number, end, most, mss) * 3 / 2;
+        }
+        return packets;
+}
+
+static void fit_bytes(struct sim_shape *s, uint64_t seed, uint64_t packets)
+{
+        uint64_t low = LEAST_BYTES, high = MOST_BYTES;
+
+        while (high - low > low / 8) {
+                uint64_t half = low + (high - low) / 2;
+
+                if (estimate(s, seed, half) < packets)
+                        low = half;
+                else
+                        high = half;
+        }
+        s->most_bytes = low;
+}
+
 static void draw_conns(struct sim_shape *s, uint64_t seed)
 {
         struct sim_rng r = sim_rng_make(seed, STREAM_CONNS, 0, 0);
         uint64_t kind = sim_rng_below(&r, 20), at = 0, gap;
         unsigned n = 1;
 
+        if (kind >= 1)
+                n = (unsigned)sim_rng_range(&r, 2, 3);
         if (kind >= 3)
-                n = (unsigned)sim_rng_range(&r, 2, 4);
-        if (kind >= 14)
-                n = (unsigned)sim_rng_range(&r, 5, kind == 19 ? 25 : 10);
+                n = (unsigned)sim_rng_range(&r, 4, 6);
+        if (kind >= 12)
+                n = (unsigned)sim_rng_range(&r, 7, kind == 19 ? 25 : 12);
         s->conns = 0;
-        /* Half of the scenarios have more than 300 packets, few more than a thousand: most faults need few
-         * packets, and one long run costs as many seeds as it has packets. */
-        s->most_bytes = n == 1   ? sim_rng_log(&r, 80000, 240000)
-                        : n <= 4 ? sim_rng_log(&r, 40000, 80000)
-                                 : sim_rng_log(&r, 12000, 24000);
         gap = sim_rng_log(&r, 1000, ELKO_SEC(5));
         if (one_in(&r, 12))
                 draw_both(s, &r);
@@ -114,6 +159,8 @@ static void draw_conns(struct sim_shape *s, uint64_t seed)
                 draw_conn(s, &r, at);
                 at += one_in(&r, 3) ? 0 : sim_rng_range(&r, 1, gap);
         }
+        s->length = draw_length(&r);
+        fit_bytes(s, seed, s->length);
 }
 
 /* ---- the hosts ---- */

@@ -27,6 +27,7 @@ struct sim_shape {
         struct sim_elko_config elko[SIM_ELKOS];
         struct sim_shape_conn conn[SIM_SHAPE_CONNS];
         unsigned conns;
+        uint64_t length; /* packets, roughly */
         uint64_t most_bytes;
         uint64_t chaos_ns;
         uint64_t delay_ns, bytes_per_s; /* of all paths, roughly */

@@ -59,7 +59,7 @@ struct sim_world {
         const struct sim_decisions *allowed;
         struct sim_decisions *record;
         struct sim_stats stats;
-        uint64_t packets_max;
+        uint64_t packets_max, pause_at;
         uint64_t instant, instant_events;
         bool healed, failed;
         char failure[FAILURE_TEXT];
@@ -554,7 +554,7 @@ static void begin_event(struct sim_world *w, uint64_t at)
 
 bool sim_world_run(struct sim_world *w, uint64_t until)
 {
-        while (!w->failed) {
+        while (!w->failed && w->stats.packets < w->pause_at) {
                 unsigned waking = first_to_wake(w);
                 uint64_t wake = w->nodes > 0 ? w->node[waking].wake : ELKO_NEVER;
                 uint64_t packet = w->heap_count > 0 ? w->heap[0].at : ELKO_NEVER;
@@ -582,7 +582,7 @@ bool sim_world_run(struct sim_world *w, uint64_t until)
                         ask_node(w, node);
                 }
         }
-        return false;
+        return !w->failed;
 }
 
 void sim_world_heal(struct sim_world *w)
@@ -652,6 +652,7 @@ void sim_world_reset(struct sim_world *w, uint64_t seed)
         w->allowed = NULL;
         w->record = NULL;
         w->packets_max = 0;
+        w->pause_at = UINT64_MAX;
         memset(w->has_box, 0, sizeof(w->has_box));
         for (unsigned a = 0; a < SIM_NODES; a++)
                 for (unsigned b = 0; b < SIM_NODES; b++)
@@ -696,6 +697,11 @@ uint64_t sim_world_hash(const struct sim_world *w)
 void sim_world_packets_max(struct sim_world *w, uint64_t max)
 {
         w->packets_max = max;
+}
+
+void sim_world_pause_at(struct sim_world *w, uint64_t packets)
+{
+        w->pause_at = packets;
 }
 
 uint32_t sim_world_in_flight(const struct sim_world *w)

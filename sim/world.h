@@ -113,6 +113,9 @@ const struct sim_stats *sim_world_stats(const struct sim_world *w);
 const char *sim_world_failure(const struct sim_world *w); /* NULL: all is well */
 uint64_t sim_world_hash(const struct sim_world *w);
 void sim_world_packets_max(struct sim_world *w, uint64_t max);
+
+/* sim_world_run() returns as soon as so many packets were given to the network. */
+void sim_world_pause_at(struct sim_world *w, uint64_t packets);
 uint32_t sim_world_in_flight(const struct sim_world *w);
 
 /* What comes next: the instant, ELKO_NEVER: nothing; *node is who wakes, -1: a packet arrives. */
