@@ -14,7 +14,8 @@ enum {
         HEAL_BYTES = 6000,
         HEAL_PORTION = 1000,
         MODEST = 64,
-        WRITES_MOST = 200,
+        WRITES_MOST = 100,
+        READS_MOST = 200,
         USUAL_MAX_SEG = 300, /* the mean of what OPTION_MAX_SEG is */
 };
 
@@ -61,7 +62,7 @@ static void draw_window(struct sim_world *w, struct sim_rng *r, uint32_t where,
                 sim_rng_below(r, 4) == 0 ? ELKO_NEVER : sim_rng_log(r, ELKO_MS(1), ELKO_SEC(100));
         p->options |= OPTION_SMALL_RCV;
         if (sim_rng_below(r, 3) == 0)
-                p->read_max = (uint32_t)sim_rng_range(r, 1, 20);
+                p->read_max = (uint32_t)(most / READS_MOST + sim_rng_range(r, 1, 20));
 }
 
 static void draw_end(struct sim_world *w, struct sim_rng *r, uint32_t where, struct sim_app_plan *p,
@@ -87,7 +88,7 @@ static struct sim_app_plan draw_plain(uint64_t seed, uint32_t id, unsigned end, 
         if (sim_rng_below(&r, 3) == 0)
                 p.write_max = (uint32_t)sim_rng_log(&r, 1 + p.bytes / 50, 1 + p.bytes);
         if (sim_rng_below(&r, 3) == 0)
-                p.read_max = (uint32_t)sim_rng_log(&r, 1 + most / 50, 65536);
+                p.read_max = (uint32_t)sim_rng_log(&r, 1 + most / 16, 65536);
         p.zero_copy = sim_rng_below(&r, 2) != 0;
         p.options = (uint32_t)(sim_rng_u64(&r) & sim_rng_u64(&r)) & ((1u << OPTION_COUNT) - 1);
         p.end = sim_rng_below(&r, 4) == 0 ? SIM_APP_PATIENT : SIM_APP_POLITE;
