@@ -393,9 +393,9 @@ static bool check_slot(const struct ek_wheel *w, uint32_t slot, uint32_t *n, uin
                 EK_WORK(1);
                 if (!check_node(w, node, slot) || (*n)++ > w->count)
                         return false;
+                *earliest = ek_min_u64(*earliest, node->at);
                 node = node->next;
         } while (node != head);
-        *earliest = ek_min_u64(*earliest, earliest_in(head));
         return true;
 }
 

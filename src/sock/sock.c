@@ -79,7 +79,7 @@ int ek_sock_accept(struct ek_tcp *t, elko_sock listener, elko_sock *out, elko_en
         first = ek_list_pop_front(&ls->accept);
         if (first == NULL)
                 return ELKO_EAGAIN;
-        tcb = ek_container_of(first, struct ek_tcb, app);
+        tcb = ek_tcb_touch(ek_container_of(first, struct ek_tcb, app));
         EK_ASSERT(ls->queued > 0);
         ls->queued--;
         tcb->flags &= ~(uint32_t)EK_TCB_QUEUED;
@@ -423,7 +423,7 @@ bool ek_sock_next_event(struct ek_tcp *t, struct elko_event *ev)
         first = ek_list_pop_front(&t->events);
         if (first == NULL)
                 return false;
-        tcb = ek_container_of(first, struct ek_tcb, app);
+        tcb = ek_tcb_touch(ek_container_of(first, struct ek_tcb, app));
         *ev = (struct elko_event){
                 .sock = ek_handle_of_tcb(tcb), .bits = tcb->events, .user = tcb->user};
         if (tcb->events & ELKO_EV_ERROR)

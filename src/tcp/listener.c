@@ -128,7 +128,7 @@ void ek_listener_close(struct ek_tcp *t, struct ek_listener *ls)
 
         forget_half_open(t, ls);
         while ((n = ek_list_pop_front(&ls->accept)) != NULL) {
-                struct ek_tcb *tcb = ek_container_of(n, struct ek_tcb, app);
+                struct ek_tcb *tcb = ek_tcb_touch(ek_container_of(n, struct ek_tcb, app));
 
                 tcb->flags &= ~(uint32_t)EK_TCB_QUEUED;
                 tcb->listener = EK_NIL;

@@ -393,7 +393,7 @@ void ek_tcp_neighbours_ready(struct ek_tcp *t)
         struct ek_list *n;
 
         while ((n = ek_list_pop_front(&t->ip->ready)) != NULL)
-                ek_tcb_has_work(t, ek_container_of(n, struct ek_tcb, work));
+                ek_tcb_has_work(t, ek_tcb_touch(ek_container_of(n, struct ek_tcb, work)));
 }
 
 void ek_tcp_neighbours_failed(struct ek_tcp *t)
@@ -401,7 +401,7 @@ void ek_tcp_neighbours_failed(struct ek_tcp *t)
         struct ek_list *n;
 
         while ((n = ek_list_pop_front(&t->ip->failed)) != NULL)
-                on_unreachable(t, ek_container_of(n, struct ek_tcb, work));
+                on_unreachable(t, ek_tcb_touch(ek_container_of(n, struct ek_tcb, work)));
 }
 
 static struct ek_plan plan_for(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t mss, bool no_record)
@@ -588,7 +588,7 @@ size_t ek_tcp_output(struct ek_tcp *t, elko_link link, struct elko_frame *frames
                 size_t room = max - n;
 
                 EK_WORK(1);
-                n += visit(t, ek_container_of(first, struct ek_tcb, work), &to, frames, n,
+                n += visit(t, ek_tcb_touch(ek_container_of(first, struct ek_tcb, work)), &to, frames, n,
                            room < FRAMES_PER_VISIT ? room : FRAMES_PER_VISIT);
         }
         return n;

@@ -252,6 +252,7 @@ struct ek_tcb *ek_tcb_new(struct ek_tcp *t, const struct ek_key *key)
                 t->next_gen = 1;
         tcb->number = t->next_number++;
         tcb->state = ELKO_TCP_CLOSED;
+        tcb->flags = EK_TCB_TOUCHED;
         tcb->settings = EK_NIL;
         tcb->listener = EK_NIL;
         ek_list_init(&tcb->work);

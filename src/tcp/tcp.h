@@ -77,7 +77,7 @@ struct ek_tcp {
 
         struct ek_wheel wheel;
         uint32_t checked_conns, checked_wheel; /* their `changes` when they were found sound */
-        uint32_t wheel_checks;
+        uint32_t checks, wheel_checks;
         struct ek_list work[EK_MAX_LINKS + 1]; /* by link; 0: no route yet */
         struct ek_list events;                 /* tcbs with news, by their `app` node */
         struct ek_list listen_events;          /* listeners with news */
@@ -151,9 +151,16 @@ struct ek_conn *ek_tcp_conn(struct ek_tcp *t, uint32_t ref);
 void ek_tcp_insert(struct ek_tcp *t, struct ek_conn *conn, uint32_t ref);
 void ek_tcp_remove(struct ek_tcp *t, struct ek_conn *conn, uint32_t ref);
 
+/* Who looks a connection up by its number, and who finds it in a list, is about to do something with it. */
+static inline struct ek_tcb *ek_tcb_touch(struct ek_tcb *tcb)
+{
+        tcb->flags |= EK_TCB_TOUCHED;
+        return tcb;
+}
+
 static inline struct ek_tcb *ek_tcp_tcb(struct ek_tcp *t, uint32_t index)
 {
-        return ek_slab_at(&t->tcbs, index);
+        return ek_tcb_touch(ek_slab_at(&t->tcbs, index));
 }
 
 /* The clocks on the wire: 1 ms for timestamps, 4 us for ISNs (RFC 7323 5.4, RFC 9293 3.4.1). */

@@ -254,7 +254,7 @@ void ek_tcp_advance(struct ek_tcp *t)
         ek_time_wait_advance(t);
         while ((node = ek_wheel_expire(&t->wheel, t->now)) != NULL) {
                 EK_WORK(1);
-                fire(t, ek_container_of(node, struct ek_tcb, timer));
+                fire(t, ek_tcb_touch(ek_container_of(node, struct ek_tcb, timer)));
         }
 }
 
