@@ -396,6 +396,8 @@ static bool app_steps(struct sim_elko *e)
         uint64_t now = sim_now(e->world);
         bool did = false;
 
+        while (e->apps > 0 && !e->app[e->apps - 1].used)
+                e->apps--;
         for (unsigned i = 0; i < e->apps; i++)
                 if (e->app[i].used && e->app[i].wake <= now)
                         did |= sim_app_step(&e->app[i]);
@@ -404,9 +406,10 @@ static bool app_steps(struct sim_elko *e)
 
 /* ---- time ---- */
 
-static uint64_t earliest(struct sim_elko *e)
+/* `deadline` is the stack's, by its own clock. */
+static uint64_t earliest(struct sim_elko *e, uint64_t deadline)
 {
-        uint64_t at = world_time(e, elko_next_deadline(e->st)), own;
+        uint64_t at = world_time(e, deadline), own;
 
         for (unsigned i = 0; i < e->apps; i++)
                 if (e->app[i].used && e->app[i].wake < at)
@@ -435,21 +438,23 @@ static uint64_t earliest(struct sim_elko *e)
         return at;
 }
 
-/* I-23, I-42: after an advance no deadline is left in the past, however far the clock jumped. */
-static void settle(struct sim_elko *e)
+/* I-23, I-42: after an advance no deadline is left in the past, however far the clock jumped. Returns the
+ * next one. */
+static uint64_t settle(struct sim_elko *e)
 {
-        uint64_t local = sim_elko_clock(e);
+        uint64_t local = sim_elko_clock(e), next;
 
-        for (unsigned i = 0; elko_next_deadline(e->st) <= elko_now(e->st); i++) {
+        for (unsigned i = 0; (next = elko_next_deadline(e->st)) <= elko_now(e->st); i++) {
                 if (i == SETTLE_POLLS) {
                         sim_fail(e->world, "I-23: %s: %u polls at %llu ns, and a deadline is due",
                                  e->name, i, (unsigned long long)local);
-                        return;
+                        return next;
                 }
                 before_call(e);
                 elko_advance(e->st, local);
                 sim_elko_check_soon(e, "elko_advance");
         }
+        return next;
 }
 
 static void late_and_eager(struct sim_elko *e, uint64_t *at)
@@ -532,8 +537,7 @@ void sim_elko_service(struct sim_elko *e)
         }
         if (e->unchecked)
                 sim_elko_check(e, e->last_call);
-        settle(e);
-        at = earliest(e);
+        at = earliest(e, settle(e));
         late_and_eager(e, &at);
         sim_wake(e->world, e->node, at);
 }
@@ -607,7 +611,7 @@ static void input(void *self, struct sim_world *w, const uint8_t *packet, size_t
                         e->batch_at = now + e->cfg.batch_ns;
                 e->batch[e->batched++] = copy;
                 if (e->batched < e->cfg.batch && e->batched < GIVE_BATCH_UP) {
-                        sim_wake(w, e->node, earliest(e));
+                        sim_wake(w, e->node, earliest(e, elko_next_deadline(e->st)));
                         return;
                 }
                 take_batch(e);

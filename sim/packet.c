@@ -51,10 +51,13 @@ static uint64_t sum_words(const uint8_t *p, size_t words)
 
 uint32_t sim_sum(const uint8_t *p, size_t len, uint32_t sum)
 {
-        uint64_t wide = sum + sum_words(p, len / 8);
+        uint64_t wide = sum;
 
-        p += len & ~(size_t)7;
-        len &= 7;
+        if (len >= 8) {
+                wide += sum_words(p, len / 8);
+                p += len & ~(size_t)7;
+                len &= 7;
+        }
         for (; len >= 2; p += 2, len -= 2)
                 wide += get16(p);
         if (len == 1)
@@ -72,8 +75,8 @@ uint16_t sim_transport_sum(const elko_ip *src, const elko_ip *dst, uint8_t proto
 
         if (!v4 || proto != PROTO_ICMP) {
                 sum += (uint32_t)(len >> 16) + (uint32_t)(len & 0xffff);
-                sum = sim_sum(src->b + (v4 ? 12 : 0), v4 ? 4 : 16, sum);
-                sum = sim_sum(dst->b + (v4 ? 12 : 0), v4 ? 4 : 16, sum);
+                for (unsigned i = v4 ? 12 : 0; i < 16; i += 2)
+                        sum += (uint32_t)get16(src->b + i) + get16(dst->b + i);
         } else {
                 sum = 0; /* RFC 792: no pseudo-header */
         }

@@ -17,8 +17,8 @@ enum {
         STREAM_CONFIG,
         STREAM_PATH,
         STREAM_LINE,
-        LENGTH_LEAST = 340, /* packets */
-        LENGTH_MOST = 560,
+        LENGTH_LEAST = 320, /* packets */
+        LENGTH_MOST = 500,
         LEAST_BYTES = 500, /* that an application sends at most */
         MOST_BYTES = 250000,
 };
