@@ -384,7 +384,7 @@ void ek_tcp_routes_changed(struct ek_tcp *t)
                 ek_list_init(&waiting);
                 ek_list_splice(&waiting, &t->work[link]);
                 while ((n = ek_list_pop_front(&waiting)) != NULL)
-                        ek_tcb_has_work(t, ek_container_of(n, struct ek_tcb, work));
+                        ek_tcb_has_work(t, ek_tcb_touch(ek_container_of(n, struct ek_tcb, work)));
         }
 }
 
@@ -588,8 +588,8 @@ size_t ek_tcp_output(struct ek_tcp *t, elko_link link, struct elko_frame *frames
                 size_t room = max - n;
 
                 EK_WORK(1);
-                n += visit(t, ek_tcb_touch(ek_container_of(first, struct ek_tcb, work)), &to, frames, n,
-                           room < FRAMES_PER_VISIT ? room : FRAMES_PER_VISIT);
+                n += visit(t, ek_tcb_touch(ek_container_of(first, struct ek_tcb, work)), &to,
+                           frames, n, room < FRAMES_PER_VISIT ? room : FRAMES_PER_VISIT);
         }
         return n;
 }

@@ -27,6 +27,8 @@
 /* What elko_check() found sound and would not look at again before it changes. */
 static void look_again(elko_stack *st)
 {
+        st->ip.ctl.changes++;
+        st->ip.neigh.used = true;
         st->checked = false;
         st->checked_region = ~UINT64_C(0);
         st->tcp.checked_conns = st->tcp.conns.changes - 1;
