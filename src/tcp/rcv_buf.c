@@ -79,6 +79,31 @@ uint32_t ek_rcv_buf_initial(struct ek_tcp *t, const struct ek_settings *settings
         return want;
 }
 
+/* A connection that has buffers may always have one chunk of records: without one nothing that it is given
+ * could ever be sent. The records in it come back, because what they stand for is acknowledged or given
+ * up. So it is not taken away while there is such a connection. */
+static bool trim_pools(struct ek_tcp *t)
+{
+        struct ek_slab *pools[] = {&t->tcbs,       &t->actives, &t->half_opens,
+                                   &t->time_waits, &t->records, &t->settings};
+        bool any = false;
+
+        for (unsigned i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
+                if (pools[i] != &t->records || ek_slab_live(&t->actives) == 0)
+                        any |= ek_slab_trim(pools[i]);
+        return any;
+}
+
+static bool reserve(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t space)
+{
+        uint32_t block = (uint32_t)ek_region_block_bytes(t->region, space);
+
+        if (!ek_region_reserve(t->region, block))
+                return false;
+        tcb->rcv_reserved = block;
+        return true;
+}
+
 /* Reserve the space of a new window, `least` bytes of it at least; false: not even that is there. The
  * window begins at RCV.NXT; an active open, which does not know it yet, gives anything. */
 bool ek_rcv_buf_open(struct ek_tcp *t, struct ek_tcb *tcb, seq_t rcv_nxt, uint32_t least)
@@ -88,15 +113,11 @@ bool ek_rcv_buf_open(struct ek_tcp *t, struct ek_tcb *tcb, seq_t rcv_nxt, uint32
         uint32_t space = ek_max_u32(floor, ek_rcv_buf_initial(t, settings));
 
         EK_ASSERT(tcb->rcv_reserved == 0);
-        while (space >= floor) {
-                uint32_t block = (uint32_t)ek_region_block_bytes(t->region, space);
-
-                if (ek_region_reserve(t->region, block)) {
-                        tcb->rcv_reserved = block;
-                        break;
-                }
+        while (space >= floor && !reserve(t, tcb, space))
                 space /= 2;
-        }
+        /* Pools keep empty chunks for a next object, and this connection is what they are kept for. */
+        if (space < floor && least > 0 && trim_pools(t) && reserve(t, tcb, floor))
+                space = floor;
         if (space < floor && least > 0)
                 return false;
         if (space < floor)
@@ -177,17 +198,6 @@ void ek_rcv_buf_on_taken(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t n)
                                        tcb->rcv_wscale) &&
             tcb->state >= ELKO_TCP_ESTABLISHED && tcb->state <= ELKO_TCP_FIN_WAIT_2)
                 ek_tcb_owe_ack(t, tcb, ELKO_WHY_WINDOW);
-}
-
-static bool trim_pools(struct ek_tcp *t)
-{
-        struct ek_slab *pools[] = {&t->tcbs,       &t->actives, &t->half_opens,
-                                   &t->time_waits, &t->records, &t->settings};
-        bool any = false;
-
-        for (unsigned i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
-                any |= ek_slab_trim(pools[i]);
-        return any;
 }
 
 /* Room for at least one more byte of `want`; false: the buffer is at its limit, or no memory. */

@@ -50,7 +50,8 @@ static void answer_with_cookie(struct ek_tcp *t, struct ek_listener *ls, const s
  * that isn't there now, the SYN is dropped: the peer asks again, and by then it may be. */
 static bool could_open(struct ek_tcp *t)
 {
-        return ek_slab_reserve(&t->tcbs) && ek_slab_reserve(&t->actives);
+        return ek_slab_reserve(&t->tcbs) && ek_slab_reserve(&t->actives) &&
+               ek_slab_reserve(&t->records);
 }
 
 static void new_half_open(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)

@@ -286,7 +286,7 @@ bool ek_tcb_activate(struct ek_tcp *t, struct ek_tcb *tcb)
 
         if (ek_tcb_is_active(tcb))
                 return true;
-        index = ek_slab_alloc(&t->actives);
+        index = ek_slab_reserve(&t->records) ? ek_slab_alloc(&t->actives) : EK_NIL;
         if (index == EK_NIL) {
                 t->ctr->nomem++;
                 return false;

@@ -39,15 +39,22 @@ CONV_TEST(no_room_when_the_connection_opens_is_no_news)
 CONV_TEST(an_ack_does_not_wait_for_memory)
 {
         const struct conv_options options = {.no_sack = true, .no_ts = true};
+        static uint32_t taken[4096];
+        struct ek_slab *records;
+        unsigned n = 0;
 
         conv_start(c, &options);
         conv_open_passive(c);
-        /* Both rings are there; what is to be sent needs the connection's first record. */
+        /* Both rings are there; what is to be sent needs a record, and others have them all. */
         conv_in(c, "P. 1:11(10) ack 1");
         conv_out(c, ". 1:1(0) ack 11");
         c->hold = true;
         conv_send(c, 100);
         elko_fail_alloc(c->st, 1, true);
+        records = &c->st->tcp.records;
+        while (n < 4096 && (taken[n] = ek_slab_alloc(records)) != EK_NIL)
+                n++;
+        CHECK(n > 0 && n < 4096);
         c->hold = false;
         conv_in(c, "P. 11:21(10) ack 1");
         conv_out(c, ". 1:1(0) ack 21");
@@ -55,6 +62,8 @@ CONV_TEST(an_ack_does_not_wait_for_memory)
         conv_out_after(c, ELKO_MS(200), "P. 1:101(100) ack 21");
         conv_in(c, ". 21:21(0) ack 101");
         conv_none(c);
+        while (n-- > 0)
+                ek_slab_free(records, taken[n]);
 }
 
 /* RFC 7323, 4.3 (2), with RFC 5961, 5.2: a segment whose acknowledgement is out of range is dropped, and
@@ -91,33 +100,46 @@ CONV_TEST(time_wait_ends_when_the_host_slept)
         }
 }
 
+static struct {
+        void *block;
+        size_t bytes;
+} hog[2048];
+
+static unsigned hogs;
+
+/* Take all that is free. */
+static void take_all(struct ek_region *region)
+{
+        hogs = 0;
+        for (size_t bytes = 1 << 20; bytes >= ek_region_min_block(region) && hogs < 2048;) {
+                hog[hogs].block = ek_region_alloc(region, bytes);
+                hog[hogs].bytes = bytes;
+                if (hog[hogs].block == NULL)
+                        bytes /= 2;
+                else
+                        hogs++;
+        }
+}
+
+static void give_all(struct ek_region *region)
+{
+        while (hogs-- > 0)
+                ek_region_free(region, hog[hogs].block, hog[hogs].bytes);
+}
+
 /* Pools keep an empty chunk each for the next object. When nothing else is free, a connection's first send
- * buffer is worth more: else a connection that is alone in the stack could wait for ever. */
+ * buffer is worth more: else a connection that is alone in the stack could wait for ever. What it was given
+ * it can send, too: with the connection came a chunk of records. */
 CONV_TEST(empty_chunks_are_given_up_for_the_first_buffer)
 {
         const struct conv_options options = {.no_sack = true, .no_ts = true};
-        static struct {
-                void *block;
-                size_t bytes;
-        } hog[2048];
-        struct ek_region *region;
-        unsigned n = 0;
 
         conv_start(c, &options);
         conv_open_passive(c); /* leaves an empty chunk for half-open ones */
-        region = c->st->region;
-        for (size_t bytes = 1 << 20; bytes >= ek_region_min_block(region) && n < 2048;) {
-                hog[n].block = ek_region_alloc(region, bytes);
-                hog[n].bytes = bytes;
-                if (hog[n].block == NULL)
-                        bytes /= 2;
-                else
-                        n++;
-        }
+        take_all(c->st->region);
         conv_send(c, 100);
-        while (n-- > 0)
-                ek_region_free(region, hog[n].block, hog[n].bytes);
-        conv_out_after(c, ELKO_MS(200), "P. 1:101(100) ack 1");
+        conv_out(c, "P. 1:101(100) ack 1");
+        give_all(c->st->region);
         conv_in(c, ". 1:1(0) ack 101");
 }
 
@@ -245,6 +267,47 @@ CONV_TEST(a_repeated_syn_leaves_the_timer_alone)
         conv_out_after(c, ELKO_SEC(2), "S. 0:0(0) ack 1 <mss M>");
         conv_in(c, ". 1:1(0) ack 1");
         conv_accept(c);
+}
+
+static void small_window(struct elko_config *cfg)
+{
+        cfg->rcv_buf_bytes = cfg->rcv_buf_max_bytes = 2048;
+}
+
+/* The same for the window that a SYN+ACK has announced: the connection that it is kept for is this one. */
+CONV_TEST(empty_chunks_are_given_up_for_the_announced_window)
+{
+        const struct conv_options options = {
+                .no_sack = true, .no_ts = true, .config = small_window};
+
+        conv_start(c, &options);
+        conv_open_passive(c);
+        conv_set(c, ELKO_OPTION_NODELAY, 1);
+        conv_abort(c); /* leaves an empty chunk for settings */
+        conv_ignore(c);
+        conv_flow(c, 1);
+        conv_in(c, "S 0:0(0) win 65535 <mss 1460>");
+        conv_ignore(c);
+        take_all(c->st->region);
+        conv_in(c, ". 1:1(0) ack 1");
+        give_all(c->st->region);
+        conv_accept(c);
+}
+
+/* RFC 9293, 3.10.7.4, fourth: another SYN in the window makes SYN-RECEIVED a new one. Its ISS is another one
+ * (3.4.1), even when the clock stands: else the ACK of the first SYN+ACK would open it, with bytes that are
+ * off by the difference of the two SYNs. */
+CONV_TEST(another_syn_gets_another_iss)
+{
+        conv_start(c, NULL);
+        conv_listen(c);
+        conv_in(c, "S 0:0(0) win 65535 <mss 1460>");
+        conv_out(c, "S. 0:0(0) ack 1 <...>");
+        conv_in(c, "S 2:2(0) win 65535 <mss 1460>");
+        conv_ignore(c);
+        conv_in(c, "P. 1:11(10) ack 1");
+        conv_accept_none(c);
+        conv_ignore(c);
 }
 
 EK_TEST_MAIN();
