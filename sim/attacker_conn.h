@@ -15,7 +15,7 @@
 #include "attacker.h"
 #include "pkt.h"
 
-enum { ATK_FLOWS = 64, ATK_LISTENERS = 8, ATK_STORE = 256, ATK_OWN_MAX = 64 };
+enum { ATK_FLOWS = 64, ATK_LISTENERS = 8, ATK_SYNACKS = 16, ATK_STORE = 256, ATK_OWN_MAX = 64 };
 
 /* One end of a connection, as its own packets and what reached it tell. */
 struct atk_end {
@@ -28,8 +28,13 @@ struct atk_end {
         uint32_t acked, edge;         /* what it acknowledged; the right edge it announced */
         uint32_t got;                 /* behind the last thing that reached it */
         bool got_any;
+        bool syn_got;     /* the peer's SYN reached it, ... */
+        uint32_t syn_end; /* ... which ends here */
         uint32_t wnd_max; /* the largest window that reached it */
         uint8_t scale_sent, scale_got;
+        uint32_t synack
+                [ATK_SYNACKS]; /* the ISSs of its last SYN,ACKs: with cookies each may count */
+        unsigned synacks;
 };
 
 struct atk_flow {

@@ -112,6 +112,8 @@ static void new_incarnation(struct atk_flow *f)
                 memset(&f->end[dir], 0, sizeof(f->end[dir]));
                 f->end[dir].at = keep.at;
                 f->end[dir].node = keep.node;
+                memcpy(f->end[dir].synack, keep.synack, sizeof(keep.synack));
+                f->end[dir].synacks = keep.synacks;
         }
         f->incarnation++;
 }
@@ -123,6 +125,12 @@ static void learn_sent(struct atk_flow *f, unsigned dir, const struct pkt *s)
 
         if (s->flags & ELKO_RST) /* its SEQ may be what a forged packet asked for */
                 return;
+        if ((s->flags & (ELKO_SYN | ELKO_ACK)) == (ELKO_SYN | ELKO_ACK)) {
+                e->synack[e->synacks++ % ATK_SYNACKS] = s->seq;
+                /* A listener answers forged SYNs as well. */
+                if (!e->syn_got || e->syn_end != s->ack)
+                        return;
+        }
         if ((s->flags & (ELKO_SYN | ELKO_ACK)) == ELKO_SYN && e->sent && e->iss != s->seq)
                 new_incarnation(f);
         if (s->flags & ELKO_SYN) {
@@ -157,8 +165,11 @@ static void learn_arrived(struct atk_flow *f, unsigned to, const struct pkt *s)
 
         if (s->flags & ELKO_RST)
                 return;
-        if (s->flags & ELKO_SYN)
+        if (s->flags & ELKO_SYN) {
                 e->scale_got = s->options & ELKO_OPT_WSCALE ? s->wscale & 15 : 0;
+                e->syn_got = true;
+                e->syn_end = s->seq + 1;
+        }
         wnd = (uint32_t)s->window << (s->flags & ELKO_SYN ? 0 : e->scale_got);
         if (wnd > e->wnd_max)
                 e->wnd_max = wnd;
@@ -287,6 +298,18 @@ static void mark(struct attacker *a, struct atk_flow *f, enum attacker_harm harm
                 f->harm = harm;
 }
 
+/* Does it acknowledge one of the end's SYN,ACKs? With cookies (RFC 4987, 3.6) each of them opens a connection
+ * as long as it is valid, so the last one alone doesn't tell. */
+static bool opens(const struct atk_end *e, const struct pkt *s)
+{
+        if ((s->flags & (ELKO_ACK | ELKO_SYN | ELKO_RST)) != ELKO_ACK)
+                return false;
+        for (unsigned i = 0; i < e->synacks && i < ATK_SYNACKS; i++)
+                if (e->synack[i] + 1 == s->ack)
+                        return true;
+        return false;
+}
+
 static enum attacker_harm judge(const struct atk_flow *f, unsigned to, const struct pkt *s)
 {
         const struct atk_end *e = &f->end[to];
@@ -304,6 +327,8 @@ static enum attacker_harm judge(const struct atk_flow *f, unsigned to, const str
                         return ATTACKER_HARM_NONE;
                 return right ? ATTACKER_HARM_CORRUPT : ATTACKER_HARM_RESET;
         }
+        if (opens(e, s))
+                return ATTACKER_HARM_CORRUPT;
         if (!e->acks)
                 return ATTACKER_HARM_NONE;
         if (pkt_lt(top, e->acked))

@@ -266,6 +266,8 @@ void sim_elko_open(struct sim_elko *e, int to, const elko_endpoint *remote, uint
                         return;
                 }
                 c->plan = plan;
+                c->has_iss = true;
+                c->iss = info.iss;
                 c->end[1].is_elko = sim_world_node(e->world, (unsigned)to, &sim_elko_ops) != NULL;
         }
         c->end[end].is_elko = true;
@@ -288,7 +290,7 @@ static void accepted(struct sim_elko *e, elko_sock sock, const elko_endpoint *re
         struct sim_app *a;
 
         if (elko_tcp_info_get(e->st, sock, &info) == ELKO_OK)
-                c = sim_oracle_find(e->oracle, &info.local, remote);
+                c = sim_oracle_accepted(e->oracle, &info.local, remote, info.irs);
         if (c == NULL) {
                 /* Somebody who is not part of the scenario. */
                 if (e->oracle->strangers == 0)
@@ -439,17 +441,19 @@ static uint64_t earliest(struct sim_elko *e, uint64_t deadline)
 }
 
 /* I-23, I-42: after an advance no deadline is left in the past, however far the clock jumped. Returns the
- * next one. */
-static uint64_t settle(struct sim_elko *e)
+ * next one; *advanced: the stack had to be called. */
+static uint64_t settle(struct sim_elko *e, bool *advanced)
 {
         uint64_t local = sim_elko_clock(e), next;
 
+        *advanced = false;
         for (unsigned i = 0; (next = elko_next_deadline(e->st)) <= elko_now(e->st); i++) {
                 if (i == SETTLE_POLLS) {
                         sim_fail(e->world, "I-23: %s: %u polls at %llu ns, and a deadline is due",
                                  e->name, i, (unsigned long long)local);
                         return next;
                 }
+                *advanced = true;
                 before_call(e);
                 elko_advance(e->st, local);
                 sim_elko_check_soon(e, "elko_advance");
@@ -512,13 +516,10 @@ static void deafness(struct sim_elko *e)
         }
 }
 
-void sim_elko_service(struct sim_elko *e)
+/* Until there is nothing to do at this instant; false: the run failed. */
+static bool work(struct sim_elko *e, unsigned *rounds)
 {
-        uint64_t at;
-
-        deafness(e);
-        e->may_accept = true;
-        for (unsigned rounds = 0;; rounds++) {
+        for (;; ++*rounds) {
                 bool did = events(e);
 
                 /* Who has just got a handle hears first what happened before. */
@@ -527,27 +528,49 @@ void sim_elko_service(struct sim_elko *e)
                 did |= app_steps(e);
                 did |= pull(e);
                 if (sim_world_failure(e->world) != NULL)
-                        return;
+                        return false;
                 if (!did)
-                        break;
-                if (rounds == ROUNDS) {
+                        return true;
+                if (*rounds >= ROUNDS) {
                         sim_fail(e->world, "O5: %s has no end of work at one instant", e->name);
-                        return;
+                        return false;
                 }
         }
+}
+
+void sim_elko_service(struct sim_elko *e)
+{
+        unsigned rounds = 0;
+        uint64_t deadline, at;
+        bool again;
+
+        deafness(e);
+        e->may_accept = true;
+        do {
+                if (!work(e, &rounds))
+                        return;
+                if (e->unchecked)
+                        sim_elko_check(e, e->last_call);
+                /* What an advance made due is to be sent, and told, like anything else. */
+                deadline = settle(e, &again);
+        } while (again && sim_world_failure(e->world) == NULL);
         if (e->unchecked)
                 sim_elko_check(e, e->last_call);
-        at = earliest(e, settle(e));
+        at = earliest(e, deadline);
         late_and_eager(e, &at);
         sim_wake(e->world, e->node, at);
 }
 
 /* ---- in ---- */
 
-/* By 25 to 50 days timestamps would go back, as all can see it (RFC 7323, 5.4): no clock for TCP. */
-static uint64_t forward(uint64_t jump)
+/* By 25 to 50 days timestamps would go back, as all can see it (RFC 7323, 5.4): no clock for TCP. The peer
+ * may have seen nothing since the first jump, so all of them together stay below. */
+static uint64_t forward(struct sim_elko *e, uint64_t jump)
 {
-        return (jump / 1000000 & UINT64_C(1) << 31) != 0 ? jump / 2 : jump;
+        while ((e->jumped + jump) / 1000000 >= UINT64_C(1) << 31)
+                jump /= 2;
+        e->jumped += jump;
+        return jump;
 }
 
 /* 10: jumps forth, and calls with a clock that went back. */
@@ -564,7 +587,7 @@ static void clock_faults(struct sim_elko *e)
                 if (sim_rng_below(&r, 3) == 0 && e->cfg.back_ns != 0)
                         e->back_until = sim_now(e->world) + e->cfg.back_ns;
                 else
-                        e->offset += forward(sim_rng_log(&r, ELKO_MS(1), e->cfg.jump_ns));
+                        e->offset += forward(e, sim_rng_log(&r, ELKO_MS(1), e->cfg.jump_ns));
                 sim_say(e->world, "%s: the clock shows %.3f s", e->name,
                         (double)sim_elko_clock(e) / 1e9);
         }

@@ -94,6 +94,7 @@ struct sim_elko {
         unsigned apps;
 
         uint64_t offset, back_until; /* of the local clock */
+        uint64_t jumped;             /* part of the offset */
         uint64_t last_local;
         uint64_t busy_until, steps, pulls, polls, jumps;
         struct sim_packet *batch[SIM_BATCH];

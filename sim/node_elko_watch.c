@@ -253,6 +253,19 @@ static void check_ack_out(struct sim_elko *e, const struct elko_trace_event *ev,
         h->unacked_since = 0;
 }
 
+/* One persist interval, by a clock that may have jumped meanwhile, in a host that may have been late, behind
+ * a device that may have been busy. */
+static uint64_t may_have_waited(const struct sim_elko *e, const struct elko_trace_event *ev)
+{
+        uint64_t waited = ev->rto_ns;
+
+        if (e->cfg.faults >> SIM_F_CLOCK & 1u)
+                waited = e->cfg.jump_ppm != 0 ? UINT64_MAX : waited + e->cfg.late_ns;
+        if ((e->cfg.faults >> SIM_F_DEVICE & 1u) && waited != UINT64_MAX)
+                waited += e->cfg.busy_ns + e->cfg.batch_ns;
+        return waited;
+}
+
 static void segment_out(struct sim_elko *e, const struct elko_trace_event *ev, struct sim_watch *h)
 {
         const struct elko_trace_segment *s = &ev->seg;
@@ -287,8 +300,8 @@ static void segment_out(struct sim_elko *e, const struct elko_trace_event *ev, s
         h->calls = e->calls;
         /* What left now may have waited for a better segment, for one persist interval, and was due since. */
         if (space > 0 && ev->flight <= space && !ev->retransmission &&
-            ev->state >= ELKO_TCP_ESTABLISHED && ev->now - h->progress_at > ev->rto_ns)
-                h->progress_at = ev->now - ev->rto_ns;
+            ev->state >= ELKO_TCP_ESTABLISHED && may_have_waited(e, ev) < ev->now - h->progress_at)
+                h->progress_at = ev->now - may_have_waited(e, ev);
 }
 
 /* ---- timers ---- */

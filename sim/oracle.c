@@ -46,6 +46,19 @@ struct sim_conn *sim_oracle_find(struct sim_oracle *o, const elko_endpoint *loca
         return NULL;
 }
 
+struct sim_conn *sim_oracle_accepted(struct sim_oracle *o, const elko_endpoint *local,
+                                     const elko_endpoint *remote, uint32_t irs)
+{
+        for (uint32_t i = o->conns; i-- > 0;) {
+                struct sim_conn *c = &o->conn[i];
+
+                if (!c->ghost && c->has_iss && c->iss == irs && same(&c->end[1].at, local) &&
+                    same(&c->end[0].at, remote))
+                        return c;
+        }
+        return sim_oracle_find(o, local, remote);
+}
+
 struct sim_conn *sim_oracle_ghost(struct sim_oracle *o, const struct sim_conn *c)
 {
         struct sim_conn *g;

@@ -57,6 +57,8 @@ struct sim_conn {
         uint32_t plan; /* from 0, as the scenario planned it */
         bool ghost;    /* accepted again from old packets: only its bytes are checked */
         bool opened;
+        bool has_iss; /* the opener's, if it is known */
+        uint32_t iss;
         struct sim_end end[2]; /* 0 opened it, 1 accepted it */
 };
 
@@ -86,6 +88,12 @@ struct sim_conn *sim_oracle_opened(struct sim_oracle *o, int from, const elko_en
  * the end is still free. */
 struct sim_conn *sim_oracle_find(struct sim_oracle *o, const elko_endpoint *local,
                                  const elko_endpoint *remote);
+
+/* The one that was accepted now, whose peer's ISS is `irs`. After a reboot a port may be used again while the
+ * connection that had it still stands in an accept queue; where a middlebox has changed the number, or an odd
+ * peer opened, it is the newest. */
+struct sim_conn *sim_oracle_accepted(struct sim_oracle *o, const elko_endpoint *local,
+                                     const elko_endpoint *remote, uint32_t irs);
 
 /* The same connection accepted once more, from old packets (RFC 4987, 3.6: a cookie does not remember that
  * it was used); NULL: no room. */
