@@ -9,8 +9,8 @@
  * its listener (which is looked up when the handshake ends; it may be gone by then). The ISS isn't kept
  * either: RFC 6528's ISS is a function of the tuple and of the instant of birth, which is kept.
  *
- * Entries wait in doubly linked lists by stage, with 17-bit links. In each stage all wait equally long,
- * so the lists are in order of their deadlines.
+ * Entries wait in doubly linked lists by stage, with 17-bit links. In each stage all are due at the same age and
+ * wait in the order of their birth, so the first is the first due.
  */
 
 #include "tcp/tcb.h"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# elko-build: timeout=170
+# elko-build: timeout=120
 """The wire monitor judges the kernel talking to itself: it must find nothing.
 
 A judge that accuses the innocent is of no use. So before it may judge elko, it judges the TCP that most of the
@@ -8,17 +8,21 @@ Internet runs on, over a wire that delays, loses, duplicates and reorders (monit
 namespaces, recorded at both ends. Each scene is one capture: what the two programs do, the wire, and what the
 kernel may use (SACK, Timestamps, Window Scale, IPv4 or IPv6, MTU, buffers) are drawn from a seed.
 
-The quick form makes 12 captures. ELKO_LONG=1 makes 120, or as many as MONITOR_CAPTURES says. Captures in which
-something was found are kept in the directory ELKO_CAPTURES, if it is set.
+The quick form makes 12 captures, one of each kind of scene, all at once: scenes mostly wait. ELKO_LONG=1 makes 120,
+six at a time; MONITOR_CAPTURES and MONITOR_JOBS say otherwise. Captures in which something was found are kept in
+the directory ELKO_CAPTURES, if it is set. --json ends with the totals as one object.
 """
-import ctypes, json, os, random, select, shutil, signal, socket, struct, subprocess, sys, threading, time
+import atexit, ctypes, json, os, random, select, shutil, signal, socket, struct, subprocess, sys, tempfile, threading
+import time
 import libnet
 from libnet import ELKO, LONG, ROOT, check, finish, skip
 
 A4, B4, A6, B6 = "10.99.0.1", "10.99.0.2", "fd99::1", "fd99::2"
 WIRE_SOURCES = ["test/interop/monitor_wire.c", "drivers/driver.c", "drivers/iface.c", "drivers/tun.c",
                 "drivers/fault.c", "drivers/pcapng.c"]
-COUNT = int(os.environ.get("MONITOR_CAPTURES") or (120 if LONG else 12))
+QUICK = [n * 13 % 108 for n in range(12)]
+COUNT = int(os.environ.get("MONITOR_CAPTURES") or (120 if LONG else len(QUICK)))
+JOBS = min(COUNT, int(os.environ.get("MONITOR_JOBS") or (6 if LONG else 12)))
 SEED = int(os.environ.get("MONITOR_SEED") or 1)
 
 
@@ -258,7 +262,7 @@ class Peer:
             os._exit(0)
         os.close(down[0])
         os.close(up[1])
-        self.commands, self.replies = os.fdopen(down[1], "w"), os.fdopen(up[0])
+        self.commands, self.replies, self.heard = os.fdopen(down[1], "w"), up[0], b""
         if not self.hear():
             skip("a second network namespace is not permitted")
 
@@ -266,8 +270,15 @@ class Peer:
         print(json.dumps(what), file=self.commands, flush=True)
 
     def hear(self, seconds=40):
-        ready, _, _ = select.select([self.replies], [], [], seconds)
-        return self.replies.readline().strip() if ready else ""
+        """The next line; several may have come at once."""
+        while b"\n" not in self.heard:
+            ready, _, _ = select.select([self.replies], [], [], seconds)
+            more = os.read(self.replies, 4096) if ready else b""
+            if not more:
+                return ""
+            self.heard += more
+        line, self.heard = self.heard.split(b"\n", 1)
+        return line.decode()
 
 
 # ---- scenes ----
@@ -354,45 +365,92 @@ def one(c, peer, wire, path):
     return out.strip()
 
 
-def main():
-    libnet.enter()
-    wire = os.path.join(libnet.tmp, "monitor_wire")
+# ---- parts: scenes mostly wait, so some of them go on at once, each part in namespaces of its own ----
+
+TOTALS = ("captures", "packets", "connections", "violations", "seconds")
+
+
+def compile_wire(out):
     r = subprocess.run([*os.environ.get("CC", "cc").split(), "-std=c11", "-D_GNU_SOURCE", "-O2", f"-I{ROOT}",
-                        f"-I{ROOT}/include", "-o", wire, *(os.path.join(ROOT, s) for s in WIRE_SOURCES)],
+                        f"-I{ROOT}/include", "-o", out, *(os.path.join(ROOT, s) for s in WIRE_SOURCES)],
                        capture_output=True, text=True)
     if r.returncode != 0:
         skip(f"monitor_wire could not be compiled: {r.stderr.strip()[-200:]}")
+
+
+def judge(c, path, totals):
+    """One capture."""
+    r = subprocess.run([ELKO, "judge", "--json", "--mtu", str(c["mtu"]), path], capture_output=True, text=True)
+    try:
+        j = json.loads(r.stdout)
+        found = j["files"][0]["violations"]
+    except (ValueError, LookupError):
+        check(False, f"elko judge reads {path}: {r.stderr.strip()}")
+        return
+    for t in ("captures", "packets", "connections", "violations"):
+        totals[t] += j[t]
+    check(not found and j["packets"] > 0, f"nothing is found in {os.path.basename(path)}",
+          *[f"\n    frame {v['frame']}, {v['time']:.6f} s, {v['local']} to {v['remote']}: {v['rule']}: {v['figures']}"
+            for v in found[:4]], f"\n    {json.dumps(c)}" if found else "")
+    if found and os.environ.get("ELKO_CAPTURES"):
+        shutil.copy(path, os.environ["ELKO_CAPTURES"])
+
+
+def one_part(part, parts):
+    """Every `parts`-th scene, then the totals as a line of JSON."""
+    libnet.enter()
     for f in ("accept_dad", "dad_transmits"):
         with open(f"/proc/sys/net/ipv6/conf/default/{f}", "w") as x:
             x.write("0")
     peer = Peer()
-    keep = os.environ.get("ELKO_CAPTURES")
-    started = time.time()
-    totals = {"captures": 0, "packets": 0, "connections": 0, "violations": 0}
-    for n in range(COUNT):
-        # The quick form takes every scene family once, with wires of all kinds.
-        c = draw(n if LONG else n * 13 % 108)
+    totals = dict.fromkeys(TOTALS, 0)
+    for n in range(part, COUNT, parts):
+        c = draw(n if LONG else QUICK[n])
         path = os.path.join(libnet.tmp, f"{c['n']:03}-{c['scene']}.pcapng")
-        what = one(c, peer, wire, path)
+        started = time.time()
+        what = one(c, peer, os.environ["MONITOR_WIRE"], path)
+        totals["seconds"] += time.time() - started
+        if os.environ.get("MONITOR_TIMES"):
+            print(f"{c['n']:3} {c['scene']:16} {time.time() - started:6.1f} s", flush=True)
         check(what.endswith(" 0 lost"), f"{c['scene']} is recorded completely: {what}")
-        r = subprocess.run([ELKO, "judge", "--json", "--mtu", str(c["mtu"]), path], capture_output=True,
-                           text=True)
-        try:
-            j = json.loads(r.stdout)
-            found = j["files"][0]["violations"]
-        except (ValueError, LookupError):
-            check(False, f"elko judge reads {path}: {r.stderr.strip()}")
-            continue
-        for t in totals:
-            totals[t] += j[t]
-        check(not found and j["packets"] > 0, f"nothing is found in {os.path.basename(path)}",
-              *[f"\n    frame {v['frame']}, {v['time']:.6f} s, {v['local']} to {v['remote']}: {v['rule']}: {v['figures']}"
-                for v in found[:4]], f"\n    {json.dumps(c)}" if found else "")
-        if found and keep:
-            shutil.copy(path, keep)
+        judge(c, path, totals)
         os.unlink(path)
+    print(json.dumps(dict(totals, passed=libnet.passed, failed=libnet.failed)))
+
+
+def main():
+    if "MONITOR_PART" in os.environ:
+        one_part(*map(int, os.environ["MONITOR_PART"].split("/")))
+        return
+    started = time.time()
+    with tempfile.TemporaryDirectory() as tmp:
+        wire = os.path.join(tmp, "monitor_wire")
+        compile_wire(wire)
+        parts = [subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True,
+                                  env=dict(os.environ, MONITOR_PART=f"{i}/{JOBS}", MONITOR_WIRE=wire))
+                 for i in range(JOBS)]
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+        atexit.register(lambda: [p.terminate() for p in parts if p.poll() is None])
+        totals = dict.fromkeys((*TOTALS, "passed", "failed"), 0)
+        for p in parts:
+            out = p.communicate()[0].strip().split("\n")
+            if p.returncode == 77:
+                skip(out[-1].removeprefix("skipped: "))
+            print(*(line + "\n" for line in out[:-1]), sep="", end="", flush=True)
+            try:
+                for name, value in json.loads(out[-1]).items():
+                    totals[name] += value
+            except (ValueError, KeyError):
+                check(False, f"a part ends with its totals: {out[-1]}")
+    libnet.passed += totals.pop("passed")
+    libnet.failed += totals.pop("failed")
+    totals["seconds"] = round(time.time() - started, 1)
     print(f"the kernel with itself: {totals['captures']} captures, {totals['packets']} packets judged, "
-          f"{totals['connections']} connections, {totals['violations']} violations, {time.time() - started:.0f} s")
+          f"{totals['connections']} connections, {totals['violations']} violations, {totals['seconds']} s")
+    check(totals["captures"] == COUNT, f"{COUNT} captures were judged")
+    if "--json" in sys.argv:
+        print(json.dumps(dict(totals, passed=libnet.passed, failed=libnet.failed)))
+        sys.exit(1 if libnet.failed else 0)
     finish()
 
 
