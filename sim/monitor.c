@@ -254,6 +254,8 @@ void mon_ep_begin(struct sim_monitor *m, struct mon_ep *ep)
         struct mon_pair outs[MON_OUTS];
         struct mon_in in[MON_IN];
         const struct mon_waiting waiting = ep->waiting;
+        const uint32_t credit = ep->credit;
+        const uint64_t credit_at = ep->credit_at;
         unsigned syn_count = ep->syn_count, in_count = ep->in_count, out_count = ep->out_count;
         const size_t keep = offsetof(struct mon_ep, state);
 
@@ -266,6 +268,8 @@ void mon_ep_begin(struct sim_monitor *m, struct mon_ep *ep)
         memcpy(ep->outs, outs, sizeof outs);
         ep->out_count = out_count;
         ep->waiting = waiting;
+        ep->credit = credit;
+        ep->credit_at = credit_at;
         memcpy(ep->in_ring, in, sizeof in);
         ep->syn_count = syn_count;
         ep->in_count = in_count;
@@ -274,13 +278,12 @@ void mon_ep_begin(struct sim_monitor *m, struct mon_ep *ep)
 
 void sim_monitor_reboot(struct sim_monitor *m, unsigned host)
 {
-        struct mon_ep *next;
-
-        for (struct mon_ep *ep = m->oldest; ep != NULL; ep = next) {
-                next = ep->newer;
-                if (ep->host == host)
-                        forget(m, ep);
-        }
+        /* A stateless SYN+ACK may still be answered: its secret may have been kept. */
+        for (struct mon_ep *ep = m->oldest; ep != NULL; ep = ep->newer)
+                if (ep->host == host) {
+                        ep->waiting.valid = false;
+                        mon_ep_begin(m, ep);
+                }
 }
 
 void sim_monitor_shortage(struct sim_monitor *m, unsigned host)
@@ -304,6 +307,7 @@ static void after_shortage(struct sim_monitor *m, struct mon_ep *ep)
         ep->bare_dup_acks = 0;
         ep->rtx_row = ep->probe_row = 0;
         ep->after_rto = false;
+        ep->credit_at = m->now; /* answers may come late */
 }
 
 void sim_monitor_reset(struct sim_monitor *m)

@@ -112,10 +112,17 @@ void sim_monitor_attach(struct sim_world *w, struct sim_monitor *m, uint32_t nod
 struct sim_observer sim_monitor_observer(struct sim_world *w, struct sim_monitor *m,
                                          uint32_t nodes);
 
-/* With an attached monitor: ask `shortages` how often a node was short of memory; each change is a
- * sim_monitor_shortage(). NULL: never short. */
-void sim_monitor_ask(struct sim_monitor *m, uint64_t (*shortages)(void *ctx, unsigned host),
-                     void *ctx);
+/* What is asked about a host, and no packet shows. A function may be NULL. */
+struct sim_monitor_facts {
+        /* How often was it short of memory? Each change is a sim_monitor_shortage(). NULL: never. */
+        uint64_t (*shortages)(void *ctx, unsigned host);
+        /* For how long does this connection try before it gives up: its user time-out? NULL: 100 s, RFC 9293,
+         * 3.8.3, R2. */
+        uint64_t (*patience)(void *ctx, unsigned host, const elko_endpoint *local,
+                             const elko_endpoint *remote);
+};
+
+void sim_monitor_ask(struct sim_monitor *m, const struct sim_monitor_facts *facts, void *ctx);
 
 /* Forget everything, for another run with the same limits; memory is kept. */
 void sim_monitor_reset(struct sim_monitor *m);

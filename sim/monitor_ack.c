@@ -13,6 +13,12 @@ static void check_number(struct sim_monitor *m, struct mon_ep *ep, const struct 
 {
         if (mon_lt(s->ack, ep->ack_max) && ep->ack_known)
                 mon_blame(m, ep, SIM_RULE_ACK_BACK, "%u after %u", s->ack, ep->ack_max);
+        /* So the FIN that seemed to be acknowledged was a lie, and that number an octet's. */
+        if (ep->peer_fin_known && mon_lt(ep->peer_fin, s->ack) && mon_le(s->ack, ep->beyond_fin)) {
+                ep->peer_fin_known = false;
+                ep->murky = true;
+                ep->rcv_hi = mon_max(ep->rcv_hi, s->ack);
+        }
         if (mon_lt(ep->rcv_hi, s->ack)) {
                 if (!ep->ooo.lost && !m->fragments)
                         mon_blame(m, ep, SIM_RULE_ACK_UNSENT, "ACK %u, arrived is %u", s->ack,

@@ -105,14 +105,17 @@ static void note_duplicate(struct mon_ep *ep, uint32_t left, uint32_t right)
 }
 
 /* The newest last; a copy takes the place of the one before. */
-static void note_syn(struct mon_ep *ep, const struct mon_syn *in)
+static void note_syn(struct mon_ep *ep, struct mon_syn *in)
 {
         struct mon_syn *last = &ep->syns[(ep->syn_count - 1) % MON_SYNS];
 
-        if (ep->syn_count > 0 && last->seq == in->seq && last->mss == in->mss)
+        if (ep->syn_count > 0 && last->seq == in->seq && last->mss == in->mss &&
+            last->has_ts == in->has_ts && mon_le(last->ts_first, in->tsval)) {
+                in->ts_first = last->ts_first;
                 *last = *in;
-        else
+        } else {
                 ep->syns[ep->syn_count++ % MON_SYNS] = *in;
+        }
 }
 
 static void syn_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
@@ -128,7 +131,8 @@ static void syn_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct m
                              .ws = s->ws > 14 ? 14 : s->ws,
                              .mss = s->has_mss ? s->mss : 0,
                              .window = s->window,
-                             .tsval = s->tsval};
+                             .tsval = s->tsval,
+                             .ts_first = s->tsval};
 
         note_syn(ep, &in);
         ep->syn_in_since_out = true;
@@ -148,7 +152,7 @@ static void syn_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct m
 
                 mon_adopt(ep, &in);
                 if (again) /* and the second of two, when both wait to be answered, is a duplicate */
-                        ep->ts_recent = first;
+                        ep->ts_recent = ep->in.tsval = first;
                 if (in.has_ack) {
                         una_sure_moves(m, ep, ep->iss + 1);
                         mon_duty_set(m, ep, &ep->delayed, m->c.delack_ns, s->seq + 1);
@@ -259,9 +263,9 @@ static void ts_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mo
         if (!ep->ts_ok || !s->has_ts || mon_lt(s->tsval, ep->ts_recent) || mon_lt(last_ack, s->seq))
                 return;
         /* What lies wholly below the window is not acceptable, and R2 of RFC 7323, 5.3, comes before R3. */
-        if (!sure && m->c.slack_ns == 0 && !m->c.linux_ways && !ep->murky &&
-            (mon_seg_span(s) > 0 ? mon_le(s->seq + mon_seg_span(s), ep->rcv_hi)
-                                 : mon_lt(s->seq, ep->rcv_hi)))
+        if (!sure && m->c.slack_ns == 0 && !m->c.linux_ways &&
+            (mon_seg_span(s) > 0 ? mon_le(s->seq + mon_seg_span(s), ep->ack_max)
+                                 : mon_lt(s->seq, ep->ack_max)))
                 return;
         /* Tolerance: the third segment of the handshake may be dropped (see syn_ack() in monitor_state.c). */
         sure = sure && mon_le(s->seq, ep->ack_max) && ep->state != MON_SYN_RECEIVED;
@@ -302,6 +306,9 @@ static void owe_for_text(struct sim_monitor *m, struct mon_ep *ep, const struct 
         uint32_t full = ep->out.mss != 0 ? ep->out.mss : ep->v6 ? 1220 : 536;
         uint32_t end = s->seq + mon_seg_span(s);
 
+        /* What lies beyond the window is trimmed off (RFC 9293, 3.10.7.4). */
+        if (mon_lt(was, ep->edge_out))
+                end = mon_min(end, ep->edge_out);
         if (mon_lt(was, s->seq)) {
                 mon_duty_set(m, ep, &ep->ooo_duty, m->c.prompt_ns, ep->ack_max);
                 return;
@@ -329,7 +336,9 @@ static void text_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct 
                 ep->ooo.n > 0 && ep->sacked.n > 0; /* and the endpoint said that it holds it */
         bool known, dropped = false;
 
-        if (s->flags & MON_FIN) {
+        /* Not one that is old, nor another when one was taken. */
+        if ((s->flags & MON_FIN) && mon_lt(ep->ack_max, end) &&
+            !(ep->peer_fin_known && ep->ack_max == ep->peer_fin)) {
                 ep->peer_fin_known = true;
                 ep->peer_fin = end;
         }
@@ -340,7 +349,8 @@ static void text_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct 
         if (mon_lt(was, s->seq)) {
                 mon_ranges_add(&ep->ooo, s->seq, end);
                 ep->last_ooo = (struct mon_range){s->seq, end};
-                ep->has_last_ooo = !paws_refuses(ep, s);
+                /* RFC 5961, 5.2: what acknowledges far too little may have been dropped. */
+                ep->has_last_ooo = !paws_refuses(ep, s) && !mon_lt(s->ack, ep->una_hi);
                 ep->ooo_since_ack++;
         } else {
                 ep->rcv_hi = mon_max(was, end);
@@ -355,14 +365,25 @@ static void text_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct 
                 ep->murky |= !known;
         else if (!ep->murky)
                 owe_for_text(m, ep, s, was, had_gap);
-        ep->murky |= dropped;
+        ep->murky |= dropped || mon_lt(ep->edge_out, end);
 }
 
 /* ---- all of it ---- */
 
+/* So far outside of the window that no allowance for probes (3.10.7.4 first) can be meant. */
+static bool is_far_away(const struct sim_monitor *m, const struct mon_ep *ep,
+                        const struct mon_seg *s)
+{
+        const uint32_t far = 1u << 17;
+        uint32_t width = mon_max(ep->edge_out, ep->rcv_hi) - ep->ack_max;
+
+        return m->c.slack_ns == 0 && ep->ack_known &&
+               s->seq - (ep->ack_max - far) > width + 2 * far;
+}
+
 /* 1: passes every check for certain; 0: may pass; -1: is unacceptable, and the endpoint keeps what it
  * knows. */
-static int judge(const struct mon_ep *ep, const struct mon_seg *s)
+static int judge(const struct sim_monitor *m, const struct mon_ep *ep, const struct mon_seg *s)
 {
         uint32_t span = mon_seg_span(s);
 
@@ -371,6 +392,8 @@ static int judge(const struct mon_ep *ep, const struct mon_seg *s)
         if (paws_refuses(ep, s))
                 return 0;
         if (mon_lt(ep->snd_max, s->ack) || mon_lt(s->ack, ep->una_sure - (1u << 30)))
+                return -1;
+        if (is_far_away(m, ep, s))
                 return -1;
         if (ep->murky || mon_lt(s->ack, ep->una_hi) ||
             (!mon_synchronized(ep) && ep->state != MON_SYN_RECEIVED))
@@ -403,6 +426,22 @@ static bool may_begin_anew(const struct mon_ep *ep, const struct mon_seg *s)
         return over || ep->reset_in;
 }
 
+/* TIME-WAIT, behind the SYN that may be an old duplicate, goes on noting timestamps when it is back. */
+static void note_behind(struct mon_ep *ep, const struct mon_seg *s)
+{
+        struct mon_waiting *w = &ep->waiting;
+
+        if (w->valid && s->has_ts && mon_le(s->seq, w->ack) && s->ack == w->snd_max &&
+            mon_lt(w->ts_hi, s->tsval))
+                w->ts_hi = s->tsval;
+        /* LAST-ACK seems to be over, but that may be TIME-WAIT, too. */
+        if (ep->state == MON_DONE && ep->ts_ok && s->has_ts && mon_le(s->seq, ep->ack_max) &&
+            s->ack == ep->snd_max && mon_lt(ep->ts_recent, s->tsval)) {
+                ts_note(ep, s->tsval);
+                ep->ts_hi = mon_max(mon_max(ep->ts_recent, ep->ts_hi), s->tsval);
+        }
+}
+
 /* The peer's FIN was acknowledged, so nothing lies where this does: its text is ignored (RFC 9293, 3.10.7.4
  * seventh), and some take it as out of the window. */
 static bool above_fin(const struct mon_ep *ep, const struct mon_seg *s)
@@ -432,11 +471,15 @@ void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
         if (!ep->active && ep->out_count > 0 && (s->flags & MON_ACK) && may_begin_anew(ep, s))
                 mon_state_older(m, ep, s);
         if (!ep->active && ep->state == MON_SYN_RECEIVED && s->seq == ep->irs + 1 &&
-            s->ack == ep->iss + 1 && s->has_ts != ep->ts_ok) {
-                ep->ts_open = true;
+            s->ack == ep->iss + 1) {
+                ep->ts_open |= s->has_ts != ep->ts_ok;
+                ep->anew = false;
                 if (s->has_ts)
                         ts_note(ep, s->tsval);
         }
+        note_behind(ep, s);
+        ep->anew |= !ep->active && mon_synchronized(ep) && s->seq == ep->irs + 1 &&
+                    s->ack == ep->iss + 1;
         if (span > 0 || !in_window(ep, s->seq, 0) || above_fin(ep, s) ||
             mon_lt(ep->snd_max, s->ack) || mon_lt(s->ack, ep->una_hi) ||
             (ep->ts_ok && s->has_ts &&
@@ -448,7 +491,7 @@ void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
                 return;
         if (span > 0 && !above_fin(ep, s))
                 owe_for_unacceptable(m, ep, s);
-        sure = judge(ep, s);
+        sure = judge(m, ep, s);
         if (sure < 0) {
                 /* The ACK may be wrong; the sequence number is looked at first. */
                 if (s->len > 0 && mon_le(s->seq + span, ep->rcv_hi))
@@ -457,9 +500,13 @@ void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
         }
         ts_arrives(m, ep, s, sure > 0);
         ack_arrives(m, ep, s, sure > 0);
-        if (span > 0 && !above_fin(ep, s) && mon_lt(ep->irs, s->seq + span) &&
-            (uint32_t)(s->seq + span - ep->rcv_hi + (1u << 30)) < 1u << 31)
-                text_arrives(m, ep, s, sure > 0);
+        if (span > 0 && mon_lt(ep->irs, s->seq + span) &&
+            (uint32_t)(s->seq + span - ep->rcv_hi + (1u << 30)) < 1u << 31) {
+                if (above_fin(ep, s))
+                        ep->beyond_fin = mon_max(ep->beyond_fin, s->seq + span);
+                else
+                        text_arrives(m, ep, s, sure > 0);
+        }
 }
 
 void mon_arrive_icmp(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)

@@ -42,6 +42,22 @@ void mon_rtx_watch(struct sim_monitor *m, struct mon_ep *ep)
                 ep->duty_min = ep->rtx_due;
 }
 
+/* When it may give up at the earliest. */
+static uint64_t patience(const struct sim_monitor *m, const struct mon_ep *ep)
+{
+        uint64_t most = ELKO_SEC(GIVE_UP_S), p = most;
+
+        if (m->facts.patience != NULL)
+                p = m->facts.patience(m->facts_ctx, ep->host, &ep->local, &ep->remote);
+        return (p < most ? p : most) + m->c.react_ns;
+}
+
+/* When the next probe may have been planned, at the latest. */
+static uint64_t probe_gap_most(const struct mon_ep *ep)
+{
+        return 3 * (ep->probe_gap > ELKO_SEC(1) ? ep->probe_gap : ELKO_SEC(1));
+}
+
 static void check_rtx(struct sim_monitor *m, struct mon_ep *ep)
 {
         uint64_t due = ep->rtx_due;
@@ -49,7 +65,7 @@ static void check_rtx(struct sim_monitor *m, struct mon_ep *ep)
         ep->rtx_due = ELKO_NEVER;
         /* Who sent it again may have given up early: a user time-out (3.8.3). */
         if (mon_synchronized(ep) && !ep->may_be_dead && !ep->recovering &&
-            due <= mon_later(ep->first_unacked_at, ELKO_SEC(GIVE_UP_S) + m->c.react_ns))
+            due <= mon_later(ep->first_unacked_at, patience(m, ep)))
                 mon_blame(m, ep, SIM_RULE_RTX_MISSING, "%u to %u for %u s", ep->una_sure,
                           ep->snd_max, RTX_WITHIN_S);
 }
@@ -81,7 +97,8 @@ void mon_duties_check(struct sim_monitor *m, struct mon_ep *ep, uint64_t now)
                 /* Who probed for long enough may have given up: its user's time-out (3.8.3, 3.9.1), or a
                  * connection that its user closed (RFC 6429, 4). */
                 if (mon_synchronized(ep) && !ep->may_be_dead &&
-                    ep->probe_at <= mon_later(ep->probe_first, ELKO_SEC(GIVE_UP_S) + m->c.react_ns))
+                    mon_later(ep->probe_at, probe_gap_most(ep)) <=
+                            mon_later(ep->probe_first, patience(m, ep)))
                         mon_blame(m, ep, SIM_RULE_PROBE_MISSING, "the window is closed at %u",
                                   ep->edge_cur);
                 ep->probe_due = ELKO_NEVER;

@@ -80,7 +80,7 @@ struct mon_syn {
         uint8_t ws;
         uint16_t mss; /* 0: none */
         uint16_t window;
-        uint32_t tsval;
+        uint32_t tsval, ts_first; /* of the newest and the first of its copies */
 };
 
 /* An incarnation in TIME-WAIT that a SYN reopened: it is back when the SYN was an old duplicate (RFC 9293,
@@ -88,7 +88,7 @@ struct mon_syn {
 struct mon_waiting {
         bool valid, ts_ok, ws_ok;
         uint8_t ws_in, ws_out;
-        uint32_t iss, snd_max, irs, ack, edge, ts_recent;
+        uint32_t iss, snd_max, irs, ack, edge, ts_recent, ts_hi;
 };
 
 /* A SYN+ACK and the SYN that it answers. */
@@ -119,6 +119,7 @@ struct mon_ep {
         bool iss_known, irs_known, active, syn_answered, may_be_dead, murky, peer_fin_known,
                 fin_sent;
         bool ts_ok, ws_ok, sack_ok_in; /* sack_ok_in: SACK-Permitted arrived */
+        bool anew;                     /* a copy of the handshake's last segment came */
         bool ts_open;          /* the handshake's last segment leaves ts_ok to the endpoint */
         bool syn_in_since_out; /* a SYN arrived after the last SYN sent */
         uint32_t iss, irs;
@@ -150,7 +151,8 @@ struct mon_ep {
         /* ---- arrived ---- */
         uint32_t rcv_hi; /* in sequence up to here, if everything was accepted */
         struct mon_ranges ooo;
-        uint32_t peer_fin; /* sequence number one beyond the peer's FIN */
+        uint32_t beyond_fin; /* text came up to here after it was taken */
+        uint32_t peer_fin;   /* sequence number one beyond the peer's FIN */
         struct mon_in in_ring[MON_IN];
         unsigned in_count;
         uint64_t last_arrival;
@@ -233,8 +235,8 @@ struct sim_monitor {
         uint64_t now;
         struct sim_world *world;
         uint32_t nodes;
-        uint64_t (*shortages)(void *ctx, unsigned host);
-        void *shortages_ctx;
+        struct sim_monitor_facts facts;
+        void *facts_ctx;
         uint64_t short_seen[MON_HOSTS];
         uint32_t short_count[MON_HOSTS];
         uint64_t world_number;

@@ -53,10 +53,22 @@ void mon_form(struct sim_monitor *m, const struct mon_ep *ep, const struct mon_s
  * ones, and the SYN+ACK repeats what the own SYN had (RFC 7323, 3.2, last but two paragraphs). */
 static void check_syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
-        if (s->has_ws && !ep->in.has_ws && !ep->active)
+        /* A host that had no memory for its own SYN opens simultaneously, and nobody has seen it. */
+        if (ep->active || (ep->host < MON_HOSTS && m->short_count[ep->host] > 0))
+                return;
+        if (s->has_ws && !ep->in.has_ws)
                 mon_blame(m, ep, SIM_RULE_WSCALE_ANSWER, "shift count %u", s->ws);
-        if (s->has_ts && !ep->in.has_ts && !ep->active)
+        if (s->has_ts && !ep->in.has_ts)
                 mon_blame(m, ep, SIM_RULE_TS_ANSWER, "TSval %u", s->tsval);
+}
+
+/* What the host echoes is its TS.Recent; what it did not take so far it never will. */
+static void it_is(const struct sim_monitor *m, struct mon_ep *ep, uint32_t ts_recent)
+{
+        if (m->c.slack_ns > 0)
+                return;
+        ep->ts_recent = ep->ts_hi = ts_recent;
+        ep->ts_maybe_count = 0;
 }
 
 static void check_tsecr(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
@@ -72,17 +84,30 @@ static void check_tsecr(struct sim_monitor *m, struct mon_ep *ep, const struct m
                         mon_blame(m, ep, SIM_RULE_TSECR, "%u without ACK", s->tsecr);
                 return;
         }
-        if (!ep->irs_known || !ep->in.has_ts || s->tsecr == ep->ts_recent)
+        if (!ep->irs_known || !ep->in.has_ts)
                 return;
+        if (s->tsecr == ep->ts_recent) {
+                it_is(m, ep, s->tsecr);
+                return;
+        }
         /* Each copy of the SYN has a clock of its own, and a stateless answer follows the copy. */
         for (unsigned i = 0; (s->flags & MON_SYN) && i < MON_SYNS && i < ep->syn_count; i++)
-                if (ep->syns[i].seq + 1 == s->ack && ep->syns[i].tsval == s->tsecr)
+                if (ep->syns[i].seq + 1 == s->ack && mon_le(ep->syns[i].ts_first, s->tsecr) &&
+                    mon_le(s->tsecr, ep->syns[i].tsval)) {
+                        it_is(m, ep, s->tsecr);
                         return;
+                }
         for (unsigned i = ep->ts_maybe_count; i > first; i--)
                 if (ep->ts_maybe[(i - 1) % MON_HIST] == s->tsecr) {
+                        /* After a stateless SYN+ACK the segment that answers it is where TS.Recent begins. */
+                        if (ep->state == MON_SYN_RECEIVED && !(s->flags & MON_SYN)) {
+                                it_is(m, ep, s->tsecr);
+                                return;
+                        }
                         /* It arrived; but not older than what surely took its place. */
                         if (mon_hist_at(&ep->ts_sure, then, &sure) && mon_lt(s->tsecr, sure))
                                 break;
+                        it_is(m, ep, s->tsecr);
                         return;
                 }
         /* Too many came of which that can't be said: between what it was and the newest. */

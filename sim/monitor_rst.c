@@ -60,6 +60,11 @@ void mon_rst(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
                 if (mon_synchronized(ep)) {
                         ep->state = MON_ABORTED;
                         mon_duties_clear(ep);
+                } else if (ep->state == MON_SYN_SENT) {
+                        /* It refused what seemed to answer its SYN, or has no connection any more. */
+                        ep->irs_known = false;
+                        ep->may_be_dead = true;
+                        mon_duties_clear(ep);
                 }
                 return;
         }
@@ -69,7 +74,8 @@ void mon_rst(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
                 mon_duties_clear(ep);
                 return;
         }
-        if (ep->state == MON_UNKNOWN || m->fragments) {
+        if (ep->state == MON_UNKNOWN || m->fragments ||
+            (!ep->iss_known && m->counts.forgotten > 0)) {
                 ep->state = MON_ABORTED;
                 mon_duties_clear(ep);
         } else if (a == ANSWER_AGAIN) {

@@ -87,6 +87,11 @@ static void check_renege(struct sim_monitor *m, struct mon_ep *ep, const struct 
 {
         if (s->sacks >= 3 || s->len > 0 || (s->flags & (MON_SYN | MON_FIN)))
                 return;
+        /* Above the peer's FIN there is nothing: what came from there was a lie. */
+        if (ep->peer_fin_known && s->ack == ep->peer_fin) {
+                ep->sacked.n = 0;
+                return;
+        }
         if (m->c.linux_ways && (ep->state == MON_FIN_WAIT_2 || ep->state == MON_TIME_WAIT ||
                                 mon_window_out(ep, s) <= 16384 || ep->sacked_most > 1))
                 return;
@@ -106,7 +111,11 @@ static void check_renege(struct sim_monitor *m, struct mon_ep *ep, const struct 
 
 static void check_used(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
-        if (s->sacks > 0 || !ep->sack_ok_in || !ep->out.has_sack_ok || ep->ooo.n == 0 ||
+        /* A FIN is no data: nothing of it need be named. */
+        bool only_fin = ep->ooo.n == 1 && ep->peer_fin_known &&
+                        ep->ooo.r[0].right == ep->peer_fin && ep->ooo.r[0].left + 1 == ep->peer_fin;
+
+        if (s->sacks > 0 || !ep->sack_ok_in || !ep->out.has_sack_ok || ep->ooo.n == 0 || only_fin ||
             ep->murky || s->len > 0 || mon_lt(ep->ack_max, s->ack)) {
                 ep->bare_dup_acks = 0;
                 return;

@@ -16,17 +16,19 @@ static void note_waiting(struct mon_ep *ep)
         if ((!mon_synchronized(ep) && ep->state != MON_DONE) || !ep->fin_sent ||
             !ep->peer_fin_known || ep->ack_max != ep->peer_fin || ep->una_hi != ep->snd_max)
                 return;
-        ep->waiting = (struct mon_waiting){.valid = true,
-                                           .ts_ok = ep->ts_ok,
-                                           .ws_ok = ep->ws_ok,
-                                           .ws_in = ep->in.ws,
-                                           .ws_out = ep->out.ws,
-                                           .iss = ep->iss,
-                                           .snd_max = ep->snd_max,
-                                           .irs = ep->irs,
-                                           .ack = ep->ack_max,
-                                           .edge = ep->edge_out,
-                                           .ts_recent = ep->ts_recent};
+        ep->waiting =
+                (struct mon_waiting){.valid = true,
+                                     .ts_ok = ep->ts_ok,
+                                     .ws_ok = ep->ws_ok,
+                                     .ws_in = ep->in.ws,
+                                     .ws_out = ep->out.ws,
+                                     .iss = ep->iss,
+                                     .snd_max = ep->snd_max,
+                                     .irs = ep->irs,
+                                     .ack = ep->ack_max,
+                                     .edge = ep->edge_out,
+                                     .ts_recent = ep->ts_recent,
+                                     .ts_hi = ep->ts_maybe_count > 0 ? ep->ts_hi : ep->ts_recent};
 }
 
 static void begin(struct sim_monitor *m, struct mon_ep *ep, uint32_t iss, enum mon_state state)
@@ -63,11 +65,13 @@ static void note_options(struct mon_ep *ep, const struct mon_seg *s)
         ep->syn_in_since_out = false;
 }
 
-/* An open connection with nothing outstanding does not vanish by itself. */
+/* An open connection with nothing outstanding does not vanish by itself. While its window is closed something may
+ * wait that is not seen, and a user time-out with it (3.9.1). */
 static bool surely_open(const struct mon_ep *ep)
 {
         return (ep->state == MON_ESTABLISHED || ep->state == MON_CLOSE_WAIT) &&
-               ep->una_sure == ep->snd_max && !ep->may_be_dead && !ep->reset_in;
+               ep->una_sure == ep->snd_max && mon_lt(ep->una_sure, ep->edge_cur) &&
+               !ep->may_be_dead && !ep->reset_in;
 }
 
 static bool syn(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
@@ -98,7 +102,7 @@ static const struct mon_syn *find_syn(const struct mon_ep *ep, uint32_t seq)
 }
 
 /* The SYN+ACK that `ack` acknowledges. */
-static const struct mon_pair *find_out(const struct mon_ep *ep, uint32_t ack)
+static struct mon_pair *find_out(struct mon_ep *ep, uint32_t ack)
 {
         unsigned first = ep->out_count > MON_OUTS ? ep->out_count - MON_OUTS : 0;
 
@@ -117,6 +121,7 @@ void mon_adopt(struct mon_ep *ep, const struct mon_syn *in)
         ep->peer_fin_known = in->fin;
         ep->peer_fin = ep->rcv_hi;
         ep->ooo.n = 0;
+        ep->beyond_fin = ep->rcv_hi;
         ep->sack_ok_in = in->has_sack_ok;
         ep->ts_ok = ep->out.has_ts && in->has_ts;
         ep->ws_ok = ep->out.has_ws && in->has_ws;
@@ -128,17 +133,23 @@ void mon_adopt(struct mon_ep *ep, const struct mon_syn *in)
         ep->wl2 = in->ack;
 }
 
+static bool offers_the_same(const struct mon_syn *before, const struct mon_seg *s)
+{
+        return before->has_ws == s->has_ws && before->has_ts == s->has_ts &&
+               before->has_sack_ok == s->has_sack_ok;
+}
+
 static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
         const struct mon_syn *found = find_syn(ep, s->ack - 1);
-        const struct mon_pair *earlier = find_out(ep, s->seq + 1);
+        struct mon_pair *earlier = find_out(ep, s->seq + 1);
         struct mon_syn in;
         bool same = ep->iss_known && s->seq == ep->iss && ep->irs_known && s->ack == ep->irs + 1;
 
-        /* Sent again, it answers the SYN that it answered. */
-        if (earlier != NULL && earlier->in.seq + 1 == s->ack)
+        /* Sent again, it answers the SYN that it answered; a stateless one, with other options, a newer copy. */
+        if (earlier != NULL && earlier->in.seq + 1 == s->ack && offers_the_same(&earlier->out, s))
                 found = &earlier->in;
-        else if (same)
+        else if (same && ep->active)
                 found = &ep->in;
         if (found == NULL) {
                 /* Tolerance: more SYNs came than are remembered. */
@@ -156,10 +167,13 @@ static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_s
                         mon_blame(m, ep, SIM_RULE_ISN, "SYN+ACK %u after %u", s->seq, ep->iss);
                 begin(m, ep, s->seq, MON_SYN_RECEIVED);
                 mon_adopt(ep, &in);
+        } else if (ep->state == MON_SYN_RECEIVED && !ep->active && !offers_the_same(&ep->out, s)) {
+                ep->out = (struct mon_syn){0};
+                mon_adopt(ep, &in);
         } else if (ep->state != MON_SYN_RECEIVED) {
                 /* Tolerance: the third segment of the handshake may have been dropped (a full queue
                  * of the listener), so a repeated SYN+ACK is right until there was text. */
-                bool again = same && mon_le(ep->ack_max, ep->irs + 1) &&
+                bool again = same && mon_synchronized(ep) && mon_le(ep->ack_max, ep->irs + 1) &&
                              mon_le(ep->snd_max, ep->iss + 1);
 
                 if (!again) {
@@ -171,12 +185,14 @@ static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_s
                 }
         }
         note_options(ep, s);
-        if (earlier == NULL)
+        if (earlier != NULL)
+                *earlier = (struct mon_pair){ep->out, in};
+        else
                 ep->outs[ep->out_count++ % MON_OUTS] = (struct mon_pair){ep->out, in};
         return true;
 }
 
-static void back_to_time_wait(struct sim_monitor *m, struct mon_ep *ep)
+static void back_to_time_wait(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
         const struct mon_waiting w = ep->waiting;
 
@@ -188,13 +204,15 @@ static void back_to_time_wait(struct sim_monitor *m, struct mon_ep *ep)
         ep->fin_seq = w.snd_max - 1;
         ep->irs_known = ep->ack_known = ep->peer_fin_known = ep->murky = true;
         ep->irs = w.irs;
-        ep->rcv_hi = ep->ack_max = ep->peer_fin = w.ack;
+        ep->rcv_hi = ep->ack_max = ep->peer_fin = ep->beyond_fin = w.ack;
         ep->edge_out = w.edge;
         ep->ts_ok = ep->in.has_ts = ep->out.has_ts = w.ts_ok;
         ep->ws_ok = ep->in.has_ws = ep->out.has_ws = w.ws_ok;
         ep->in.ws = w.ws_in;
         ep->out.ws = w.ws_out;
         ep->ts_recent = w.ts_recent;
+        if (s->has_ts && mon_le(w.ts_recent, s->tsecr) && mon_le(s->tsecr, w.ts_hi))
+                ep->ts_recent = s->tsecr;
 }
 
 /*
@@ -209,7 +227,7 @@ static void other_speaks(struct sim_monitor *m, struct mon_ep *ep, const struct 
         if (ep->active || (s->seq == ep->iss + 1 && s->ack == ep->irs + 1))
                 return;
         if (ep->waiting.valid && s->seq == ep->waiting.snd_max && s->ack == ep->waiting.ack) {
-                back_to_time_wait(m, ep);
+                back_to_time_wait(m, ep, s);
                 return;
         }
         found = find_out(ep, s->seq);
@@ -237,6 +255,32 @@ void mon_state_older(struct sim_monitor *m, struct mon_ep *ep, const struct mon_
         ep->murky = true;
 }
 
+/*
+ * A connection may end unseen: a user time-out. Where SYN+ACKs are stateless, a copy of the last segment of the
+ * handshake then makes another one with the same numbers (RFC 4987, 3.6). It is that when a segment begins at the
+ * first octet and acknowledges less than was, or what the peer has.
+ */
+static void begin_anew(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        struct mon_pair *found = find_out(ep, ep->iss + 1);
+        uint32_t rcv_hi = ep->rcv_hi, last_tsval = ep->last_tsval;
+        struct mon_pair pair;
+
+        if (found == NULL || s->seq != ep->iss + 1 ||
+            !(mon_lt(s->ack, ep->ack_max) || mon_lt(s->seq, ep->una_sure)))
+                return;
+        pair = *found;
+        begin(m, ep, pair.out.seq, MON_SYN_RECEIVED);
+        ep->out = pair.out;
+        mon_adopt(ep, &pair.in);
+        ep->rcv_hi = rcv_hi;
+        ep->last_tsval = last_tsval;
+        ep->una_hi = ep->iss + 1;
+        ep->ts_open = ep->murky = true;
+        if (s->has_ts)
+                ep->ts_recent = s->tsecr;
+}
+
 bool mon_state(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
         bool late = mon_later(ep->last_arrival, m->c.slack_ns) < m->now;
@@ -245,6 +289,8 @@ bool mon_state(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s
                 return syn(m, ep, s);
         if (s->flags & MON_SYN)
                 return syn_ack(m, ep, s);
+        if (ep->anew && mon_synchronized(ep))
+                begin_anew(m, ep, s);
         if (ep->state == MON_SYN_RECEIVED && mon_seg_span(s) == 0)
                 other_speaks(m, ep, s);
         switch ((enum mon_state)ep->state) {
@@ -265,6 +311,10 @@ bool mon_state(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s
                 if (mon_seg_span(s) > 0 && (m->c.slack_ns == 0 || late))
                         mon_blame(m, ep, SIM_RULE_STATE, "SEQ %u, %u octets, after LAST-ACK",
                                   s->seq, s->len);
+                if (s->has_ts && ep->ts_ok) {
+                        ep->ts_recent = ep->ts_hi = s->tsecr;
+                        ep->ts_maybe_count = 0;
+                }
                 return false;
         case MON_ABORTED:
                 mon_blame(m, ep, SIM_RULE_AFTER_RST_OUT, "SEQ %u, %u octets", s->seq, s->len);

@@ -27,19 +27,18 @@ static void ask(struct sim_monitor *m, int node)
 {
         uint64_t n;
 
-        if (m->shortages == NULL || node >= MON_HOSTS)
+        if (m->facts.shortages == NULL || node >= MON_HOSTS)
                 return;
-        n = m->shortages(m->shortages_ctx, (unsigned)node);
+        n = m->facts.shortages(m->facts_ctx, (unsigned)node);
         if (n != m->short_seen[node])
                 sim_monitor_shortage(m, (unsigned)node);
         m->short_seen[node] = n;
 }
 
-void sim_monitor_ask(struct sim_monitor *m, uint64_t (*shortages)(void *ctx, unsigned host),
-                     void *ctx)
+void sim_monitor_ask(struct sim_monitor *m, const struct sim_monitor_facts *facts, void *ctx)
 {
-        m->shortages = shortages;
-        m->shortages_ctx = ctx;
+        m->facts = *facts;
+        m->facts_ctx = ctx;
 }
 
 static void world_sent(void *self, int from, const uint8_t *packet, size_t len, uint64_t now)

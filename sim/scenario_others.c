@@ -197,6 +197,16 @@ static uint64_t shortages(void *ctx, unsigned host)
         return elko_counters_get(o->elko[host].st)->nomem;
 }
 
+static uint64_t patience(void *ctx, unsigned host, const elko_endpoint *local,
+                         const elko_endpoint *remote)
+{
+        unsigned end;
+        const struct sim_conn *c = conn_of(ctx, local, remote, &end);
+
+        (void)host;
+        return c == NULL ? 0 : c->end[end].patience_ns;
+}
+
 static void add_monitor(struct sim_others *o)
 {
         struct sim_monitor_config c = {.endpoints_max = 256, .bytes_max = 1 << 19};
@@ -212,7 +222,10 @@ static void add_monitor(struct sim_others *o)
         else
                 sim_monitor_attach(o->world, o->monitor, (1u << s->elkos) - 1);
         if (o->monitor != NULL)
-                sim_monitor_ask(o->monitor, shortages, o);
+                sim_monitor_ask(
+                        o->monitor,
+                        &(struct sim_monitor_facts){.shortages = shortages, .patience = patience},
+                        o);
 }
 
 void sim_others_add(struct sim_others *o, struct sim_world *w, struct sim_oracle *oracle,
