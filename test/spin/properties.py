@@ -168,6 +168,9 @@ LONG = [
     ("P9", "war", dict(APP_0=SEND | SHUT, LOSS=1)),
 ]
 
-# What test/checks/spin_small.py runs: (property, configuration), and mutants.
-SMALL = [("P2", "open"), ("P4", "old-syn"), ("P6", "cross"), ("P9", "knock"), ("P10", "cross"), ("edges", "edges")]
-SMALL_MUTANTS = ["M_NO_SYN_RETRANSMISSION", "M_REFUSE_ALWAYS", "M_NO_SIMULTANEOUS_OPEN", "M_TWO_WAY"]
+# What test/checks/spin_small.py runs: (mutant or nothing, property, configuration). Every property is here once.
+SMALL = {("", "P1", "gone"), ("", "P2", "open"), ("", "P3", "abort"), ("", "P4", "old-syn"), ("", "P5", "old"),
+         ("", "P6", "old"), ("", "P7", "close"), ("", "P8", "abort"), ("", "P9", "knock"), ("", "P10", "close"),
+         ("", "P11", "probe"), ("", "P12", "blind"), ("", "P13", "blind"), ("", "P14", "crash-open"),
+         ("", "edges", "edges"), ("M_TWO_WAY", "P5", "old"), ("M_REFUSE_ALWAYS", "P9", "knock"),
+         ("M_NO_CLOSING", "P10", "close"), ("M_NO_CHALLENGE", "P12", "blind")}
