@@ -108,6 +108,7 @@ PROPERTIES = {
         ("close", "cycle", {"AT_END": "st[0] == CLOSED && st[1] == CLOSED && (tw[0] || tw[1]) && !err[0] && !err[1]"})]),
     "P8": ("EOF means that the peer closed and all its data is here; else an error is told", [
         ("life-2", "safety", {"AT_END": "eof[0] && eof[1]"}),
+        ("life", "safety", {"AT_END": "eof[0] && eof[1]"}),
         ("abort", "safety", {"AT_END": "(!est[0] || eof[0] || err[0] || orph[0]) && (!est[1] || eof[1] || err[1] || orph[1])"}),
         ("unread", "safety", {"AT_END": "(!lost[1] || err[0])"})]),
     "P9": ("no circle of segments that answer each other", [
@@ -169,8 +170,8 @@ LONG = [
 ]
 
 # What test/checks/spin_small.py runs: (mutant or nothing, property, configuration). Every property is here once.
-SMALL = {("", "P1", "gone"), ("", "P2", "open"), ("", "P3", "abort"), ("", "P4", "old-syn"), ("", "P5", "old"),
-         ("", "P6", "old"), ("", "P7", "close"), ("", "P8", "abort"), ("", "P9", "knock"), ("", "P10", "close"),
+SMALL = {("", "P1", "gone"), ("", "P2", "open"), ("", "P3", "life"), ("", "P4", "old-syn"), ("", "P5", "old"),
+         ("", "P6", "old"), ("", "P7", "close"), ("", "P8", "life"), ("", "P9", "knock"), ("", "P10", "close"),
          ("", "P11", "probe"), ("", "P12", "blind"), ("", "P13", "blind"), ("", "P14", "crash-open"),
          ("", "edges", "edges"), ("M_TWO_WAY", "P5", "old"), ("M_REFUSE_ALWAYS", "P9", "knock"),
          ("M_NO_CLOSING", "P10", "close"), ("M_NO_CHALLENGE", "P12", "blind")}
