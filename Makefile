@@ -118,7 +118,7 @@ soak:                   ## long: the campaign in tools/soak
 
 museum:                 ## long: bugs of other TCPs, put into elko one by one: which tests notice? (museum/)
 	@tools/setup test
-	@tools/museum --dir $(B)/museum --report
+	@tools/museum --dir $(B)/museum
 
 model:                  ## long: the model of a connection's life, its properties and mutants, with Spin
 	@tools/setup test
