@@ -6,7 +6,7 @@
 /*
  * E2: what happens to any segment in any state. 13 states (SYN-RECEIVED and TIME-WAIT are two each) x
  * 16 combinations of FIN, SYN, RST and ACK x with and without text x 5 places of SEQ x 5 places of ACK
- * x IPv4 and IPv6: 20,800 cells. And all 512 combinations of the nine flags: those of ECN, PSH and URG
+ * x IPv4 and IPv6: 20,800 cells; those of IPv4 once more with a newer timestamp in each segment. And all 512 combinations of the nine flags: those of ECN, PSH and URG
  * must not matter (13 x 512 x 2 = 13,312 more).
  *
  * The expectation is the data of e2_expected.tsv, which knows nothing of the engine. Compared are the
@@ -16,7 +16,7 @@
  * Printed: cells passed of all, for each test, and the time.
  */
 
-enum { TEXT = 10 };
+enum { TEXT = 10, NEWER = 500 };
 
 static struct {
         unsigned cells, failed;
@@ -62,6 +62,21 @@ static void tell(const struct world *w, const struct e2_heard *h, unsigned seq, 
                        elko_tcp_state_name(world_tcp_state((struct world *)w)));
 }
 
+/* RFC 7323, 4.3 (2): TSval becomes TS.Recent if the segment is acceptable. One outside of the window leaves it, or
+ * a single forged segment could make all real ones look old (CVE-2005-0356), and the answer's TSecr says so. */
+static const char *check_ts_recent(const struct world *w, unsigned seq)
+{
+        if (w->state < W_ESTABLISHED || w->state > W_LAST_ACK || (seq != 0 && seq != 4))
+                return NULL;
+        for (unsigned i = 0; i < w->replies && i < WORLD_REPLIES; i++) {
+                const struct conv_opt *ts = conv_seg_opt(&w->reply[i].seg, 8);
+
+                if (ts != NULL && conv_get32(ts->data + 4) != WORLD_PEER_TS)
+                        return "TSecr is the timestamp of a segment outside of the window";
+        }
+        return NULL;
+}
+
 static void one_cell(struct world *w, const struct world *saved, uint16_t flags, uint32_t len,
                      unsigned seq, unsigned ack)
 {
@@ -80,6 +95,7 @@ static void one_cell(struct world *w, const struct world *saved, uint16_t flags,
         const char *bad;
 
         world_restore(w, saved);
+        s.opts_len = world_put_ts(w, s.opts, WORLD_PEER_TS + NEWER, w->main.ts_seen);
         s.seq = h.seq;
         s.ack = (flags & ELKO_ACK) ? h.ack : 0;
         if (!(flags & ELKO_ACK))
@@ -91,18 +107,22 @@ static void one_cell(struct world *w, const struct world *saved, uint16_t flags,
         conv_put16(p + ip + 16, conv_csum(w->peer.b, w->local.b, w->v6, 6, p + ip, n));
         world_in(w, p, ip + n);
         bad = e2_compare(w, rule, &h);
+        if (bad == NULL && w->ts)
+                bad = check_ts_recent(w, seq);
         rule->met++;
         run.cells++;
         if (bad != NULL)
                 tell(w, &h, seq, ack, rule, bad);
 }
 
-static void all_cells(bool v6)
+static void all_cells(bool v6, bool ts)
 {
         for (unsigned s = 0; s < W_STATES; s++) {
                 struct world w, saved;
 
-                world_init(&w, (enum world_state)s, v6, false);
+                if (ts && s == W_TIME_WAIT_LISTENER)
+                        continue; /* a SYN with a newer timestamp may reopen it: RFC 6191, 2 */
+                world_init(&w, (enum world_state)s, v6, ts);
                 saved = w;
                 for (unsigned f = 0; f < E2_FLAGS; f++)
                         for (unsigned k = 0; k < 2 * 25; k++)
@@ -114,15 +134,22 @@ static void all_cells(bool v6)
 EK_TEST(every_segment_in_every_state_ipv4)
 {
         begin();
-        all_cells(false);
+        all_cells(false, false);
         end("E2, IPv4");
 }
 
 EK_TEST(every_segment_in_every_state_ipv6)
 {
         begin();
-        all_cells(true);
+        all_cells(true, false);
         end("E2, IPv6, numbers before 2^32");
+}
+
+EK_TEST(every_segment_with_a_newer_timestamp)
+{
+        begin();
+        all_cells(false, true);
+        end("E2, timestamps");
 }
 
 EK_TEST(all_512_combinations_of_flags)
