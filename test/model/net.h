@@ -16,6 +16,7 @@
  */
 
 #include "net_wire.h"
+#include "pkt.h"
 
 /* ---- applications ---- */
 
@@ -179,6 +180,53 @@ static inline void net_settle(struct net *n, unsigned i)
 
 /* ---- packets that must be ignored (M-8) ---- */
 
+/* An ICMP error about a segment of `to` with sequence number `seq`, on the connection of p, which is on its way
+ * there. */
+static inline void net_icmp(struct net *n, unsigned to, const uint8_t *p, uint32_t seq, uint8_t type,
+                            uint8_t code)
+{
+        uint32_t ip = net_ip_bytes(n), src = n->sc->v6 ? 8 : 12, bytes = n->sc->v6 ? 16 : 4;
+        uint8_t quoted[60] = {0}, buf[200];
+        struct elko_packet in = {.data = buf};
+
+        memcpy(quoted, p, ip);
+        memcpy(quoted + src, p + src + bytes, bytes);
+        memcpy(quoted + src + bytes, p + src, bytes);
+        memcpy(quoted + ip, p + ip + 2, 2);
+        memcpy(quoted + ip + 2, p + ip, 2);
+        conv_put32(quoted + ip + 4, seq);
+        quoted[ip + 12] = 0x50;
+        if (!n->sc->v6) {
+                conv_put16(quoted + 10, 0);
+                conv_put16(quoted + 10, conv_csum_plain(quoted, 20));
+        }
+        in.len = (uint32_t)pkt_icmp_error(&n->node[1 - to].ip, &n->node[to].ip, type, code, 1280,
+                                          quoted, ip + 20, buf, sizeof(buf));
+        elko_input(n->node[to].st, n->node[to].link, &in, 1, net_clock(n, to));
+}
+
+/* RFC 5927, 4.1: an error counts only if it quotes what is in flight. 5.2 (RFC 5461, 4.1): of those that count
+ * none ends a connection that is synchronized, and nothing slows it down (RFC 6633: source quench). */
+static inline void net_icmp_no_ops(struct net *n, unsigned to, const uint8_t *p)
+{
+        uint32_t ip = net_ip_bytes(n), ack = conv_get32(p + ip + 8);
+        bool v6 = n->sc->v6, synchronized = (p[ip + 13] & (ELKO_ACK | ELKO_SYN)) == ELKO_ACK;
+
+        if (!(p[ip + 13] & ELKO_ACK))
+                return;
+        net_icmp(n, to, p, ack - 0x40000000u, v6 ? 2 : 3, v6 ? 0 : 4); /* too big */
+        net_icmp(n, to, p, ack - 0x40000000u, v6 ? 1 : 3, v6 ? 4 : 3); /* no such port */
+        if (!synchronized)
+                return;
+        net_icmp(n, to, p, ack, v6 ? 1 : 3, v6 ? 4 : 3);
+        if (v6) {
+                net_icmp(n, to, p, ack, 1, 1); /* prohibited */
+        } else {
+                net_icmp(n, to, p, ack, 3, 2); /* no such protocol */
+                net_icmp(n, to, p, ack, 4, 0); /* source quench */
+        }
+}
+
 static inline void net_no_ops(struct net *n, unsigned to, const uint8_t *p, uint32_t len)
 {
         static uint8_t buf[NET_PACKET];
@@ -219,6 +267,7 @@ static inline void net_no_ops(struct net *n, unsigned to, const uint8_t *p, uint
         elko_input(st, n->node[to].link, &in, 1, net_clock(n, to));
         in.len = ip + 7;
         elko_input(st, n->node[to].link, &in, 1, net_clock(n, to));
+        net_icmp_no_ops(n, to, p);
 }
 
 static inline void net_deliver(struct net *n, unsigned slot)

@@ -384,7 +384,7 @@ static void no_ops(unsigned k, const struct net_scenario *sc)
 
 EK_TEST(m8_no_ops)
 {
-        each("M-8, five packets to be ignored before each", no_ops);
+        each("M-8, packets to be ignored before each, ICMP errors among them", no_ops);
 }
 
 static void more_polls(unsigned k, const struct net_scenario *sc)
