@@ -3,7 +3,8 @@
  * test_gaps_tcp.c - properties of small parts of the engine that hold at the ends of their ranges, and that
  * no conversation can show.
  */
-#include "tcp/tcp.h"
+#include "sock/ports.h"
+#include "stack/stack.h"
 
 #include "ek_test.h"
 
@@ -181,6 +182,79 @@ EK_TEST(promises_are_kept)
                         used -= ek_test_below(used + 1);
                 }
         }
+}
+
+/* ---- ephemeral ports, RFC 6056 ---- */
+
+static elko_stack *stack_with_ports(uint16_t min, uint16_t max)
+{
+        static _Alignas(4096) uint8_t region[1 << 20];
+        struct elko_config cfg;
+        const char *why = NULL;
+        elko_stack *st;
+
+        elko_config_default(&cfg);
+        for (unsigned i = 0; i < ELKO_SEED_BYTES; i++)
+                cfg.seed[i] = (uint8_t)(ek_test_rand() | 1);
+        cfg.max_connections = cfg.max_half_open = cfg.max_time_wait = 16;
+        cfg.port_min = min;
+        cfg.port_max = max;
+        st = elko_stack_create(region, sizeof(region), &cfg, 0, &why);
+        if (st == NULL)
+                ek_test_fail(__FILE__, __LINE__, "elko_stack_create(): %s", why);
+        return st;
+}
+
+static uint16_t port_towards(struct ek_tcp *t, uint32_t peer)
+{
+        struct ek_key key = key_number(peer);
+
+        CHECK(ek_ports_choose(t, &key));
+        CHECK(key.lport >= t->cfg.port_min && key.lport <= t->cfg.port_max);
+        return key.lport;
+}
+
+/* 3.2: who sees the ports towards himself can't guess those towards another. */
+EK_TEST(ports_towards_different_peers_have_nothing_in_common)
+{
+        struct ek_tcp *t = &stack_with_ports(49152, 65535)->tcp;
+        uint32_t close = 0;
+
+        for (uint32_t i = 0; i < 4096; i++) {
+                int d = port_towards(t, 2 * i) - port_towards(t, 2 * i + 1);
+
+                close += d >= -16 && d <= 16;
+        }
+        CHECK(close < 40); /* 8 expected, standard deviation 3 */
+}
+
+/* 3.1: a port towards one peer comes back only after the whole range. */
+EK_TEST(ports_towards_one_peer_come_back_late)
+{
+        struct ek_tcp *t = &stack_with_ports(50000, 50099)->tcp;
+        bool used[100] = {false};
+
+        for (uint32_t i = 0; i < 100; i++) {
+                uint16_t port = port_towards(t, 1);
+
+                CHECK(!used[port - 50000]);
+                used[port - 50000] = true;
+        }
+}
+
+/* With every port taken the search says so, after each port was looked at once. */
+EK_TEST(ports_that_are_all_taken)
+{
+        elko_stack *st = stack_with_ports(50000, 50003);
+        struct ek_key key = key_number(1);
+        elko_sock s;
+
+        for (uint16_t port = 50000; port <= 50003; port++) {
+                elko_endpoint local = {.port = port};
+
+                CHECK_EQ(elko_listen(st, &local, NULL, &s), 0);
+        }
+        CHECK(!ek_ports_choose(&st->tcp, &key));
 }
 
 EK_TEST_MAIN();
