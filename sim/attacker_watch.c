@@ -32,23 +32,27 @@ static int owner(const elko_ip *ip)
         return pkt_ip_equal(ip, &is) ? (int)node : -1;
 }
 
-/* By what the IP header says is the packet: padding may have been added on the way. */
+/* By what the IP header says is the packet: padding may have been added on the way, and what no checksum
+ * protects may have been changed (RFC 8200, 8.1: of the IPv6 header it is all but addresses, length and
+ * next header). */
 static uint64_t hash(const uint8_t *p, size_t len)
 {
+        uint8_t head[72] = {0};
         size_t total = len < 20         ? len
                        : p[0] >> 4 == 4 ? (size_t)(p[2] << 8 | p[3])
                                         : PKT_IP6_HEADER + (size_t)(p[4] << 8 | p[5]);
-        size_t n;
         uint64_t h, word;
 
         if (total < len)
                 len = total;
-        n = len < 72 ? len : 72;
+        memcpy(head, p, len < sizeof(head) ? len : sizeof(head));
+        if (len >= PKT_IP6_HEADER && p[0] >> 4 == 6) {
+                memset(head, 0, 4);
+                head[7] = 0;
+        }
         h = len;
-
-        for (size_t i = 0; i < n; i += 8) {
-                word = 0;
-                memcpy(&word, p + i, n - i < 8 ? n - i : 8);
+        for (size_t i = 0; i < len && i < sizeof(head); i += 8) {
+                memcpy(&word, head + i, 8);
                 h = sim_mix64(h ^ SIM_LITTLE(word));
         }
         return h | 1;

@@ -49,6 +49,8 @@ struct sim_conn *sim_oracle_find(struct sim_oracle *o, const elko_endpoint *loca
 struct sim_conn *sim_oracle_accepted(struct sim_oracle *o, const elko_endpoint *local,
                                      const elko_endpoint *remote, uint32_t irs)
 {
+        struct sim_conn *newest = sim_oracle_find(o, local, remote);
+
         for (uint32_t i = o->conns; i-- > 0;) {
                 struct sim_conn *c = &o->conn[i];
 
@@ -56,7 +58,14 @@ struct sim_conn *sim_oracle_accepted(struct sim_oracle *o, const elko_endpoint *
                     same(&c->end[0].at, remote))
                         return c;
         }
-        return sim_oracle_find(o, local, remote);
+        for (uint32_t i = 0; i < o->conns; i++) {
+                struct sim_conn *c = &o->conn[i];
+
+                if (c != newest && !c->ghost && same(&c->end[1].at, local) &&
+                    same(&c->end[0].at, remote))
+                        c->unsure = newest->unsure = true;
+        }
+        return newest;
 }
 
 struct sim_conn *sim_oracle_ghost(struct sim_oracle *o, const struct sim_conn *c)
@@ -102,7 +111,7 @@ void sim_oracle_fill(const struct sim_oracle *o, const struct sim_conn *c, unsig
 
 enum sim_excuse sim_oracle_excuse(const struct sim_oracle *o, const struct sim_conn *c)
 {
-        if (o->lies)
+        if (o->lies || c->unsure)
                 return SIM_EXCUSE_NOTHING_HOLDS;
         return o->excuse != NULL ? o->excuse(o->excuse_ctx, c) : SIM_EXCUSE_NONE;
 }

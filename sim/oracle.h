@@ -57,6 +57,7 @@ struct sim_conn {
         uint32_t plan; /* from 0, as the scenario planned it */
         bool ghost;    /* accepted again from old packets: only its bytes are checked */
         bool opened;
+        bool unsure;  /* it may be another one with the same ports: nothing is known */
         bool has_iss; /* the opener's, if it is known */
         uint32_t iss;
         struct sim_end end[2]; /* 0 opened it, 1 accepted it */
@@ -90,8 +91,8 @@ struct sim_conn *sim_oracle_find(struct sim_oracle *o, const elko_endpoint *loca
                                  const elko_endpoint *remote);
 
 /* The one that was accepted now, whose peer's ISS is `irs`. After a reboot a port may be used again while the
- * connection that had it still stands in an accept queue; where a middlebox has changed the number, or an odd
- * peer opened, it is the newest. */
+ * connection that had it still stands in an accept queue; where a middlebox has changed the number, nobody can
+ * tell which of them it is. */
 struct sim_conn *sim_oracle_accepted(struct sim_oracle *o, const elko_endpoint *local,
                                      const elko_endpoint *remote, uint32_t irs);
 

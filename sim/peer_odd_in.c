@@ -176,7 +176,7 @@ static void time_wait(struct podd_conn *c, const struct pkt *s, uint64_t now)
 /* RFC 9293, 3.10.7.4. */
 static void synchronized(struct podd_conn *c, const struct pkt *s, uint64_t now)
 {
-        bool old;
+        bool old, ts;
 
         if (c->ts_on && !(s->flags & ELKO_RST) && !(s->options & ELKO_OPT_TIMESTAMPS))
                 return; /* RFC 7323, 3.2 */
@@ -212,14 +212,17 @@ static void synchronized(struct podd_conn *c, const struct pkt *s, uint64_t now)
                 challenge(c, s, now);
                 return;
         }
-        if (c->ts_on && (s->options & ELKO_OPT_TIMESTAMPS) && pkt_le(s->seq, c->acked_to)) {
-                c->ts_recent = s->ts_val; /* RFC 7323, 4.3 */
-                c->ts_recent_at = now;
-        }
+        /* RFC 7323, 4.3, of what is acceptable: not of a guess that RFC 5961, 5.2 drops, or PAWS would refuse
+         * the peer from then on. */
+        ts = c->ts_on && (s->options & ELKO_OPT_TIMESTAMPS) && pkt_le(s->seq, c->acked_to);
         if (rst_or_syn(c, s, now))
                 return;
         if (!ack_field(c, s, now))
                 return;
+        if (ts) {
+                c->ts_recent = s->ts_val;
+                c->ts_recent_at = now;
+        }
         c->heard_at = now;
         if (c->r.tx_fin_acked)
                 fin_acked(c, now);
