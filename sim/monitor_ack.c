@@ -48,10 +48,27 @@ static void check_edge(struct sim_monitor *m, struct mon_ep *ep, const struct mo
         ep->edge_out = ep->ack_known ? mon_max(ep->edge_out, edge) : edge;
 }
 
+/* Of several FINs that came the one that is acknowledged was believed. */
+static void find_fin(struct mon_ep *ep, uint32_t ack)
+{
+        unsigned n = ep->fin_count < MON_FINS ? ep->fin_count : MON_FINS;
+
+        if (ep->peer_fin_known && (ep->peer_fin == ep->ack_max || ep->peer_fin == ack))
+                return;
+        for (unsigned i = 0; i < n; i++)
+                if (ep->fins[i] == ack) {
+                        ep->peer_fin_known = true;
+                        ep->peer_fin = ack;
+                        ep->murky = true;
+                        return;
+                }
+}
+
 void mon_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
         if (!ep->irs_known)
                 return;
+        find_fin(ep, s->ack);
         check_number(m, ep, s);
         check_edge(m, ep, s);
         ep->ack_max = ep->ack_known ? mon_max(ep->ack_max, s->ack) : s->ack;

@@ -45,10 +45,28 @@ static bool in_window(const struct mon_ep *ep, uint32_t seq, uint32_t span)
 
 /* ---- acknowledgment ---- */
 
+/* The shortest that the endpoint may have measured: each segment may be timed, unless it was sent
+ * again (Karn's algorithm: RFC 6298, 3). */
+static void note_rtt(const struct sim_monitor *m, struct mon_ep *ep, uint32_t ack)
+{
+        unsigned first = ep->tx_count > MON_TX ? ep->tx_count - MON_TX : 0;
+
+        for (unsigned i = ep->tx_count; i > first; i--) {
+                const struct mon_tx *x = &ep->tx[(i - 1) % MON_TX];
+
+                if (!mon_le(x->right, ack) || !mon_lt(ep->una_hi, x->right))
+                        continue;
+                if (!x->again && m->now > x->t && (ep->rtt_min == 0 || m->now - x->t < ep->rtt_min))
+                        ep->rtt_min = m->now - x->t;
+                return;
+        }
+}
+
 static void una_moves(struct sim_monitor *m, struct mon_ep *ep, uint32_t ack)
 {
         uint32_t acked = ack - ep->una_hi;
 
+        note_rtt(m, ep, ack);
         /* Tolerance: Linux counts its congestion window in segments, whatever their length; an ACK
          * covers two of them mostly. */
         if (m->c.linux_ways && acked < 2 * mon_mss(ep))
@@ -57,13 +75,6 @@ static void una_moves(struct sim_monitor *m, struct mon_ep *ep, uint32_t ack)
         ep->una_hi = ack;
         ep->dup_acks = 0;
         ep->sack_seen = false;
-        if (ep->timing && mon_le(ep->timed_seq, ack)) {
-                uint64_t rtt = m->now - ep->timed_at;
-
-                if (rtt > 0 && (ep->rtt_min == 0 || rtt < ep->rtt_min))
-                        ep->rtt_min = rtt;
-                ep->timing = false;
-        }
         if (ep->recovering && mon_le(ep->recover, ack))
                 ep->recovering = false;
         ep->first_unacked_at = m->now;
@@ -104,18 +115,22 @@ static void note_duplicate(struct mon_ep *ep, uint32_t left, uint32_t right)
         ep->dsacks_owed++;
 }
 
-/* The newest last; a copy takes the place of the one before. */
+/* A copy takes the place of the one before. */
 static void note_syn(struct mon_ep *ep, struct mon_syn *in)
 {
-        struct mon_syn *last = &ep->syns[(ep->syn_count - 1) % MON_SYNS];
+        unsigned n = ep->syn_count < MON_SYNS ? ep->syn_count : MON_SYNS;
 
-        if (ep->syn_count > 0 && last->seq == in->seq && last->mss == in->mss &&
-            last->has_ts == in->has_ts && mon_le(last->ts_first, in->tsval)) {
-                in->ts_first = last->ts_first;
-                *last = *in;
-        } else {
-                ep->syns[ep->syn_count++ % MON_SYNS] = *in;
+        for (unsigned i = 0; i < n; i++) {
+                struct mon_syn *x = &ep->syns[i];
+
+                if (x->seq == in->seq && x->mss == in->mss && x->has_ts == in->has_ts &&
+                    mon_le(x->ts_first, in->tsval)) {
+                        in->ts_first = x->ts_first;
+                        *x = *in;
+                        return;
+                }
         }
+        ep->syns[ep->syn_count++ % MON_SYNS] = *in;
 }
 
 static void syn_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
@@ -337,6 +352,8 @@ static void text_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct 
         bool known, dropped = false;
 
         /* Not one that is old, nor another when one was taken. */
+        if (s->flags & MON_FIN)
+                ep->fins[ep->fin_count++ % MON_FINS] = end;
         if ((s->flags & MON_FIN) && mon_lt(ep->ack_max, end) &&
             !(ep->peer_fin_known && ep->ack_max == ep->peer_fin)) {
                 ep->peer_fin_known = true;

@@ -130,6 +130,9 @@ void mon_duties_done(struct sim_monitor *m, struct mon_ep *ep, const struct mon_
         /* What it says is exactly what it has: something that came above a gap was dropped. */
         if (m->c.slack_ns == 0 && mon_lt(s->ack, ep->rcv_hi))
                 ep->murky = true;
+        /* With the peer's FIN everything is acknowledged; what came from above it was not taken. */
+        if (ep->peer_fin_known && s->ack == ep->peer_fin)
+                ep->delayed.due = ep->second.due = ep->fill.due = ELKO_NEVER;
         done(&ep->delayed, s);
         done(&ep->second, s);
         done(&ep->fill, s);

@@ -24,6 +24,7 @@ enum {
         MON_RANGES = 96, /* ranges above a gap */
         MON_HIST = 16,
         MON_DUPS = 32,
+        MON_FINS = 8,
         MON_HOSTS = 32, /* whose shortages are told */
 };
 
@@ -71,6 +72,7 @@ struct mon_in {
 struct mon_tx {
         uint64_t t;
         uint32_t left, right;
+        bool again;
 };
 
 struct mon_syn {
@@ -151,6 +153,8 @@ struct mon_ep {
         /* ---- arrived ---- */
         uint32_t rcv_hi; /* in sequence up to here, if everything was accepted */
         struct mon_ranges ooo;
+        uint32_t fins[MON_FINS]; /* all that came and may be it */
+        unsigned fin_count;
         uint32_t beyond_fin; /* text came up to here after it was taken */
         uint32_t peer_fin;   /* sequence number one beyond the peer's FIN */
         struct mon_in in_ring[MON_IN];
@@ -191,10 +195,7 @@ struct mon_ep {
         uint64_t reset_in_at;
 
         /* ---- time ---- */
-        uint64_t rtt_min; /* 0: no sample */
-        bool timing;
-        uint32_t timed_seq;
-        uint64_t timed_at;
+        uint64_t rtt_min;  /* 0: no sample */
         unsigned dup_acks; /* since una_hi moved */
         bool sack_seen;    /* SACK above una_hi since it moved */
         uint32_t recover;  /* below it, loss recovery goes on */

@@ -67,6 +67,8 @@ static void it_is(const struct sim_monitor *m, struct mon_ep *ep, uint32_t ts_re
 {
         if (m->c.slack_ns > 0)
                 return;
+        if (ep->ts_recent != ts_recent)
+                ep->ts_sure.n = 0; /* it says what was not certain before */
         ep->ts_recent = ep->ts_hi = ts_recent;
         ep->ts_maybe_count = 0;
 }
@@ -110,6 +112,8 @@ static void check_tsecr(struct sim_monitor *m, struct mon_ep *ep, const struct m
                         it_is(m, ep, s->tsecr);
                         return;
                 }
+        if ((s->flags & MON_SYN) && m->counts.forgotten > 0)
+                return; /* the SYN that it answers may be forgotten */
         /* Too many came of which that can't be said: between what it was and the newest. */
         if (first > 0 && mon_le(s->tsecr, ep->ts_hi) &&
             (!mon_hist_at(&ep->ts_sure, then, &sure) || mon_le(sure, s->tsecr)))

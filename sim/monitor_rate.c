@@ -101,7 +101,6 @@ static void again(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg
         bool syn = (s->flags & MON_SYN) != 0, sign;
         uint64_t t = 0, least = rto_least;
 
-        ep->timing = false; /* Karn's algorithm: RFC 6298, 3 */
         /* In a simultaneous open the timer of the SYN goes on when the SYN+ACK leaves. */
         sign = syn ? ep->arrivals != ep->arrivals_at_syn || (ep->active && (s->flags & MON_ACK))
                    : sign_of_loss(ep);
@@ -197,14 +196,9 @@ static void check_storm(struct sim_monitor *m, struct mon_ep *ep, const struct m
 static void note(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
         uint32_t end = s->seq + mon_seg_span(s);
-        bool news = mon_lt(ep->snd_max, end) || (ep->tx_count == 0);
+        bool again = ep->tx_count > 0 && mon_lt(s->seq, ep->snd_max);
 
-        ep->tx[ep->tx_count++ % MON_TX] = (struct mon_tx){m->now, s->seq, end};
-        if (news && !ep->timing) {
-                ep->timing = true;
-                ep->timed_seq = end;
-                ep->timed_at = m->now;
-        }
+        ep->tx[ep->tx_count++ % MON_TX] = (struct mon_tx){m->now, s->seq, end, again};
         if (ep->una_hi == ep->snd_max || ep->tx_count == 1)
                 ep->first_unacked_at = m->now;
         ep->snd_max = mon_max(ep->snd_max, end);

@@ -267,7 +267,7 @@ static void begin_anew(struct sim_monitor *m, struct mon_ep *ep, const struct mo
         struct mon_pair pair;
 
         if (found == NULL || s->seq != ep->iss + 1 ||
-            !(mon_lt(s->ack, ep->ack_max) || mon_lt(s->seq, ep->una_sure)))
+            !(mon_lt(s->ack, ep->ack_max) || (s->len > 1 && mon_lt(s->seq, ep->una_sure))))
                 return;
         pair = *found;
         begin(m, ep, pair.out.seq, MON_SYN_RECEIVED);
