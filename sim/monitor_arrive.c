@@ -124,6 +124,7 @@ static void note_syn(struct mon_ep *ep, struct mon_syn *in)
                 struct mon_syn *x = &ep->syns[i];
 
                 if (x->seq == in->seq && x->mss == in->mss && x->has_ts == in->has_ts &&
+                    x->has_ws == in->has_ws && x->has_sack_ok == in->has_sack_ok &&
                     mon_le(x->ts_first, in->tsval)) {
                         in->ts_first = x->ts_first;
                         *x = *in;
@@ -147,7 +148,8 @@ static void syn_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct m
                              .mss = s->has_mss ? s->mss : 0,
                              .window = s->window,
                              .tsval = s->tsval,
-                             .ts_first = s->tsval};
+                             .ts_first = s->tsval,
+                             .when = ep->arrivals};
 
         note_syn(ep, &in);
         ep->syn_in_since_out = true;

@@ -83,6 +83,7 @@ struct mon_syn {
         uint16_t mss; /* 0: none */
         uint16_t window;
         uint32_t tsval, ts_first; /* of the newest and the first of its copies */
+        uint64_t when;            /* number of the arrival */
 };
 
 /* An incarnation in TIME-WAIT that a SYN reopened: it is back when the SYN was an old duplicate (RFC 9293,

@@ -91,14 +91,25 @@ static bool syn(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
         return true;
 }
 
-static const struct mon_syn *find_syn(const struct mon_ep *ep, uint32_t seq)
+/* The newest SYN that `s` may answer: with what it answers to, if there is such a copy. */
+static const struct mon_syn *find_syn(const struct mon_ep *ep, const struct mon_seg *s)
 {
-        unsigned first = ep->syn_count > MON_SYNS ? ep->syn_count - MON_SYNS : 0;
+        unsigned n = ep->syn_count < MON_SYNS ? ep->syn_count : MON_SYNS;
+        const struct mon_syn *best = NULL;
+        bool best_fits = false;
 
-        for (unsigned i = ep->syn_count; i > first; i--)
-                if (ep->syns[(i - 1) % MON_SYNS].seq == seq)
-                        return &ep->syns[(i - 1) % MON_SYNS];
-        return NULL;
+        for (unsigned i = 0; i < n; i++) {
+                const struct mon_syn *x = &ep->syns[i];
+                bool fits = x->has_ts >= s->has_ts && x->has_ws >= s->has_ws;
+
+                if (x->seq + 1 != s->ack || (best_fits && !fits))
+                        continue;
+                if (best == NULL || fits > best_fits || x->when > best->when) {
+                        best = x;
+                        best_fits = fits;
+                }
+        }
+        return best;
 }
 
 /* The SYN+ACK that `ack` acknowledges. */
@@ -141,7 +152,7 @@ static bool offers_the_same(const struct mon_syn *before, const struct mon_seg *
 
 static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
-        const struct mon_syn *found = find_syn(ep, s->ack - 1);
+        const struct mon_syn *found = find_syn(ep, s);
         struct mon_pair *earlier = find_out(ep, s->seq + 1);
         struct mon_syn in;
         bool same = ep->iss_known && s->seq == ep->iss && ep->irs_known && s->ack == ep->irs + 1;
