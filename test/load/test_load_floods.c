@@ -131,15 +131,30 @@ static void ack_and_syn_flood(struct arena *a, uint64_t slice)
         ack_flood(a, slice);
 }
 
+/* Resets by the port that sends them: nobody's, and the listener's. */
+static uint64_t resets[2];
+
+static void count_resets(struct arena *a, const struct pkt *p)
+{
+        (void)a;
+        if (p->flags & ELKO_RST)
+                resets[p->src.port == ECHO]++;
+}
+
 EK_TEST(a3_15_cookie_guesses_during_a_flood)
 {
         struct arena *a = arena_begin(&small);
 
         a->step = ack_and_syn_flood;
+        a->reply = count_resets;
+        resets[0] = resets[1] = 0;
         arena_run(a, SECONDS * 1000);
         arena_judge(a, &small, SECONDS * 1000, 100);
         /* Those that came from a cookie are our clients. */
         CHECK(elko_counters_get(a->v)->tcp_syn_cookies_ok <= a->short_started);
+        /* A wrong guess is refused with a reset like anything else that a listener can't use (3.10.7.2): one each
+         * ms may go, and half of them are the listener's. */
+        CHECK(resets[0] >= SECONDS * 100 && resets[1] >= SECONDS * 100);
         arena_end(a);
 }
 

@@ -182,8 +182,8 @@ static inline void net_settle(struct net *n, unsigned i)
 
 /* An ICMP error about a segment of `to` with sequence number `seq`, on the connection of p, which is on its way
  * there. */
-static inline void net_icmp(struct net *n, unsigned to, const uint8_t *p, uint32_t seq, uint8_t type,
-                            uint8_t code)
+static inline void net_icmp(struct net *n, unsigned to, const uint8_t *p, uint32_t seq,
+                            uint8_t type, uint8_t code)
 {
         uint32_t ip = net_ip_bytes(n), src = n->sc->v6 ? 8 : 12, bytes = n->sc->v6 ? 16 : 4;
         uint8_t quoted[60] = {0}, buf[200];
