@@ -145,6 +145,49 @@ EK_TEST(every_segment_in_every_state_ipv6)
         end("E2, IPv6, numbers before 2^32");
 }
 
+/* RFC 5961, 7, and 3.10.7.4: two ends that lost track of each other must not exchange empty segments for ever.
+ * So what carries neither text nor FIN, and comes twice, draws one ACK at most. */
+static void twice(struct world *w, const struct world *saved, uint16_t flags, unsigned seq,
+                  unsigned ack)
+{
+        struct world_seg s = world_make(w, &w->main, flags, e2_seq_at(w, flags, seq), 0);
+        uint32_t ip = w->v6 ? 40 : 20, n;
+        unsigned acks = 0;
+        uint8_t p[200];
+
+        world_restore(w, saved);
+        s.ack = (flags & ELKO_ACK) ? e2_ack_at(w, ack) : 0;
+        n = world_put_tcp(&s, s.seq, p + ip);
+        world_put_ip(w, p, 6, n);
+        conv_put16(p + ip + 16, conv_csum(w->peer.b, w->local.b, w->v6, 6, p + ip, n));
+        for (unsigned i = 0; i < 2; i++) {
+                world_in(w, p, ip + n);
+                for (unsigned k = 0; k < w->replies && k < WORLD_REPLIES; k++)
+                        acks += (w->reply[k].seg.flags & (ELKO_ACK | ELKO_RST)) == ELKO_ACK;
+        }
+        run.cells++;
+        if (acks <= 1)
+                return;
+        run.failed++;
+        printf("  %s, flags 0x%03x, SEQ %s, ACK %s, twice: %u ACKs\n", world_states[w->state].name,
+               flags, e2_seq_names[seq], e2_ack_names[ack], acks);
+}
+
+EK_TEST(no_empty_segment_draws_two_acks)
+{
+        begin();
+        for (unsigned s = W_ESTABLISHED; s <= W_LAST_ACK; s++) {
+                struct world w, saved;
+
+                world_init(&w, (enum world_state)s, false, false);
+                saved = w;
+                for (unsigned f = 0; f < E2_FLAGS; f++)
+                        for (unsigned k = 0; k < 25 && !(e2_flags_of(f) & ELKO_FIN); k++)
+                                twice(&w, &saved, e2_flags_of(f), k / 5, k % 5);
+        }
+        end("E2, empty segments twice");
+}
+
 EK_TEST(every_segment_with_a_newer_timestamp)
 {
         begin();
