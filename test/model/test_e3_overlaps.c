@@ -20,6 +20,8 @@
  * first, and only of bytes that came before) are whole ranges of the model, each once, the newest first
  * (RFC 2018, 4). Then the application reads everything, byte for byte.
  *
+ * And for all pairs the first one with a FIN, which then stands early, inside of the other, or beyond the window.
+ *
  * Runs: with SACK, without, and with room for one hole only (what does not fit is not kept). `make
  * test` takes an eighth of the sequences, drawn by the seed; ELKO_LONG=1 all. The leaf (reasm.c) alone
  * is compared for all of them in both.
@@ -209,10 +211,11 @@ static const char *check_stream(struct world *w, const struct bitmap *m)
         return elko_check(w->st);
 }
 
-static void say(struct world *w, unsigned k, uint32_t base, uint32_t lo, uint32_t hi)
+static void say(struct world *w, unsigned k, uint32_t base, uint32_t lo, uint32_t hi,
+                uint16_t flags)
 {
         static uint8_t p[GRID + 100];
-        struct world_seg s = world_make(w, &w->main, ELKO_ACK, base + lo, 0);
+        struct world_seg s = world_make(w, &w->main, flags, base + lo, 0);
         uint32_t ip = w->v6 ? 40 : 20, len = world_put_tcp(&s, 0, p + ip);
 
         for (uint32_t i = lo; i < hi; i++)
@@ -237,7 +240,7 @@ static void one_sequence(struct world *w, const struct world *saved, const struc
                 uint32_t lo = intervals[pick[k]].a * CELL, hi = intervals[pick[k]].b * CELL;
                 enum taken taken = model_take(&m, k, lo, hi);
 
-                say(w, k, base, lo, hi);
+                say(w, k, base, lo, hi, ELKO_ACK);
                 bad = check_answer(w, &m, base, taken, lo, hi);
                 run.segments++;
         }
@@ -326,6 +329,64 @@ EK_TEST(three_segments_without_sack)
 EK_TEST(three_segments_room_for_one_hole)
 {
         all_sequences("SACK, one range", true, true, 1);
+}
+
+/* ---- a FIN that comes early ---- */
+
+/*
+ * A segment with FIN, then one of text anywhere, then all that is missing. The FIN counts if it lies in the
+ * window (or at its edge: it needs no room), and then the stream ends there: what lies beyond is not text
+ * (3.10.7.4 seventh and eighth). A FIN beyond the window was not received (3.10.7.4 first: trimmed).
+ */
+static const char *fin_and_text(struct world *w, const struct world *saved, uint32_t edge,
+                                struct interval f, struct interval d)
+{
+        uint32_t base = saved->main.rcv_nxt - CELL, fin = f.b * CELL;
+        uint32_t end = fin <= edge ? fin : edge;
+        /* Table 6: one that begins before the window and ends with it is not acceptable. */
+        bool counts = fin < edge || (fin == edge && f.a > 0);
+        uint8_t buf[GRID], more;
+        int64_t n;
+
+        world_restore(w, saved);
+        say(w, 0, base, f.a * CELL, fin, ELKO_ACK | ELKO_FIN);
+        say(w, 0, base, d.a * CELL, d.b * CELL, ELKO_ACK);
+        if (end > CELL)
+                say(w, 0, base, CELL, end, ELKO_ACK);
+        n = elko_recv(w->st, w->main.sock, buf, sizeof(buf));
+        if (n != (int64_t)(end - CELL) && !(n < 0 && end == CELL))
+                return "the number of readable bytes";
+        for (uint32_t i = CELL; i < end; i++)
+                if (buf[i - CELL] != byte_of(0, i))
+                        return "the readable bytes";
+        if ((elko_recv(w->st, w->main.sock, &more, 1) == 0) != counts)
+                return counts ? "no end of stream" : "an end of stream beyond the window";
+        if ((world_tcp_state(w) == ELKO_TCP_CLOSE_WAIT) != counts)
+                return "the state";
+        return elko_check(w->st);
+}
+
+EK_TEST(a_fin_before_its_time)
+{
+        static struct world w, saved;
+        static struct bitmap empty;
+
+        memset(&run, 0, sizeof(run));
+        run.sack = true;
+        run.ranges = 64;
+        clock_gettime(CLOCK_MONOTONIC, &run.began);
+        prepare(&w, &saved, &empty, false);
+        for (unsigned i = 0; i < INTERVALS * INTERVALS; i++) {
+                struct interval f = intervals[i / INTERVALS], d = intervals[i % INTERVALS];
+                const char *bad = fin_and_text(&w, &saved, empty.edge, f, d);
+
+                run.cases++;
+                run.segments += 3;
+                if (bad != NULL && ++run.failed <= 10)
+                        printf("  cells [%u,%u) and FIN, then [%u,%u): %s\n", f.a, f.b, d.a, d.b,
+                               bad);
+        }
+        report("a FIN before its time");
 }
 
 /* ---- the leaf alone ---- */
