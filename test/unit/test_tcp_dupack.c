@@ -121,6 +121,28 @@ EK_TEST(a7_10_many_duplicates)
         CHECK_EQ(d.count, UINT16_MAX);
 }
 
+/* Of a row of duplicates, however long, the first two let one new segment go each (RFC 3042), the third may
+ * retransmit (RFC 6582, 3.2), and once that has happened each stands for a segment that left. */
+EK_TEST(rows_of_any_length)
+{
+        for (uint32_t late = 0; late < 2; late++) { /* after a time-out the third does nothing */
+                struct ek_dupack d = {0};
+
+                if (late)
+                        ek_dupack_on_timeout(&d, at(100));
+                for (uint32_t i = 1; i <= 70000; i++) {
+                        enum ek_dupack_verdict v = ek_dupack_on_duplicate(&d, at(50), at(100));
+
+                        if (i < 3)
+                                CHECK_EQ(v, EK_DUPACK_LIMITED);
+                        else if (late)
+                                CHECK_EQ(v, EK_DUPACK_NOTHING);
+                        else
+                                CHECK_EQ(v, i == 3 ? EK_DUPACK_ENTER : EK_DUPACK_INFLATE);
+                }
+        }
+}
+
 /* RELIABILITY A7-9: an old `recover` must not block when the circle has turned half over it. */
 EK_TEST(a7_9_an_old_mark_is_forgotten)
 {
