@@ -188,6 +188,56 @@ EK_TEST(no_empty_segment_draws_two_acks)
         end("E2, empty segments twice");
 }
 
+/* "If the RCV.WND is zero, ... special allowance should be made to accept valid ACKs" (3.10.7.4, first), and the same
+ * for probes and keep-alives, which have the number right before the window: if both ends send one at the same
+ * time and look at the number only, neither learns what the other acknowledges. */
+static bool counts(struct world *w, const struct world *saved, uint32_t len)
+{
+        struct world_seg s = world_make(w, &w->main, ELKO_ACK, w->main.rcv_nxt - 1, len);
+        const struct e2_rule *rule =
+                &e2.rule[e2.cell[w->state][e2_flags_index(ELKO_ACK)][0][1][3] - 1];
+        enum elko_tcp_state want = rule->same ? world_states[w->state].tcp : rule->after;
+        uint64_t end;
+
+        world_restore(w, saved);
+        s.ack = w->main.nxt;
+        world_say(w, &w->main, &s);
+        /* A tuple without connection is the listener's. */
+        if (want == ELKO_TCP_CLOSED && world_states[w->state].listener)
+                want = ELKO_TCP_LISTEN;
+        if (world_tcp_state(w) != want)
+                return false;
+        /* What is acknowledged is not sent again. */
+        for (end = w->now + ELKO_SEC(5); elko_next_deadline(w->st) < end;) {
+                w->now = elko_next_deadline(w->st);
+                w->replies = 0;
+                world_pull(w);
+                for (unsigned k = 0; k < w->replies && k < WORLD_REPLIES; k++)
+                        if (w->reply[k].seg.dst_port == w->main.peer_port &&
+                            (w->reply[k].seg.len > 0 || (w->reply[k].seg.flags & ELKO_FIN)))
+                                return false;
+        }
+        return elko_check(w->st) == NULL;
+}
+
+EK_TEST(an_ack_right_before_the_window_counts)
+{
+        begin();
+        for (unsigned s = W_ESTABLISHED; s <= W_LAST_ACK; s++) {
+                struct world w, saved;
+
+                world_init(&w, (enum world_state)s, false, false);
+                saved = w;
+                for (uint32_t len = 0; len <= 1; len++, run.cells++)
+                        if (!counts(&w, &saved, len)) {
+                                run.failed++;
+                                printf("  %s, %u bytes: the ACK did not count\n",
+                                       world_states[s].name, len);
+                        }
+        }
+        end("E2, ACKs right before the window");
+}
+
 EK_TEST(every_segment_with_a_newer_timestamp)
 {
         begin();
