@@ -178,7 +178,7 @@ const char *ek_tcp_check(struct ek_tcp *t)
 {
         const char *bad = NULL;
         uint32_t hashed = 0;
-        bool all = ++t->checks % ALL_TCBS == 0;
+        bool all = ALL_TCBS == 1 || ++t->checks % ALL_TCBS == 0;
 
         for (uint32_t i = ek_slab_next(&t->tcbs, EK_NIL); i != EK_NIL && bad == NULL;
              i = ek_slab_next(&t->tcbs, i)) {
