@@ -15,7 +15,7 @@
 #include "attacker.h"
 #include "pkt.h"
 
-enum { ATK_FLOWS = 64, ATK_LISTENERS = 8, ATK_SYNACKS = 16, ATK_STORE = 256, ATK_OWN_MAX = 64 };
+enum { ATK_FLOWS = 64, ATK_LISTENERS = 8, ATK_SYNACKS = 32, ATK_STORE = 256, ATK_OWN_MAX = 64 };
 
 /* One end of a connection, as its own packets and what reached it tell. */
 struct atk_end {

@@ -130,7 +130,8 @@ static void learn_sent(struct atk_flow *f, unsigned dir, const struct pkt *s)
         if (s->flags & ELKO_RST) /* its SEQ may be what a forged packet asked for */
                 return;
         if ((s->flags & (ELKO_SYN | ELKO_ACK)) == (ELKO_SYN | ELKO_ACK)) {
-                e->synack[e->synacks++ % ATK_SYNACKS] = s->seq;
+                if (e->synacks == 0 || e->synack[(e->synacks - 1) % ATK_SYNACKS] != s->seq)
+                        e->synack[e->synacks++ % ATK_SYNACKS] = s->seq;
                 /* A listener answers forged SYNs as well. */
                 if (!e->syn_got || e->syn_end != s->ack)
                         return;
@@ -303,10 +304,13 @@ static void mark(struct attacker *a, struct atk_flow *f, enum attacker_harm harm
 }
 
 /* Does it acknowledge one of the end's SYN,ACKs? With cookies (RFC 4987, 3.6) each of them opens a connection
- * as long as it is valid, so the last one alone doesn't tell. */
+ * as long as it is valid, so the last one alone doesn't tell. Not so when the peer's ACK came and more than its
+ * SYN was acknowledged, of what it sent: then there is one. */
 static bool opens(const struct atk_end *e, const struct pkt *s)
 {
-        if ((s->flags & (ELKO_ACK | ELKO_SYN | ELKO_RST)) != ELKO_ACK)
+        if ((s->flags & (ELKO_ACK | ELKO_SYN | ELKO_RST)) != ELKO_ACK ||
+            (e->synced && e->acks && e->syn_got && pkt_lt(e->syn_end, e->acked) &&
+             pkt_le(e->acked, e->got)))
                 return false;
         for (unsigned i = 0; i < e->synacks && i < ATK_SYNACKS; i++)
                 if (e->synack[i] + 1 == s->ack)
