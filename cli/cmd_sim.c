@@ -24,7 +24,7 @@ enum { EXIT_FAILED = 5, SEEDS_DEFAULT = 1000 };
 struct settings {
         uint64_t seed, jobs, packets_max;
         const char *seeds, *script, *faults;
-        bool json, trace, minimise, monitor;
+        bool json, trace, minimise, no_monitor;
 };
 
 #define OWN(field) offsetof(struct settings, field)
@@ -77,10 +77,10 @@ static const struct ek_opt own_opts[] = {
          .kind = EK_OPT_TEXT,
          .offset = OWN(script),
          .help = "replay what --minimise printed"},
-        {.name = "monitor",
+        {.name = "no-monitor",
          .kind = EK_OPT_SET,
-         .offset = OWN(monitor),
-         .help = "let the wire monitor judge every packet as well"},
+         .offset = OWN(no_monitor),
+         .help = "without the wire monitor, which judges every packet by the RFCs alone"},
         {.name = "json",
          .kind = EK_OPT_SET,
          .offset = OWN(json),
@@ -363,7 +363,7 @@ int ek_cmd_sim(int argc, char **argv)
                                 "like loss,delay, or `none`");
                 opt.has_faults = true;
         }
-        opt.monitor = set.monitor;
+        opt.monitor = !set.no_monitor;
         opt.packets_max = set.packets_max != EK_OPT_UNSET ? set.packets_max : 0;
         if (set.script != NULL)
                 return replay(&set, &opt);

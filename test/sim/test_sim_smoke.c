@@ -15,7 +15,7 @@ enum { FIRST = 1, SEEDS = 600 };
 EK_TEST(seeds_pass_and_all_faults_meet)
 {
         static struct sim_swarm_total t;
-        struct sim_options opt = {0};
+        struct sim_options opt = {.monitor = true};
         unsigned a = 0, b = 0;
 
         CHECK(sim_swarm(FIRST, FIRST + ek_test_rounds(SEEDS) - 1, 2, &opt, NULL, NULL, &t));
@@ -34,7 +34,7 @@ EK_TEST(seeds_pass_and_all_faults_meet)
 EK_TEST(without_faults_all_is_well)
 {
         static struct sim_swarm_total t;
-        struct sim_options opt = {.has_faults = true};
+        struct sim_options opt = {.has_faults = true, .monitor = true};
 
         CHECK(sim_swarm(FIRST, FIRST + 199, 2, &opt, NULL, NULL, &t));
         CHECK_EQ(t.failed, 0);
