@@ -8,12 +8,19 @@
  */
 #include "monitor_ep.h"
 
-static bool is_dsack(const struct mon_seg *s)
+/* The block around it is the second (RFC 2883, 4 (4), a "should"). Tolerance: a host that answers several arrivals
+ * by one ACK may have a newer block to put there. */
+static bool is_dsack(const struct sim_monitor *m, const struct mon_seg *s)
 {
+        unsigned most = m->c.slack_ns > 0 ? s->sacks : 2;
+
         if (mon_le(s->sack[0].right, s->ack))
                 return true;
-        return s->sacks > 1 && mon_le(s->sack[1].left, s->sack[0].left) &&
-               mon_le(s->sack[0].right, s->sack[1].right);
+        for (unsigned i = 1; i < most && i < s->sacks; i++)
+                if (mon_le(s->sack[i].left, s->sack[0].left) &&
+                    mon_le(s->sack[0].right, s->sack[i].right))
+                        return true;
+        return false;
 }
 
 static void check_dsack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
@@ -129,7 +136,7 @@ static void check_used(struct sim_monitor *m, struct mon_ep *ep, const struct mo
 
 void mon_sack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
-        unsigned b = s->sacks > 0 && is_dsack(s) ? 1 : 0;
+        unsigned b = s->sacks > 0 && is_dsack(m, s) ? 1 : 0;
 
         if (!ep->irs_known)
                 return;
