@@ -25,6 +25,23 @@ static void ack(struct conv *c, unsigned segs)
         conv_in(c, ". 1:1(0) ack %u", 1 + segs * c->mss);
 }
 
+/* Neither SYN nor FIN is a byte of the stream (RFC 9293, 3.4): as many are acknowledged and received as the users
+ * sent. */
+CONV_TEST(bytes_are_what_users_sent)
+{
+        conv_start_open(c, &plain);
+        conv_send(c, 100);
+        conv_out(c, "P. 1:101(100) ack 1");
+        conv_shutdown(c);
+        conv_out(c, "F. 101:101(0) ack 1");
+        conv_in(c, "P. 1:51(50) ack 102");
+        conv_state(c, ELKO_TCP_FIN_WAIT_2);
+        CONV_EQ(c, conv_info(c).bytes_acked, 100);
+        CONV_EQ(c, conv_info(c).bytes_sent, 100);
+        CONV_EQ(c, conv_info(c).bytes_received, 50);
+        conv_ignore(c);
+}
+
 /* ---- the sender's time ---- */
 
 /* Busy from the write to the ACK of the last byte; and it is not forgotten in a silence, in which

@@ -342,12 +342,29 @@ static inline uint64_t net_clock(const struct net *n, unsigned i)
         return n->tw->base[i] + n->now;
 }
 
+/* What counts bytes of the stream counts neither SYN nor FIN (RFC 9293, 3.4): no more is acknowledged than was
+ * written, no more delivered than the peer wrote. */
+static inline void net_count(struct net *n, unsigned i)
+{
+        const struct elko_counters *ctr = elko_counters_get(n->node[i].st);
+        uint64_t wrote[2] = {0, 0};
+
+        for (unsigned c = 0; c < n->sc->conns; c++)
+                for (unsigned k = 0; k < 2; k++)
+                        wrote[k] += n->end[c][k].sent;
+        if (ctr->tcp_bytes_acked > wrote[i])
+                net_fail(n, "more bytes are acknowledged than were written");
+        if (ctr->tcp_bytes_received > wrote[1 - i])
+                net_fail(n, "more bytes came than were written");
+}
+
 static inline void net_check(struct net *n, unsigned i)
 {
         const char *bad = elko_check(n->node[i].st);
 
         if (bad != NULL)
                 net_fail(n, "elko_check(): %s", bad);
+        net_count(n, i);
 }
 
 /* Complete the checksum as a link with ELKO_LINK_TX_CSUM would. */
