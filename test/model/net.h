@@ -72,6 +72,19 @@ static inline void net_write(struct net *n, unsigned conn, unsigned i)
         }
 }
 
+/* A call that has nothing to do does it (POSIX, read() and send() with a length of 0), though there is nothing to
+ * read or no room to write. */
+static inline void net_empty_calls(struct net *n, unsigned conn, unsigned i)
+{
+        struct net_end *e = &n->end[conn][i];
+        uint8_t none;
+
+        if (!e->eof && elko_recv(n->node[i].st, e->sock, &none, 0) != 0)
+                net_fail(n, "reading 0 bytes failed");
+        if (!e->shut && elko_send(n->node[i].st, e->sock, &none, 0, 0) != 0)
+                net_fail(n, "writing 0 bytes failed");
+}
+
 static inline void net_give_up(struct net *n, unsigned conn, unsigned i, bool abort)
 {
         struct net_end *e = &n->end[conn][i];
@@ -100,6 +113,8 @@ static inline void net_app(struct net *n, unsigned conn, unsigned i)
                 net_give_up(n, conn, i, false);
                 return;
         }
+        if (n->tw->empty_calls && e->open)
+                net_empty_calls(n, conn, i);
         waits = plan->close == NET_HALF_CLOSE && i == 1 && !e->eof;
         if (!waits)
                 net_write(n, conn, i);

@@ -198,7 +198,7 @@ static const char *check_answer(struct world *w, const struct bitmap *m, uint32_
         return check_sack(m, s, base, taken, lo, hi);
 }
 
-static const char *check_stream(struct world *w, const struct bitmap *m)
+static const char *check_stream(struct world *w, const struct bitmap *m, uint32_t base)
 {
         uint8_t buf[GRID];
         int64_t n = elko_recv(w->st, w->main.sock, buf, sizeof(buf));
@@ -208,6 +208,14 @@ static const char *check_stream(struct world *w, const struct bitmap *m)
                 return "the number of readable bytes";
         if (memcmp(buf, m->byte + CELL, want) != 0)
                 return "the readable bytes";
+        /* 3.8.6.2.2: half of the buffer became free, so the peer is told. */
+        w->replies = 0;
+        world_pull(w);
+        if (want >= WORLD_WINDOW / 2 &&
+            (w->replies == 0 ||
+             w->reply[0].seg.ack + ((uint32_t)w->reply[0].seg.win << w->main.scale) - base <=
+                     m->edge))
+                return "the window that reading opened is not announced";
         return elko_check(w->st);
 }
 
@@ -245,7 +253,7 @@ static void one_sequence(struct world *w, const struct world *saved, const struc
                 run.segments++;
         }
         if (bad == NULL)
-                bad = check_stream(w, &m);
+                bad = check_stream(w, &m, base);
         run.cases++;
         if (bad == NULL || ++run.failed > 10)
                 return;

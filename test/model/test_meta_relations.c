@@ -16,6 +16,7 @@
  *      M-8  packets that must be ignored arrive in front of every packet
  *      M-9  polled more often than elko_next_deadline() asks for
  *      M-10 connections made in the opposite order
+ *      M-11 applications read and write 0 bytes in between
  *
  * The trace (net.h) of every connection must be the same packet by packet, to the nanosecond, and so
  * must what the applications saw. An ISN is a clock plus a hash (RFC 6528), so a stack gets the ISN that
@@ -372,7 +373,20 @@ EK_TEST(m6_offload)
         each("M-6, checksum offload, unaligned packets", offload);
 }
 
-/* ---- M-8, M-9, M-10 ---- */
+/* ---- M-8 to M-11 ---- */
+
+static void empty_calls(unsigned k, const struct net_scenario *sc)
+{
+        const struct net_twist tw = {.empty_calls = true};
+
+        play(sc, &tw);
+        compare(k, "M-11, calls that have nothing to do");
+}
+
+EK_TEST(m11_empty_calls)
+{
+        each("M-11, 0 bytes read and written", empty_calls);
+}
 
 static void no_ops(unsigned k, const struct net_scenario *sc)
 {
