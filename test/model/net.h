@@ -23,11 +23,13 @@
 static inline void net_read(struct net *n, unsigned conn, unsigned i)
 {
         struct net_end *e = &n->end[conn][i];
-        uint8_t buf[4096];
+        static uint8_t buf[1 << 16];
+        /* There is never more than two buffers of the scenario. */
+        size_t len = n->tw->odd_calls && n->sc->buf <= sizeof(buf) / 2 ? SIZE_MAX / 2 + 1 : 4096;
         int64_t k;
 
         while (e->open && !e->eof &&
-               (k = elko_recv(n->node[i].st, e->sock, buf, sizeof(buf))) != ELKO_EAGAIN) {
+               (k = elko_recv(n->node[i].st, e->sock, buf, len)) != ELKO_EAGAIN) {
                 if (k < 0) {
                         e->error = (int)k;
                         e->open = false;
@@ -113,7 +115,7 @@ static inline void net_app(struct net *n, unsigned conn, unsigned i)
                 net_give_up(n, conn, i, false);
                 return;
         }
-        if (n->tw->empty_calls && e->open)
+        if (n->tw->odd_calls && e->open)
                 net_empty_calls(n, conn, i);
         waits = plan->close == NET_HALF_CLOSE && i == 1 && !e->eof;
         if (!waits)

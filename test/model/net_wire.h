@@ -61,7 +61,7 @@ struct net_twist {
         bool no_ops;         /* packets that must be ignored arrive in between */
         uint64_t poll_ns;    /* extra polls, this far apart; 0: none */
         bool reverse;        /* connections are made in the opposite order */
-        bool empty_calls;    /* applications read and write 0 bytes, too */
+        bool odd_calls;      /* applications read and write 0 bytes, too, and ask for 2^63 */
 };
 
 struct net_record {

@@ -16,7 +16,7 @@
  *      M-8  packets that must be ignored arrive in front of every packet
  *      M-9  polled more often than elko_next_deadline() asks for
  *      M-10 connections made in the opposite order
- *      M-11 applications read and write 0 bytes in between
+ *      M-11 applications read and write 0 bytes in between, and otherwise ask for 2^63
  *
  * The trace (net.h) of every connection must be the same packet by packet, to the nanosecond, and so
  * must what the applications saw. An ISN is a clock plus a hash (RFC 6528), so a stack gets the ISN that
@@ -375,17 +375,17 @@ EK_TEST(m6_offload)
 
 /* ---- M-8 to M-11 ---- */
 
-static void empty_calls(unsigned k, const struct net_scenario *sc)
+static void odd_calls(unsigned k, const struct net_scenario *sc)
 {
-        const struct net_twist tw = {.empty_calls = true};
+        const struct net_twist tw = {.odd_calls = true};
 
         play(sc, &tw);
-        compare(k, "M-11, calls that have nothing to do");
+        compare(k, "M-11, odd lengths");
 }
 
-EK_TEST(m11_empty_calls)
+EK_TEST(m11_lengths)
 {
-        each("M-11, 0 bytes read and written", empty_calls);
+        each("M-11, lengths of 0 and 2^63", odd_calls);
 }
 
 static void no_ops(unsigned k, const struct net_scenario *sc)
