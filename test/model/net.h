@@ -71,6 +71,7 @@ static inline void net_write(struct net *n, unsigned conn, unsigned i)
                         return;
                 }
                 e->sent += (uint64_t)k;
+                n->wrote[i] += (uint64_t)k;
         }
 }
 

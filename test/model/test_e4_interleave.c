@@ -131,6 +131,7 @@ static void call(const struct script *s, unsigned i)
                         buf[j] = net_byte(0, i, e->sent + j);
                 k = elko_send(n.node[i].st, e->sock, buf, BYTES, 0);
                 e->sent += k > 0 ? (uint64_t)k : 0;
+                n.wrote[i] += k > 0 ? (uint64_t)k : 0;
                 break;
         case SHUTDOWN: e->shut = elko_shutdown(n.node[i].st, e->sock) == 0; break;
         case ABORT: net_give_up(&n, 0, i, true); break;

@@ -257,6 +257,7 @@ static inline void tor_write(struct tor *t, unsigned c, unsigned i)
                         net_fail(&t->n, "elko_send() took nothing and did not say so");
                 } else {
                         e->sent += (uint64_t)k;
+                        t->n.wrote[i] += (uint64_t)k;
                 }
         }
 }
