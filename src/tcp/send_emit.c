@@ -380,7 +380,7 @@ void ek_tcp_routes_changed(struct ek_tcp *t)
 {
         struct ek_list waiting, *n;
 
-        for (elko_link link = 1; link <= EK_MAX_LINKS; link++) {
+        for (uint32_t link = 1; link <= EK_MAX_LINKS; link++) {
                 ek_list_init(&waiting);
                 ek_list_splice(&waiting, &t->work[link]);
                 while ((n = ek_list_pop_front(&waiting)) != NULL)
