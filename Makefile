@@ -11,6 +11,7 @@ PREFIX   ?= /usr/local
 DESTDIR  ?=
 FUZZ_SECONDS ?= 60
 FUZZ_JOBS ?= 2
+SEEDS    ?= 1..1000000
 
 SUITES   = unit,conv,sim,drill,model,load,fuzz,checks,interop
 FAST     = unit,conv
@@ -21,7 +22,7 @@ CODE     = include src drivers host sim drill cli test bench
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup build run test test-fast one checks sanitize asan ubsan valgrind clang freestanding \
-        format format-check lint bench fuzz fuzz-afl fuzz-planted soak museum model coverage reliability-report install clean
+        format format-check lint bench fuzz fuzz-afl fuzz-planted soak simulate museum model coverage reliability-report install clean
 
 help:                   ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -115,6 +116,11 @@ soak:                   ## long: the campaign in tools/soak
 	@tools/setup run
 	@tools/build $(B) -k 0 product
 	@if [ -x tools/soak ]; then ELKO=$(B)/elko tools/soak; else echo "there is no campaign yet"; fi
+
+simulate:               ## long: the seeds SEEDS of the simulator, with a build for speed (assertions and checks are on)
+	@tools/setup build
+	@MESON_OPTS='--buildtype=release -Db_lto=true' tools/build build-sim elko
+	@build-sim/elko sim --seeds $(SEEDS)
 
 museum:                 ## long: bugs of other TCPs, put into elko one by one: which tests notice? (museum/)
 	@tools/setup test

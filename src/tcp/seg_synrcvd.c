@@ -229,7 +229,8 @@ static void answer_again(struct ek_tcp *t, uint32_t index, const struct ek_seg *
 /*
  * The new entry's ISS must not be the old one's: else the ACK of our first SYN+ACK would open the connection
  * that the other SYN asked for, with bytes that are off by the difference of the two (3.4.1). While a coarse
- * clock stands, the ISN's clock doesn't tell them apart; so the entry is made one tick older.
+ * clock stands, the ISN's clock doesn't tell them apart; so the entry is made one tick older (and may wait a
+ * tick, 4 us, too long behind others of its age).
  */
 static void renumber(struct ek_tcp *t, const struct ek_key *key, uint32_t born)
 {
