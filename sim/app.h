@@ -60,7 +60,8 @@ struct sim_app_plan sim_app_draw(struct sim_world *w, uint32_t faults, uint32_t 
                                  uint64_t most_bytes);
 
 /* About how many segments with data that end will send when nothing goes wrong. */
-uint64_t sim_app_segments(uint64_t seed, uint32_t id, unsigned end, uint64_t most_bytes, uint32_t mss);
+uint64_t sim_app_segments(uint64_t seed, uint32_t id, unsigned end, uint64_t most_bytes,
+                          uint32_t mss);
 
 /* The socket exists; options are set. */
 void sim_app_start(struct sim_app *a);
