@@ -143,7 +143,9 @@ uint64_t sim_elko_clock(const struct sim_elko *e);
  * by a check at once. A node's other calls of one instant (packets in, time, applications, packets out) ask
  * for it soon: the last one before the node goes to sleep is followed by one, and each eighth, so that now
  * one and now another of them is. So every state that an event leaves behind is checked, and every state in
- * between now and then. With a listener (`elko sim --trace`) each call is: that finds out which one did it.
+ * between now and then. (A connection that nothing was done with since the last check is looked at in each
+ * eighth check, see src/tcp/check.c.) With a listener (`elko sim --trace`) each call is: that finds out which
+ * one did it.
  */
 void sim_elko_check(struct sim_elko *e, const char *call);
 void sim_elko_check_soon(struct sim_elko *e, const char *call);
