@@ -149,7 +149,7 @@ static void syn_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct m
                              .window = s->window,
                              .tsval = s->tsval,
                              .ts_first = s->tsval,
-                             .when = ep->arrivals};
+                             .when = m->number};
 
         note_syn(ep, &in);
         ep->syn_in_since_out = true;

@@ -75,6 +75,11 @@ static void check_duty(struct sim_monitor *m, struct mon_ep *ep, struct mon_duty
 {
         if (d->due >= now)
                 return;
+        /* Both FINs are there: an ABORT in CLOSING or LAST-ACK deletes the connection without a word (3.10.5). */
+        if (ep->fin_sent && ep->peer_fin_known && mon_le(ep->peer_fin, ep->rcv_hi)) {
+                d->due = ELKO_NEVER;
+                return;
+        }
         mon_blame(m, ep, rule, "ACK %u was due %u us ago; %u octets wait, the MSS offered was %u",
                   d->ack, (unsigned)((now - d->due) / 1000), ep->rcv_hi - ep->ack_max, ep->out.mss);
         d->due = ELKO_NEVER;

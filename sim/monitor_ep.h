@@ -83,7 +83,7 @@ struct mon_syn {
         uint16_t mss; /* 0: none */
         uint16_t window;
         uint32_t tsval, ts_first; /* of the newest and the first of its copies */
-        uint64_t when;            /* number of the arrival */
+        uint64_t when;            /* number of the packet */
 };
 
 /* An incarnation in TIME-WAIT that a SYN reopened: it is back when the SYN was an old duplicate (RFC 9293,
@@ -169,6 +169,8 @@ struct mon_ep {
         uint32_t ts_hi; /* the newest of these */
         struct mon_range dups[MON_DUPS];
         unsigned dup_count;
+        struct mon_range last_dsack;
+        uint32_t last_dsack_ack;
         uint32_t dsacks_owed;      /* duplicates not yet reported */
         struct mon_range last_ooo; /* the newest segment above a gap, if any since the last ACK */
         bool has_last_ooo;

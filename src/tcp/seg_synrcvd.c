@@ -378,6 +378,17 @@ bool ek_seg_on_half_open(struct ek_tcp *t, uint32_t index, const struct ek_seg *
 }
 
 /* An ACK for a listener: does it return one of our cookies? True: the segment is dealt with. */
+/* Were Timestamps negotiated (RFC 7323, 3.2)? The echo of the SYN+ACK's tells it; what was in none of ours tells
+ * nothing of a window scale. */
+static bool echoes_cookie(const struct ek_tcp *t, const struct ek_seg *seg)
+{
+        const struct ek_tcp_opts *opt = &seg->hdr->opt;
+        uint32_t age = ek_tcp_ms(t) + ek_iss_ts_offset(t, &seg->key) - opt->ts_ecr;
+
+        return t->cfg.timestamps && (opt->present & ELKO_OPT_TIMESTAMPS) &&
+               age <= 2 * EK_COOKIE_LIFE_SECONDS * 1000 + (1u << EK_COOKIE_TS_BITS);
+}
+
 bool ek_seg_on_cookie(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
 {
         const struct ek_tcp_opts *opt = &seg->hdr->opt;
@@ -400,7 +411,7 @@ bool ek_seg_on_cookie(struct ek_tcp *t, struct ek_listener *ls, const struct ek_
                             .peer_mss = cookie.mss,
                             .small = true};
         o.wscale = EK_HALF_OPEN_NO_WSCALE;
-        if (t->cfg.timestamps && (opt->present & ELKO_OPT_TIMESTAMPS)) {
+        if (echoes_cookie(t, seg)) {
                 ek_cookie_from_ts(opt->ts_ecr, &cookie);
                 o.ts = true;
                 o.ts_recent = opt->ts_val;

@@ -85,6 +85,20 @@ CONV_TEST(without_timestamps)
         CONV_EQ(c, conv_info(c).snd_wnd, 1000);
 }
 
+/* Timestamps in the last segment that echo nothing of ours were not negotiated (RFC 7323, 3.2): a window scale read
+ * out of them would let us send beyond the window. */
+CONV_TEST(an_echo_that_is_not_ours_says_nothing)
+{
+        conv_start(c, NULL);
+        fill(c);
+        conv_in(c, "S 0:0(0) win 65535 <mss M,sackOK,nop,wscale 7>");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M>");
+        conv_in(c, ". 1:1(0) ack 1 win 1000 <TS val 100 ecr =4065208172>");
+        cookie_taken(c);
+        CONV_EQ(c, conv_info(c).options, 0);
+        CONV_EQ(c, conv_info(c).snd_wnd, 1000);
+}
+
 CONV_TEST(every_window_scale)
 {
         conv_start(c, NULL);

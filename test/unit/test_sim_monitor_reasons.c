@@ -12,6 +12,7 @@
         X(dsack_of_a_part, DSACK)                                                                  \
         X(dsack_goes_with_the_next_ack, DSACK)                                                     \
         X(dsack_with_a_wrong_ack, DSACK)                                                           \
+        X(dsack_on_each_piece, DSACK)                                                              \
         X(new_octets_go_with_the_timer, RTX_EARLY)                                                 \
         X(sacked_above_is_a_sign, RTX_EARLY)                                                       \
         X(timer_after_an_answer, RTX_EARLY)                                                        \
@@ -70,6 +71,24 @@ static void talk_dsack_with_a_wrong_ack(bool wrong)
         out((struct p){.flags = ACK, .seq = 1, .ack = 101});
         in((struct p){.flags = ACK, .seq = 1, .ack = 70000, .len = wrong ? 0 : 100});
         out((struct p){.flags = ACK, .seq = 1, .ack = 101, .sacks = 1, .sack = {1, 101}});
+}
+
+/* Linux, segmentation offload: the pieces of one segment have the same options. */
+static void talk_dsack_on_each_piece(bool wrong)
+{
+        wire_end();
+        wire_begin(&(struct sim_monitor_config){.linux_ways = true});
+        open_active(false, true, false);
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 100});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 101});
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 100});
+        for (uint32_t i = 0; i < 2; i++)
+                out((struct p){.flags = ACK,
+                               .seq = 1 + 100 * i,
+                               .ack = 101,
+                               .len = wrong && i == 1 ? 0 : 100,
+                               .sacks = 1,
+                               .sack = {1, 101}});
 }
 
 /* ---- retransmission ---- */
