@@ -46,7 +46,7 @@ static bool in_window(const struct mon_ep *ep, uint32_t seq, uint32_t span)
 /* ---- acknowledgment ---- */
 
 /* The shortest that the endpoint may have measured: each segment may be timed, unless it was sent
- * again (Karn's algorithm: RFC 6298, 3). */
+ * again (Karn's algorithm: RFC 6298, 3), and Timestamps tell that one as well (RFC 7323, 4.1). */
 static void note_rtt(const struct sim_monitor *m, struct mon_ep *ep, uint32_t ack)
 {
         unsigned first = ep->tx_count > MON_TX ? ep->tx_count - MON_TX : 0;
@@ -56,7 +56,8 @@ static void note_rtt(const struct sim_monitor *m, struct mon_ep *ep, uint32_t ac
 
                 if (!mon_le(x->right, ack) || !mon_lt(ep->una_hi, x->right))
                         continue;
-                if (!x->again && m->now > x->t && (ep->rtt_min == 0 || m->now - x->t < ep->rtt_min))
+                if ((!x->again || ep->ts_ok) && m->now > x->t &&
+                    (ep->rtt_min == 0 || m->now - x->t < ep->rtt_min))
                         ep->rtt_min = m->now - x->t;
                 return;
         }
@@ -66,6 +67,9 @@ static void una_moves(struct sim_monitor *m, struct mon_ep *ep, uint32_t ack)
 {
         uint32_t acked = ack - ep->una_hi;
 
+        /* The timer may have run out in the instant in which its ACK came. */
+        if (ep->rtt_min != 0 && m->now - ep->first_unacked_at >= ep->rtt_min)
+                ep->late_at = m->now;
         note_rtt(m, ep, ack);
         /* Tolerance: Linux counts its congestion window in segments, whatever their length; an ACK
          * covers two of them mostly. */
@@ -389,6 +393,8 @@ static void text_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct 
 
 /* ---- all of it ---- */
 
+enum { TSECR_AGE_MS = 200000 }; /* of a segment that answers a SYN+ACK */
+
 /* So far outside of the window that no allowance for probes (3.10.7.4 first) can be meant. */
 static bool is_far_away(const struct sim_monitor *m, const struct mon_ep *ep,
                         const struct mon_seg *s)
@@ -491,7 +497,9 @@ void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
                 mon_state_older(m, ep, s);
         if (!ep->active && ep->state == MON_SYN_RECEIVED && s->seq == ep->irs + 1 &&
             s->ack == ep->iss + 1) {
-                ep->ts_open |= s->has_ts != ep->ts_ok;
+                /* Also with an echo of what was never sent. */
+                ep->ts_open |= s->has_ts != ep->ts_ok ||
+                               (s->has_ts && ep->last_tsval - s->tsecr > TSECR_AGE_MS);
                 ep->anew = false;
                 if (s->has_ts)
                         ts_note(ep, s->tsval);

@@ -123,6 +123,7 @@ struct mon_ep {
                 fin_sent;
         bool ts_ok, ws_ok, sack_ok_in; /* sack_ok_in: SACK-Permitted arrived */
         bool anew;                     /* a copy of the handshake's last segment came */
+        bool resumed;                  /* it was another SYN+ACK's turn in between */
         bool ts_open;          /* the handshake's last segment leaves ts_ok to the endpoint */
         bool syn_in_since_out; /* a SYN arrived after the last SYN sent */
         uint32_t iss, irs;
@@ -198,6 +199,7 @@ struct mon_ep {
         uint64_t reset_in_at;
 
         /* ---- time ---- */
+        uint64_t late_at;  /* an ACK came when the timer may have run out */
         uint64_t rtt_min;  /* 0: no sample */
         unsigned dup_acks; /* since una_hi moved */
         bool sack_seen;    /* SACK above una_hi since it moved */

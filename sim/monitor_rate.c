@@ -108,7 +108,9 @@ static void again(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg
                 least = ep->rtt_min - ep->rtt_min / 10;
         /* The endpoint may have samples that are not seen (Timestamps on retransmissions). */
         sign |= !syn && ep->rtt_min == 0;
-        sign |= syn && m->counts.forgotten > 0; /* what it answered, and when, may be forgotten */
+        sign |= !syn && ep->late_at == m->now && m->now != 0;
+        sign |= syn && (m->counts.forgotten > 0 ||
+                        ep->resumed); /* what it answered, and when, may be forgotten */
         sign |= !syn && mon_lt(s->seq, ep->sack_hi); /* something above it was SACKed */
         /* A SYN+ACK that answers a SYN that came again leaves the timer running (RFC 6298, 5.1): the timer's may
          * follow it closely. */

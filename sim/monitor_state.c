@@ -196,6 +196,7 @@ static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_s
                 }
         }
         note_options(ep, s);
+        ep->resumed |= earlier != NULL && ep->tx_count == 0;
         if (earlier != NULL)
                 *earlier = (struct mon_pair){ep->out, in};
         else
