@@ -184,6 +184,23 @@ EK_TEST(promises_are_kept)
         }
 }
 
+/* What the RFCs say of values that nobody has changed: RFC 9293, 3.8.3 (R2), 3.8.4 (keep-alives), 3.8.6.3 (delayed
+ * ACKs); RFC 6298, 2.1 (the first RTO); RFC 6928, 2 (the initial window). */
+EK_TEST(defaults_are_those_of_the_rfcs)
+{
+        struct elko_config c;
+
+        elko_config_default(&c);
+        CHECK(c.r2_ns >= ELKO_SEC(100));
+        CHECK(c.r2_syn_ns >= ELKO_SEC(180));
+        CHECK(c.keepalive_idle_ns >= ELKO_SEC(7200));
+        CHECK(c.keepalive_interval_ns >= ELKO_SEC(1) && c.keepalive_count > 1);
+        CHECK(c.delack_ns < ELKO_MS(500));
+        CHECK(c.rto_initial_ns >= ELKO_SEC(1) && c.rto_max_ns >= ELKO_SEC(60));
+        CHECK(c.initial_window_segs >= 1 && c.initial_window_segs <= 10);
+        CHECK(c.port_min >= 1024 && c.port_max > c.port_min);
+}
+
 /* ---- ephemeral ports, RFC 6056 ---- */
 
 static elko_stack *stack_with_ports(uint16_t min, uint16_t max)
