@@ -140,7 +140,7 @@ int ek_sock_syn_verdict(struct ek_tcp *t, uint64_t id, enum elko_verdict verdict
         switch (verdict) {
         case ELKO_VERDICT_ACCEPT:
                 /* Its life as a half-open connection begins now. The ISS follows the birth. */
-                ho->born = ek_iss_ticks(t);
+                ho->born = ek_iss_birth(t, &ho->conn.key);
                 ek_half_open_move(t, index, EK_HO_SEND);
                 return ELKO_OK;
         case ELKO_VERDICT_RESET:

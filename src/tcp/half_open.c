@@ -78,7 +78,7 @@ struct ek_half_open *ek_half_open_new(struct ek_tcp *t, const struct ek_key *key
         EK_ASSERT(idx < EK_HALF_OPEN_NIL);
         ho = ek_half_open_at(t, idx);
         ho->conn.key = *key;
-        ho->born = ek_iss_ticks(t);
+        ho->born = ek_iss_birth(t, key);
         list_push(t, idx, stage);
         t->half_open.total++;
         ek_tcp_insert(t, &ho->conn, ek_ref(EK_KIND_HALF_OPEN, idx));
@@ -102,6 +102,8 @@ void ek_half_open_free(struct ek_tcp *t, uint32_t index)
         list_remove(t, index);
         t->half_open.total--;
         ek_tcp_remove(t, &ho->conn, ek_ref(EK_KIND_HALF_OPEN, index));
+        if (ek_half_open_age(t, ho) <= EK_GIVEN_UP)
+                ek_iss_given_up(t, &ho->conn.key, ek_half_open_iss(t, ho));
         ek_slab_free(&t->half_opens, index);
 }
 
@@ -124,9 +126,14 @@ static uint64_t due_after(const struct ek_tcp *t, unsigned stage)
         return after;
 }
 
+uint32_t ek_half_open_age(const struct ek_tcp *t, const struct ek_half_open *ho)
+{
+        return ek_iss_ticks(t) - ho->born;
+}
+
 static uint64_t age_of(struct ek_tcp *t, uint32_t index)
 {
-        uint32_t ticks = ek_iss_ticks(t) - ek_half_open_at(t, index)->born;
+        uint32_t ticks = ek_half_open_age(t, ek_half_open_at(t, index));
 
         return (uint64_t)ticks * TICK_NS + t->now % TICK_NS;
 }

@@ -79,6 +79,9 @@ struct ek_half_open *ek_half_open_new(struct ek_tcp *t, const struct ek_key *key
                                       enum ek_half_open_stage stage, uint32_t *index);
 void ek_half_open_move(struct ek_tcp *t, uint32_t index, enum ek_half_open_stage stage);
 
+/* In ticks of 4 us. */
+uint32_t ek_half_open_age(const struct ek_tcp *t, const struct ek_half_open *ho);
+
 /* A SYN+ACK left, or could not: wait for the answer. */
 void ek_half_open_sent(struct ek_tcp *t, uint32_t index);
 

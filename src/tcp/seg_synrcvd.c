@@ -139,7 +139,7 @@ static bool promote(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
         }
         o.again = (uint8_t)(ho->tries - 1);
         if (ho->tries == 1) /* Karn: only a SYN+ACK that was sent once */
-                o.rtt_ns = ek_max_u64(1, (uint64_t)(ek_iss_ticks(t) - ho->born) * 4000);
+                o.rtt_ns = ek_max_u64(1, (uint64_t)ek_half_open_age(t, ho) * 4000);
         tcb = make_tcb(t, ls, &seg->key, &o);
         if (tcb == NULL) {
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_SYN_NOMEM);
@@ -226,30 +226,11 @@ static void answer_again(struct ek_tcp *t, uint32_t index, const struct ek_seg *
         t->ctr->tcp_syn_retrans++;
 }
 
-/*
- * The new entry's ISS must not be the old one's: else the ACK of our first SYN+ACK would open the connection
- * that the other SYN asked for, with bytes that are off by the difference of the two (3.4.1). While a coarse
- * clock stands, the ISN's clock doesn't tell them apart; so the entry is made one tick older (and may wait a
- * tick, 4 us, too long behind others of its age).
- */
-static void renumber(struct ek_tcp *t, const struct ek_key *key, uint32_t born)
-{
-        uint32_t ref = ek_tcp_lookup(t, key);
-        struct ek_half_open *ho;
-
-        if (ref == EK_NIL || EK_REF_KIND(ref) != EK_KIND_HALF_OPEN)
-                return;
-        ho = ek_half_open_at(t, EK_REF_INDEX(ref));
-        if (ho->born == born)
-                ho->born = born - 1;
-}
-
 /* SYN again: the peer did not get our answer, or it is a new incarnation of the peer. */
 static void on_syn(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
 {
         struct ek_half_open *ho = ek_half_open_at(t, index);
         struct ek_listener *ls;
-        uint32_t born;
 
         if (seg->seq.v == ho->irs) {
                 /* The same SYN: answer again, now (once for each, no faster than it comes, and not for ever: who
@@ -277,16 +258,13 @@ static void on_syn(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
                 return;
         }
         /* Fourth, SYN-RECEIVED, passive: return to LISTEN, which gives it its answer. */
-        born = ho->born;
         ek_half_open_free(t, index);
         ek_trace_state(t, &seg->key, NULL, ELKO_TCP_SYN_RECEIVED, ELKO_TCP_LISTEN, "another SYN");
         ls = ek_listener_find(t, &seg->key);
-        if (ls == NULL) {
+        if (ls != NULL)
+                ek_seg_on_listen(t, ls, seg);
+        else
                 ek_seg_on_closed(t, seg, ELKO_DROP_TCP_NO_CONN);
-                return;
-        }
-        ek_seg_on_listen(t, ls, seg);
-        renumber(t, &seg->key, born);
 }
 
 /* RST: exact sequence number only, inside of the window a challenge ACK (3.10.7.4 second; RFC 5961, 3.2).

@@ -382,6 +382,7 @@ void ek_tcb_bury(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         if (ek_tcb_has(tcb, EK_TCB_HASHED)) {
                 ek_tcp_remove(t, &tcb->conn, ek_ref(EK_KIND_TCB, tcb->index));
+                ek_iss_given_up(t, &tcb->conn.key, tcb->iss);
                 tcb->flags &= ~(uint32_t)EK_TCB_HASHED;
         }
         for (size_t i = 0; i < EK_DL_COUNT; i++)

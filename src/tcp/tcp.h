@@ -62,6 +62,14 @@ struct ek_secrets {
         struct ek_siphash_key cookie;
 };
 
+/* An ISS that was given up in the tick of its birth: see iss.c. */
+enum { EK_GIVEN_UP = 8 };
+
+struct ek_given_up {
+        uint32_t offset, born;
+        bool known;
+};
+
 struct ek_tcp {
         struct elko_config cfg;
         struct ek_region *region;
@@ -74,6 +82,10 @@ struct ek_tcp {
         struct ek_half_open_lists half_open;
         struct ek_time_wait_fifo time_wait;
         uint32_t listen_bucket[EK_LISTEN_BUCKETS];
+
+        struct ek_given_up given_up[EK_GIVEN_UP]; /* in the tick given_up_at */
+        uint64_t given_up_at;
+        uint32_t given_up_next;
 
         struct ek_wheel wheel;
         uint32_t checked_conns, checked_wheel; /* their `changes` when they were found sound */
@@ -224,6 +236,12 @@ elko_link ek_tcb_route(struct ek_tcp *t, struct ek_tcb *tcb);
 /* ---- iss.c ---- */
 seq_t ek_iss_make(const struct ek_tcp *t, const struct ek_key *key, uint32_t ticks_4us);
 uint32_t ek_iss_ticks(const struct ek_tcp *t);
+
+/* The tick that a tuple's new ISS is made from: now, or a little earlier when an ISS of now was given up. */
+uint32_t ek_iss_birth(const struct ek_tcp *t, const struct ek_key *key);
+
+/* A connection, half-open or whole, that had this ISS is no more. */
+void ek_iss_given_up(struct ek_tcp *t, const struct ek_key *key, seq_t iss);
 uint32_t ek_iss_ts_offset(const struct ek_tcp *t, const struct ek_key *key);
 
 /* ---- options.c: what we offer and accept ---- */

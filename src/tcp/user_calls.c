@@ -13,7 +13,7 @@ struct ek_tcb *ek_user_open(struct ek_tcp *t, const struct ek_key *key)
         if (tcb == NULL)
                 return NULL;
         tcb->flags |= EK_TCB_ACTIVE | EK_TCB_HASHED | EK_TCB_WANT_WRITE;
-        tcb->iss = ek_iss_make(t, key, ek_iss_ticks(t));
+        tcb->iss = ek_iss_make(t, key, ek_iss_birth(t, key));
         tcb->snd_una = tcb->iss;
         tcb->snd_nxt = tcb->iss;
         tcb->snd_small = tcb->iss;
