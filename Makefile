@@ -15,7 +15,8 @@ SEEDS    ?= 1..1000000
 
 SUITES   = unit,conv,sim,drill,model,load,fuzz,checks,interop
 FAST     = unit,conv
-SANITIZE = -Db_sanitize=address,undefined -Dwerror=false
+# -O1: compiling with sanitizers takes longer than the tests then do.
+SANITIZE = -Db_sanitize=address,undefined -Dwerror=false -Doptimization=1
 # Where the core, the tool and the tests keep their C: everything that is formatted.
 CODE     = include src drivers host sim drill cli test bench
 
@@ -74,7 +75,7 @@ valgrind:               ## unit and conversation tests under valgrind
 
 clang:                  ## build with clang; unit and conversation tests, symbols of the core
 	@tools/setup test
-	@CC=clang tools/build build-clang build.ninja
+	@CC=clang MESON_OPTS="-Doptimization=1" tools/build build-clang build.ninja
 	@tools/run-tests build-clang:$(FAST),symbols
 
 freestanding:           ## compile the core for a Cortex-M4 and for wasm32, without any libc

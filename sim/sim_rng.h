@@ -48,10 +48,23 @@ static inline uint64_t sim_rng_u64(struct sim_rng *r)
         return sim_mix64(r->state);
 }
 
+/* The upper half of the product. */
+static inline uint64_t sim_mul_high(uint64_t a, uint64_t b)
+{
+#ifdef __SIZEOF_INT128__
+        return (uint64_t)(((unsigned __int128)a * b) >> 64);
+#else
+        uint64_t al = (uint32_t)a, ah = a >> 32, bl = (uint32_t)b, bh = b >> 32;
+        uint64_t mid = ah * bl + (al * bl >> 32), low = al * bh + (uint32_t)mid;
+
+        return ah * bh + (mid >> 32) + (low >> 32);
+#endif
+}
+
 /* Evenly in 0..n-1; n 0: 0. */
 static inline uint64_t sim_rng_below(struct sim_rng *r, uint64_t n)
 {
-        return n == 0 ? 0 : (uint64_t)(((unsigned __int128)sim_rng_u64(r) * n) >> 64);
+        return n == 0 ? 0 : sim_mul_high(sim_rng_u64(r), n);
 }
 
 /* Evenly in lo..hi, both included. */

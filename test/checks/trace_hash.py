@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from libcheck import check, done, files, run, skip
 
 TEST = "test/model/test_meta_relations.c"
-SOURCES = [*files("src", ".c"), "test/support/conv_seg.c", TEST]
-FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-w", "-Iinclude", "-Isrc", "-Itest/support", "-Itest/model"]
+SOURCES = [*files("src", ".c"), "test/support/conv_seg.c", "sim/pkt.c", "sim/packet.c", TEST]
+FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-w", "-Iinclude", "-Isrc", "-Itest/support", "-Itest/model", "-Isim", "-I."]
 WAYS = {
     "gcc -O0": ["gcc", "-O0"],
     "gcc -O1, 32 bits": ["gcc", "-O1", "-m32"],
