@@ -564,10 +564,13 @@ void sim_elko_service(struct sim_elko *e)
 /* ---- in ---- */
 
 /* By 25 to 50 days timestamps would go back, as all can see it (RFC 7323, 5.4): no clock for TCP. The peer
- * may have seen nothing since the first jump, so all of them together stay below. */
+ * may have seen nothing since the first jump, so all of them together stay below, with an hour for the time
+ * that passes besides. */
 static uint64_t forward(struct sim_elko *e, uint64_t jump)
 {
-        while ((e->jumped + jump) / 1000000 >= UINT64_C(1) << 31)
+        const uint64_t most = (UINT64_C(1) << 31) - 3600 * 1000; /* ms */
+
+        while ((e->jumped + jump) / 1000000 >= most)
                 jump /= 2;
         e->jumped += jump;
         return jump;
