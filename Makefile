@@ -99,10 +99,10 @@ bench:                  ## measure, with an optimised build; against lwIP as wel
 	@MESON_OPTS='--buildtype=release -Db_ndebug=true' tools/build build-release
 	@meson test -C build-release --benchmark --verbose
 
-fuzz:                   ## long: each test/fuzz program for FUZZ_SECONDS (default 60), with libFuzzer
+fuzz:                   ## long: each test/fuzz program for FUZZ_SECONDS (default 60) of a processor, with libFuzzer
 	@tools/setup test
 	@CC=clang MESON_OPTS='$(SANITIZE) -Dfuzz=true' tools/build build-fuzz -k 0 fuzz
-	@tools/fuzz --jobs $(FUZZ_JOBS) build-fuzz $(FUZZ_SECONDS)
+	@tools/fuzz $(FUZZ_OPTS) --jobs $(FUZZ_JOBS) build-fuzz $(FUZZ_SECONDS)
 
 fuzz-afl:               ## long: the same under AFL++, another fuzzer's eyes (installs it)
 	@tools/setup fuzz
