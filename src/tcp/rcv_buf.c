@@ -186,12 +186,33 @@ static void grow(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t max)
         tcb->win.space = space;
 }
 
+/* Behind the peer's FIN no text is taken (RFC 9293, 3.10.7.4, seventh), so the window needs no memory any
+ * more. In a small region what it held can be all that a send buffer could have. */
+void ek_rcv_buf_on_end(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        if (!ek_tcb_has(tcb, EK_TCB_FIN_RCVD) || tcb->act->rcv.len > 0)
+                return;
+        if (tcb->act->rcv.cap > 0) {
+                uint32_t cap = tcb->act->rcv.cap;
+
+                ek_region_free(t->region, ek_ring_detach(&tcb->act->rcv), cap);
+        }
+        if (tcb->rcv_reserved > 0) {
+                ek_region_unreserve(t->region, tcb->rcv_reserved);
+                tcb->rcv_reserved = 0;
+        }
+}
+
 /* The application took `n` bytes out of the ring. */
 void ek_rcv_buf_on_taken(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t n)
 {
         uint32_t max = ek_tcb_settings(t, tcb)->rcv_buf_max;
         uint64_t rtt = tcb->rtt.srtt_ns != 0 ? tcb->rtt.srtt_ns : ELKO_MS(100);
 
+        if (ek_tcb_has(tcb, EK_TCB_FIN_RCVD)) {
+                ek_rcv_buf_on_end(t, tcb);
+                return;
+        }
         if (ek_rcv_window_on_taken(&tcb->win, n, rtt, t->now, max))
                 grow(t, tcb, max);
         if (ek_rcv_window_wants_update(&tcb->win, tcb->rcv_nxt, tcb->act->rcv.len, tcb->rcv_mss,

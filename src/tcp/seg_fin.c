@@ -50,6 +50,7 @@ void ek_step_8_fin(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *se
         tcb->flags &= ~(uint32_t)EK_TCB_FIN_EARLY;
         tcb->flags |= EK_TCB_FIN_RCVD;
         ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK);
+        ek_rcv_buf_on_end(t, tcb);
         ek_tcb_tell(t, tcb, ELKO_EV_READABLE | ELKO_EV_EOF);
         switch ((enum elko_tcp_state)tcb->state) {
         case ELKO_TCP_ESTABLISHED: ek_state_set(t, tcb, ELKO_TCP_CLOSE_WAIT, "FIN"); break;

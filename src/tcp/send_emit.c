@@ -244,11 +244,9 @@ static void account_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_pl
 static void account_retransmission(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p)
 {
         struct ek_txq_sent sent = {.now = t->now, .len = p->space};
-        bool done;
 
         ek_meter_sent(t, tcb, sent.tag);
-        done = ek_txq_on_resent(&tcb->act->txq, &t->records, &sent);
-        EK_ASSERT(done); /* ek_tcp_output() made sure of the record's memory */
+        ek_txq_on_resent(&tcb->act->txq, &t->records, &sent);
         tcb->todo &= ~(uint32_t)EK_TODO_FORCE;
         tcb->stats.total_retrans++;
         tcb->stats.bytes_retrans += p->len;
@@ -272,7 +270,7 @@ static void account_new(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_pl
         }
         ek_meter_sent(t, tcb, sent.tag);
         pushed = ek_txq_push(&tcb->act->txq, &t->records, p->seq, &sent);
-        EK_ASSERT(pushed); /* as above */
+        EK_ASSERT(pushed); /* visit() made sure of the record's memory */
         tcb->snd_nxt = seq_add(p->seq, p->space);
         if (p->len > 0 && p->len < mss)
                 tcb->snd_small = tcb->snd_nxt;
@@ -433,6 +431,19 @@ static void settle(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p
                 ek_tcb_arm_persist(t, tcb);
 }
 
+/* New data needs a record, and what was sent before has one. A retransmission needs another only if the path
+ * takes smaller segments now, and after a time-out it goes even so: memory may come back with nothing but the
+ * acknowledgement of just this segment. */
+static bool needs_record(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p)
+{
+        if (p->space == 0)
+                return false;
+        if (seq_eq(p->seq, tcb->snd_nxt))
+                return true;
+        return p->space < ek_txq_next_lost(&tcb->act->txq, &t->records)->len &&
+               !(tcb->todo & EK_TODO_FORCE);
+}
+
 /* A record will be needed; without memory for it the segment waits for the next deadline. */
 static bool has_record(struct ek_tcp *t, struct ek_tcb *tcb)
 {
@@ -477,7 +488,7 @@ static size_t visit(struct ek_tcp *t, struct ek_tcb *tcb, struct target *to,
                         settle(t, tcb, &p);
                         return n;
                 }
-                if (p.space > 0 && !has_record(t, tcb)) {
+                if (needs_record(t, tcb, &p) && !has_record(t, tcb)) {
                         /* An ACK needs no record, and must not wait for memory (3.8.6.3). */
                         p = plan_for(t, tcb, mss, true);
                         if (p.kind == EK_PLAN_NONE)

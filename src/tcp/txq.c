@@ -264,20 +264,21 @@ static bool split(struct ek_txq *q, struct ek_slab *slab, uint32_t idx, uint32_t
         return true;
 }
 
-bool ek_txq_on_resent(struct ek_txq *q, struct ek_slab *slab, const struct ek_txq_sent *sent)
+void ek_txq_on_resent(struct ek_txq *q, struct ek_slab *slab, const struct ek_txq_sent *sent)
 {
         struct ek_txrec *rec = ek_txq_next_lost(q, slab);
+        bool whole;
 
         EK_ASSERT(rec != NULL && sent->len <= rec->len);
-        if (sent->len < rec->len && !split(q, slab, q->cursor, sent->len))
-                return false;
-        unmark(q, rec);
+        whole = sent->len == rec->len || split(q, slab, q->cursor, sent->len);
         rec->sent_at = sent->now;
         memcpy(rec->tag, sent->tag, sizeof(rec->tag));
         if (rec->sends < UINT8_MAX)
                 rec->sends++;
+        if (!whole)
+                return;
+        unmark(q, rec);
         q->cursor = q->lost_count > 0 ? rec->next : EK_NIL;
-        return true;
 }
 
 bool ek_txq_check(const struct ek_txq *q, const struct ek_slab *slab, seq_t una, seq_t nxt)

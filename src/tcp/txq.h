@@ -88,8 +88,9 @@ struct ek_txrec *ek_txq_next_lost(struct ek_txq *q, struct ek_slab *slab);
 void ek_txq_merge_lost(struct ek_txq *q, struct ek_slab *slab, uint32_t max);
 
 /* The first `sent->len` bytes of the first lost record were sent again: no longer lost. The rest, if any,
- * becomes a record of its own. False: no memory for it; then nothing was changed. */
-bool ek_txq_on_resent(struct ek_txq *q, struct ek_slab *slab, const struct ek_txq_sent *sent);
+ * becomes a record of its own. Without memory for that the whole record stays lost, as one that was sent
+ * again (Karn's algorithm must know). */
+void ek_txq_on_resent(struct ek_txq *q, struct ek_slab *slab, const struct ek_txq_sent *sent);
 
 static inline struct ek_txrec *ek_txq_head(const struct ek_txq *q, struct ek_slab *slab)
 {

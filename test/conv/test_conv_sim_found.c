@@ -342,4 +342,102 @@ CONV_TEST(a_connection_reset_and_another_syn_in_one_instant)
         conv_ignore(c);
 }
 
+/* All records there can be, as other connections' would take them. */
+static uint32_t record[4096];
+static unsigned records;
+
+static void take_records(struct ek_slab *slab)
+{
+        for (records = 0; records < 4096; records++)
+                if ((record[records] = ek_slab_alloc(slab)) == EK_NIL)
+                        return;
+}
+
+static void give_records(struct ek_slab *slab)
+{
+        while (records-- > 0)
+                ek_slab_free(slab, record[records]);
+}
+
+/* A retransmission needs no memory: what it could wait for may be its own acknowledgement (seed 542946). */
+CONV_TEST(a_retransmission_goes_without_memory)
+{
+        const struct conv_options options = {.no_sack = true, .no_ts = true};
+
+        conv_start(c, &options);
+        conv_open_passive(c);
+        conv_send(c, 100);
+        conv_out(c, "P. 1:101(100) ack 1");
+        take_all(c->st->region);
+        take_records(&c->st->tcp.records);
+        conv_out_after(c, ELKO_MS(200), "P. 1:101(100) ack 1");
+        conv_out_after(c, ELKO_MS(400), "P. 1:101(100) ack 1");
+        conv_in(c, ". 1:1(0) ack 101");
+        give_records(&c->st->tcp.records);
+        give_all(c->st->region);
+}
+
+/* Not even when the path takes smaller segments by now, so that one record would have to become two. The
+ * acknowledgement of the first part makes room for the next. */
+CONV_TEST(a_smaller_retransmission_goes_without_memory)
+{
+        const struct conv_options options = {.no_sack = true, .no_ts = true};
+        uint32_t mtu = 1300, len = mtu - (c->variant->v6 ? 60 : 40);
+
+        conv_start(c, &options);
+        conv_open_passive(c);
+        conv_set(c, ELKO_OPTION_NODELAY, 1);
+        conv_send(c, 1400);
+        conv_out(c, "P. 1:1401(1400) ack 1");
+        take_all(c->st->region);
+        take_records(&c->st->tcp.records);
+        conv_in_icmp(c, c->variant->v6 ? 2 : 3, c->variant->v6 ? 0 : 4, mtu,
+                     "P. 1:1401(1400) ack 1");
+        conv_ignore(c);
+        conv_out_after(c, ELKO_MS(200), ". 1:%u(%u) ack 1", 1 + len, len);
+        conv_advance(c, ELKO_MS(100));
+        conv_in(c, ". 1:1(0) ack %u", 1 + len);
+        conv_out(c, "P. %u:1401(%u) ack 1", 1 + len, 1400 - len);
+        conv_in(c, ". 1:1(0) ack 1401");
+        give_records(&c->st->tcp.records);
+        give_all(c->st->region);
+}
+
+/* Behind the peer's FIN comes no text (RFC 9293, 3.10.7.4, seventh): what was kept for the window is there for
+ * a send buffer. In a small region it can be all there is, for all connections (seed 582703). */
+CONV_TEST(a_fin_gives_the_window_back)
+{
+        const struct conv_options options = {.no_sack = true, .no_ts = true};
+
+        conv_start(c, &options);
+        conv_open_passive(c);
+        take_all(c->st->region);
+        conv_in(c, "F. 1:1(0) ack 1");
+        conv_out(c, ". 1:1(0) ack 2");
+        CONV_EQ(c, conv_memory(c).promised, 0);
+        conv_send(c, 100);
+        conv_out(c, "P. 1:101(100) ack 2");
+        give_all(c->st->region);
+        conv_in(c, ". 2:2(0) ack 101");
+}
+
+/* The same with text that was read after the FIN had come. */
+CONV_TEST(what_is_read_behind_a_fin_gives_the_buffer_back)
+{
+        const struct conv_options options = {.no_sack = true, .no_ts = true};
+        uint64_t before;
+
+        conv_start(c, &options);
+        conv_open_passive(c);
+        conv_in(c, "PF. 1:101(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 102");
+        before = conv_memory(c).used;
+        conv_recv_some(c, 60);
+        CONV_EQ(c, conv_memory(c).used, before);
+        conv_recv(c, 40);
+        CONV_EQ(c, conv_memory(c).promised, 0);
+        CONV_CHECK(c, conv_memory(c).used < before);
+        conv_recv_is(c, 0);
+}
+
 EK_TEST_MAIN();

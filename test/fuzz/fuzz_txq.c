@@ -99,15 +99,19 @@ static void resend(uint32_t n)
         struct ek_txrec *rec = ek_txq_next_lost(&m.q, &m.slab);
         struct ek_txq_sent sent = {.now = m.now};
         uint32_t at;
+        bool whole;
 
         if (rec == NULL)
                 return;
         at = rec->seq.v - m.base;
         sent.len = n = 1 + n % rec->len;
-        if (!ek_txq_on_resent(&m.q, &m.slab, &sent))
-                return;
+        /* Without memory for the rest all of it was sent again and is lost still. */
+        whole = n == rec->len || ek_slab_reserve(&m.slab);
+        if (!whole)
+                n = rec->len;
+        ek_txq_on_resent(&m.q, &m.slab, &sent);
         for (uint32_t i = at; i < at + n; i++) {
-                m.b[i].lost = false;
+                m.b[i].lost = !whole;
                 m.b[i].sends++;
                 m.b[i].sent_at = m.now;
                 m.b[i].rec = m.recs;
