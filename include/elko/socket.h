@@ -145,6 +145,8 @@ int elko_set_congestion(elko_stack *st, elko_sock s, const struct elko_cc_ops *o
 
 /* ---- STATUS ---- */
 
+/* Of a listener: its address, LISTEN, the connections that wait for elko_accept() in `unacked` and the most that
+ * may in `snd_buf`; the rest is 0. Errors: EBADF, then *out is all zeros. */
 int elko_tcp_info_get(elko_stack *st, elko_sock s, struct elko_tcp_info *out);
 
 /* Bytes that elko_recv() would give now, or a negative error. */

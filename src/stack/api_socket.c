@@ -145,10 +145,14 @@ int elko_set_congestion(elko_stack *st, elko_sock s, const struct elko_cc_ops *o
 int elko_tcp_info_get(elko_stack *st, elko_sock s, struct elko_tcp_info *out)
 {
         struct ek_tcb *tcb = ek_handle_tcb(&st->tcp, s);
+        const struct ek_listener *ls = ek_handle_listener(&st->tcp, s);
 
         *out = (struct elko_tcp_info){0};
-        if (tcb == NULL)
+        if (ls != NULL)
+                ek_listener_status(ls, out);
+        else if (tcb != NULL)
+                ek_user_status(&st->tcp, tcb, out);
+        else
                 return ELKO_EBADF;
-        ek_user_status(&st->tcp, tcb, out);
         return ELKO_OK;
 }

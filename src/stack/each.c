@@ -44,10 +44,7 @@ static bool describe(elko_stack *st, enum kind kind, uint32_t index, elko_sock *
         case KIND_LISTENER: {
                 const struct ek_listener *ls = obj;
 
-                *info = (struct elko_tcp_info){.state = ELKO_TCP_LISTEN};
-                info->local = endpoint(ls->local, ls->port);
-                info->unacked = ls->queued;
-                info->snd_buf = ls->backlog;
+                ek_listener_status(ls, info);
                 *sock = ek_handle_of_listener(ls);
                 return true;
         }

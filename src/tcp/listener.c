@@ -148,3 +148,13 @@ void ek_listener_tell(struct ek_tcp *t, struct ek_listener *ls, uint32_t bits)
         if (!ek_list_is_linked(&ls->app))
                 ek_list_push_back(&t->listen_events, &ls->app);
 }
+
+void ek_listener_status(const struct ek_listener *ls, struct elko_tcp_info *out)
+{
+        *out = (struct elko_tcp_info){.state = ELKO_TCP_LISTEN};
+        out->local.ip = ls->local;
+        out->local.scope = ek_ip_strip_scope(&out->local.ip);
+        out->local.port = ls->port;
+        out->unacked = ls->queued;
+        out->snd_buf = ls->backlog;
+}

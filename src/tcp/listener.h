@@ -43,6 +43,9 @@ void ek_listener_close(struct ek_tcp *t, struct ek_listener *ls);
  * listeners come and go. */
 void ek_listener_recount(struct ek_tcp *t);
 
+/* STATUS of a listener: who waits is `unacked`, the most that may is `snd_buf`. */
+void ek_listener_status(const struct ek_listener *ls, struct elko_tcp_info *out);
+
 /* News for the application. */
 void ek_listener_tell(struct ek_tcp *t, struct ek_listener *ls, uint32_t bits);
 

@@ -46,6 +46,29 @@ CONV_TEST(order)
         conv_accept_none(c);
 }
 
+/* STATUS of a listener: who waits, and how many may. */
+CONV_TEST(status)
+{
+        struct elko_tcp_info info;
+
+        conv_start(c, NULL);
+        listen_with(c, 3, 8);
+        queue_one(c, 0);
+        queue_one(c, 1);
+        CONV_EQ(c, elko_tcp_info_get(c->st, c->listener, &info), ELKO_OK);
+        CONV_EQ(c, info.state, ELKO_TCP_LISTEN);
+        CONV_EQ(c, info.unacked, 2);
+        CONV_EQ(c, info.snd_buf, 3);
+        CONV_CHECK(c, info.local.port != 0);
+        conv_flow(c, 0);
+        conv_accept(c);
+        CONV_EQ(c, elko_tcp_info_get(c->st, c->listener, &info), ELKO_OK);
+        CONV_EQ(c, info.unacked, 1);
+        conv_close_listener(c);
+        conv_ignore(c);
+        CONV_EQ(c, elko_tcp_info_get(c->st, c->listener, &info), ELKO_EBADF);
+}
+
 /* In the order in which the handshakes end, not in which they begin. */
 CONV_TEST(order_of_completion)
 {
