@@ -109,7 +109,8 @@ static bool is_after_probe(const struct ek_tcb *tcb, const struct ek_seg *seg)
                seq_in(seg->seq, seq_add(tcb->rcv_nxt, 1), tcb->rcv_mss);
 }
 
-/* All that the segment holds was received before. */
+/* All that the segment holds was received before. Not of a SYN: it is nothing of this connection, and its text
+ * begins one number later; a D-SACK names the data that came (RFC 2883, 4 (1)). */
 static void note_duplicate(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         uint32_t behind = seq_diff(tcb->rcv_nxt, seg->seq);
@@ -118,7 +119,7 @@ static void note_duplicate(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek
         if (seg->hdr->data_len == 0 || !seq_lt(seg->seq, tcb->rcv_nxt) || behind > end)
                 return;
         t->ctr->tcp_dup_segs_in++;
-        if (ek_tcb_has(tcb, EK_TCB_SACK) && ek_tcb_activate(t, tcb)) {
+        if (!ek_seg_has(seg, ELKO_SYN) && ek_tcb_has(tcb, EK_TCB_SACK) && ek_tcb_activate(t, tcb)) {
                 ek_reasm_on_duplicate(&tcb->act->reasm, end - behind,
                                       end - behind + ek_min_u32(seg->hdr->data_len, behind));
         }

@@ -440,4 +440,21 @@ CONV_TEST(what_is_read_behind_a_fin_gives_the_buffer_back)
         conv_recv_is(c, 0);
 }
 
+/* RFC 2883, 4 (1): a D-SACK names data. The text of a SYN begins behind the SYN's own number, so the octets named
+ * were not those that came; what says SYN inside of a connection says nothing about its text, seed 314447. */
+CONV_TEST(the_text_of_an_old_syn_is_no_duplicate)
+{
+        const struct conv_options options = {.no_ts = true};
+
+        conv_start_open(c, &options);
+        conv_in(c, "P. 1:101(100) ack 1");
+        conv_ignore(c);
+        conv_in(c, "S. 51:151(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 101 <>");
+        conv_in(c, "S 1:11(10) win 65535");
+        conv_out(c, ". 1:1(0) ack 101 <>");
+        conv_in(c, ". 51:101(50) ack 1");
+        conv_out(c, ". 1:1(0) ack 101 <sack 51:101>");
+}
+
 EK_TEST_MAIN();
