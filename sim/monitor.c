@@ -303,6 +303,7 @@ static void after_shortage(struct sim_monitor *m, struct mon_ep *ep)
         mon_duties_clear(ep);
         ep->murky = true;
         ep->ts_sure.n = 0;
+        ep->ts_from = 0;
         ep->has_last_ooo = false;
         ep->bare_dup_acks = 0;
         ep->rtx_row = ep->probe_row = 0;

@@ -266,11 +266,41 @@ static void ack_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct m
 
 /* ---- timestamps: RFC 7323, 4.3 (2) and (3) ---- */
 
+/* The first of ts_maybe that TS.Recent may be. */
+static unsigned ts_first(const struct mon_ep *ep)
+{
+        unsigned kept = ep->ts_maybe_count > MON_HIST ? ep->ts_maybe_count - MON_HIST : 0;
+
+        return kept > ep->ts_from ? kept : ep->ts_from;
+}
+
+/* Each TSval that came may be newer than the one before and the last of them older than the first: time goes round
+ * modulo 2^32 (RFC 7323, 5.2), and who forges TSvals uses that. So the newest of all says nothing. */
+static bool ts_older_than_any(const struct mon_ep *ep, uint32_t tsval)
+{
+        bool lost = ts_first(ep) > ep->ts_from;
+
+        if (mon_lt(tsval, ep->ts_recent) || (lost && mon_lt(tsval, ep->ts_hi)))
+                return true;
+        for (unsigned i = ep->ts_maybe_count; i > ts_first(ep); i--)
+                if (mon_lt(tsval, ep->ts_maybe[(i - 1) % MON_HIST]))
+                        return true;
+        return false;
+}
+
+static bool ts_older_than_all(const struct mon_ep *ep, uint32_t tsval)
+{
+        if (!mon_lt(tsval, ep->ts_recent))
+                return false;
+        for (unsigned i = ep->ts_maybe_count; i > ts_first(ep); i--)
+                if (!mon_lt(tsval, ep->ts_maybe[(i - 1) % MON_HIST]))
+                        return false;
+        return true;
+}
+
 static void ts_note(struct mon_ep *ep, uint32_t tsval)
 {
-        unsigned first = ep->ts_maybe_count > MON_HIST ? ep->ts_maybe_count - MON_HIST : 0;
-
-        for (unsigned i = ep->ts_maybe_count; i > first; i--)
+        for (unsigned i = ep->ts_maybe_count; i > ts_first(ep); i--)
                 if (ep->ts_maybe[(i - 1) % MON_HIST] == tsval)
                         return;
         ep->ts_maybe[ep->ts_maybe_count++ % MON_HIST] = tsval;
@@ -281,7 +311,7 @@ static void ts_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mo
         /* With slack, an ACK may have left that is not seen yet. */
         uint32_t last_ack = m->c.slack_ns > 0 ? mon_max(ep->ack_max, ep->rcv_hi) : ep->ack_max;
 
-        if (!ep->ts_ok || !s->has_ts || mon_lt(s->tsval, ep->ts_recent) || mon_lt(last_ack, s->seq))
+        if (!ep->ts_ok || !s->has_ts || ts_older_than_all(ep, s->tsval) || mon_lt(last_ack, s->seq))
                 return;
         /* What lies wholly below the window is not acceptable, and R2 of RFC 7323, 5.3, comes before R3. */
         if (!sure && m->c.slack_ns == 0 && !m->c.linux_ways &&
@@ -298,14 +328,14 @@ static void ts_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mo
                 mon_hist_add(&ep->ts_sure, 0, ep->ts_recent);
         ts_note(ep, ep->ts_recent);
         ep->ts_recent = s->tsval;
+        ep->ts_from = ep->ts_maybe_count;
         mon_hist_add(&ep->ts_sure, m->now, s->tsval);
 }
 
 /* May PAWS (RFC 7323, 5.3, R1) have refused it, or the lack of Timestamps (3.2)? */
 static bool paws_refuses(const struct mon_ep *ep, const struct mon_seg *s)
 {
-        return ep->ts_ok && (!s->has_ts || mon_lt(s->tsval, ep->ts_recent) ||
-                             (ep->ts_maybe_count > 0 && mon_lt(s->tsval, ep->ts_hi)));
+        return ep->ts_ok && (!s->has_ts || ts_older_than_any(ep, s->tsval));
 }
 
 /* ---- text and FIN ---- */
@@ -433,7 +463,7 @@ static void owe_for_unacceptable(struct sim_monitor *m, struct mon_ep *ep, const
         if (ep->murky || !mon_synchronized(ep) || ep->may_be_dead || (ep->ts_ok && !s->has_ts))
                 return;
         if (!in_window(ep, s->seq, mon_seg_span(s)) ||
-            (ep->ts_ok && mon_lt(s->tsval, ep->ts_recent)))
+            (ep->ts_ok && ts_older_than_all(ep, s->tsval)))
                 mon_duty_set(m, ep, &ep->unacceptable,
                              m->c.linux_ways ? m->c.delack_ns : m->c.prompt_ns, ep->ack_max);
 }
@@ -510,9 +540,7 @@ void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
                     s->ack == ep->iss + 1;
         if (span > 0 || !in_window(ep, s->seq, 0) || above_fin(ep, s) ||
             mon_lt(ep->snd_max, s->ack) || mon_lt(s->ack, ep->una_hi) ||
-            (ep->ts_ok && s->has_ts &&
-             (mon_lt(s->tsval, ep->ts_recent) ||
-              (ep->ts_maybe_count > 0 && mon_lt(s->tsval, ep->ts_hi)))))
+            (ep->ts_ok && s->has_ts && ts_older_than_any(ep, s->tsval)))
                 give_credit(m, ep);
         if (!ep->iss_known || !ep->irs_known || ep->state == MON_CLOSED || ep->state == MON_DONE ||
             ep->state == MON_ABORTED || ep->state == MON_UNKNOWN)

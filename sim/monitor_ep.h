@@ -167,7 +167,8 @@ struct mon_ep {
         uint32_t ts_recent;
         uint32_t ts_maybe[MON_HIST]; /* TSvals that may have become TS.Recent */
         unsigned ts_maybe_count;
-        uint32_t ts_hi; /* the newest of these */
+        unsigned ts_from; /* those from here on came after ts_recent was certain */
+        uint32_t ts_hi;   /* the newest of these */
         struct mon_range dups[MON_DUPS];
         unsigned dup_count;
         struct mon_range last_dsack;

@@ -70,7 +70,7 @@ static void it_is(const struct sim_monitor *m, struct mon_ep *ep, uint32_t ts_re
         if (ep->ts_recent != ts_recent)
                 ep->ts_sure.n = 0; /* it says what was not certain before */
         ep->ts_recent = ep->ts_hi = ts_recent;
-        ep->ts_maybe_count = 0;
+        ep->ts_maybe_count = ep->ts_from = 0;
 }
 
 static void check_tsecr(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
@@ -106,8 +106,9 @@ static void check_tsecr(struct sim_monitor *m, struct mon_ep *ep, const struct m
                                 it_is(m, ep, s->tsecr);
                                 return;
                         }
-                        /* It arrived; but not older than what surely took its place. */
-                        if (mon_hist_at(&ep->ts_sure, then, &sure) && mon_lt(s->tsecr, sure))
+                        /* It arrived; but not older than what surely took its place later. */
+                        if (i <= ep->ts_from && mon_hist_at(&ep->ts_sure, then, &sure) &&
+                            mon_lt(s->tsecr, sure))
                                 break;
                         it_is(m, ep, s->tsecr);
                         return;

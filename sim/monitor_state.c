@@ -325,7 +325,7 @@ bool mon_state(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s
                                   s->seq, s->len);
                 if (s->has_ts && ep->ts_ok) {
                         ep->ts_recent = ep->ts_hi = s->tsecr;
-                        ep->ts_maybe_count = 0;
+                        ep->ts_maybe_count = ep->ts_from = 0;
                 }
                 return false;
         case MON_ABORTED:
