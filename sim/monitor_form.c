@@ -123,6 +123,42 @@ static void check_tsecr(struct sim_monitor *m, struct mon_ep *ep, const struct m
                   ep->state == MON_TIME_WAIT ? ", in TIME-WAIT" : "");
 }
 
+/*
+ * Tolerance: a stateless SYN+ACK may carry what the SYN offered in the low bits of its TSval (RFC 4987, 3.6: "the
+ * bits of the Timestamp option"): the clock rounded down to the next value with these bits, five for a shift count and
+ * SACK-Permitted. Copies of one SYN that offer different things (a middlebox, an error on the way) get different bits, so
+ * the later answer may be lower, by less than these bits hold. Same offers, same bits: never lower.
+ */
+static bool carries_another_offer(const struct mon_ep *ep, const struct mon_seg *s)
+{
+        const uint32_t bits = 1u << 5;
+        unsigned n = ep->syn_count < MON_SYNS ? ep->syn_count : MON_SYNS;
+
+        if ((s->flags & (MON_SYN | MON_ACK)) != (MON_SYN | MON_ACK) || ep->active ||
+            ep->last_tsval - s->tsval >= bits)
+                return false;
+        for (unsigned i = 0; i < n; i++) {
+                const struct mon_syn *x = &ep->syns[i];
+
+                if (x->seq == ep->in.seq &&
+                    (x->has_sack_ok != ep->in.has_sack_ok || x->has_ws != ep->in.has_ws ||
+                     (x->has_ws && x->ws != ep->in.ws)))
+                        return true;
+        }
+        return false;
+}
+
+static void check_tsval(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        if (ep->has_tsval && mon_lt(s->tsval, ep->last_tsval)) {
+                if (carries_another_offer(ep, s))
+                        return;
+                mon_blame(m, ep, SIM_RULE_TSVAL, "%u after %u", s->tsval, ep->last_tsval);
+        }
+        ep->last_tsval = s->tsval;
+        ep->has_tsval = true;
+}
+
 static void check_ts(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
         bool syn = (s->flags & MON_SYN) != 0;
@@ -141,10 +177,7 @@ static void check_ts(struct sim_monitor *m, struct mon_ep *ep, const struct mon_
         }
         if (!s->has_ts)
                 return;
-        if (ep->has_tsval && mon_lt(s->tsval, ep->last_tsval))
-                mon_blame(m, ep, SIM_RULE_TSVAL, "%u after %u", s->tsval, ep->last_tsval);
-        ep->last_tsval = s->tsval;
-        ep->has_tsval = true;
+        check_tsval(m, ep, s);
         check_tsecr(m, ep, s);
 }
 
