@@ -536,8 +536,11 @@ void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
                         ts_note(ep, s->tsval);
         }
         note_behind(ep, s);
-        ep->anew |= !ep->active && mon_synchronized(ep) && s->seq == ep->irs + 1 &&
-                    s->ack == ep->iss + 1;
+        if (!ep->active && mon_synchronized(ep) && s->seq == ep->irs + 1 && s->ack == ep->iss + 1) {
+                ep->anew = true;
+                ep->anew_ts = s->has_ts;
+                ep->anew_tsval = s->tsval;
+        }
         if (span > 0 || !in_window(ep, s->seq, 0) || above_fin(ep, s) ||
             mon_lt(ep->snd_max, s->ack) || mon_lt(s->ack, ep->una_hi) ||
             (ep->ts_ok && s->has_ts && ts_older_than_any(ep, s->tsval)))

@@ -123,7 +123,9 @@ struct mon_ep {
                 fin_sent;
         bool ts_ok, ws_ok, sack_ok_in; /* sack_ok_in: SACK-Permitted arrived */
         bool anew;                     /* a copy of the handshake's last segment came */
-        bool resumed;                  /* it was another SYN+ACK's turn in between */
+        bool anew_ts;                  /* with Timestamps; anew_tsval: of the latest copy */
+        uint32_t anew_tsval;
+        bool resumed;          /* it was another SYN+ACK's turn in between */
         bool ts_open;          /* the handshake's last segment leaves ts_ok to the endpoint */
         bool syn_in_since_out; /* a SYN arrived after the last SYN sent */
         uint32_t iss, irs;

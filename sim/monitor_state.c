@@ -267,10 +267,26 @@ void mon_state_older(struct sim_monitor *m, struct mon_ep *ep, const struct mon_
         ep->murky = true;
 }
 
+/* What the connection before can't have said: it acknowledges less than was acknowledged, sends what the peer has,
+ * or text where the FIN was; or its TS.Recent is from the copy that made it, which the one before had to drop as it
+ * lies below the window (RFC 7323, 4.3 (2) and 5.3, R2). */
+static bool says_so_anew(const struct mon_ep *ep, const struct mon_seg *s)
+{
+        uint32_t end = s->seq + s->len;
+
+        if (mon_lt(s->ack, ep->ack_max) || (s->len > 1 && mon_lt(s->seq, ep->una_sure)))
+                return true;
+        if (ep->fin_sent &&
+            (mon_lt(ep->fin_seq, end) || ((s->flags & MON_FIN) && mon_lt(end, ep->fin_seq))))
+                return true;
+        return ep->ts_ok && ep->anew_ts && s->has_ts && s->tsecr == ep->anew_tsval &&
+               s->tsecr != ep->ts_recent;
+}
+
 /*
  * A connection may end unseen: a user time-out. Where SYN+ACKs are stateless, a copy of the last segment of the
  * handshake then makes another one with the same numbers (RFC 4987, 3.6). It is that when a segment begins at the
- * first octet and acknowledges less than was, or what the peer has.
+ * first octet and says what the one before can't have said.
  */
 static void begin_anew(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
@@ -278,8 +294,7 @@ static void begin_anew(struct sim_monitor *m, struct mon_ep *ep, const struct mo
         uint32_t rcv_hi = ep->rcv_hi, last_tsval = ep->last_tsval;
         struct mon_pair pair;
 
-        if (found == NULL || s->seq != ep->iss + 1 ||
-            !(mon_lt(s->ack, ep->ack_max) || (s->len > 1 && mon_lt(s->seq, ep->una_sure))))
+        if (found == NULL || s->seq != ep->iss + 1 || !says_so_anew(ep, s))
                 return;
         pair = *found;
         begin(m, ep, pair.out.seq, MON_SYN_RECEIVED);
