@@ -20,7 +20,7 @@ enum {
         MON_TX = 64,     /* transmissions remembered */
         MON_IN = 64,     /* arrivals remembered, for RSTs that answer them */
         MON_SYNS = 24,   /* SYNs that arrived for one pair of endpoints */
-        MON_OUTS = 8,    /* SYN+ACKs that it was answered with */
+        MON_OUTS = 24,   /* SYN+ACKs that it was answered with */
         MON_RANGES = 96, /* ranges above a gap */
         MON_HIST = 16,
         MON_DUPS = 32,
