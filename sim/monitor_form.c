@@ -166,6 +166,9 @@ static void check_ts(struct sim_monitor *m, struct mon_ep *ep, const struct mon_
         /* What a stateless SYN+ACK negotiated is known from the segment that answers it only (RFC 4987, 3.6): when
          * that has Timestamps against the rule, or not, so may the connection. */
         if (!syn && ep->ts_open) {
+                /* What else the SYN offered may have been in the Timestamps only, and is lost with them. */
+                if (ep->out.has_ts && !s->has_ts)
+                        ep->ws_ok = ep->sack_ok_in = false;
                 ep->ts_ok = ep->in.has_ts = ep->out.has_ts = s->has_ts;
                 ep->ts_open = false;
         }
