@@ -124,11 +124,14 @@ static void check_renege(struct sim_monitor *m, struct mon_ep *ep, const struct 
 
 static void check_used(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
-        /* A FIN is no data: nothing of it need be named. */
-        bool only_fin = ep->ooo.n == 1 && ep->peer_fin_known &&
-                        ep->ooo.r[0].right == ep->peer_fin && ep->ooo.r[0].left + 1 == ep->peer_fin;
+        /* A FIN is no data: nothing of it need be named. Above one that was taken there is nothing (RFC 9293,
+         * 3.10.7.4 seventh): what came from there before was a lie. */
+        bool nothing =
+                ep->peer_fin_known &&
+                (s->ack == ep->peer_fin || (ep->ooo.n == 1 && ep->ooo.r[0].right == ep->peer_fin &&
+                                            ep->ooo.r[0].left + 1 == ep->peer_fin));
 
-        if (s->sacks > 0 || !ep->sack_ok_in || !ep->out.has_sack_ok || ep->ooo.n == 0 || only_fin ||
+        if (s->sacks > 0 || !ep->sack_ok_in || !ep->out.has_sack_ok || ep->ooo.n == 0 || nothing ||
             ep->murky || s->len > 0 || mon_lt(ep->ack_max, s->ack)) {
                 ep->bare_dup_acks = 0;
                 return;
