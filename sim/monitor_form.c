@@ -7,12 +7,16 @@
  */
 #include "monitor_ep.h"
 
+/* Of 255.0.0.0/8 only the limited broadcast is none; the rest is of class E, "reserved for experimental use" (RFC 1122,
+ * 3.2.1.3). */
 static bool unicast(const elko_ip *ip)
 {
         static const elko_ip any;
+        static const uint8_t everybody[4] = {255, 255, 255, 255};
 
         if (elko_ip_is_v4(ip))
-                return ip->b[12] != 0 && (ip->b[12] & 0xf0) != 0xe0 && ip->b[12] != 255;
+                return ip->b[12] != 0 && (ip->b[12] & 0xf0) != 0xe0 &&
+                       memcmp(ip->b + 12, everybody, 4) != 0;
         return ip->b[0] != 0xff && memcmp(ip->b, any.b, 16) != 0;
 }
 
