@@ -65,13 +65,16 @@ static void note_options(struct mon_ep *ep, const struct mon_seg *s)
         ep->syn_in_since_out = false;
 }
 
-/* An open connection with nothing outstanding does not vanish by itself. While its window is closed something may
- * wait that is not seen, and a user time-out with it (3.9.1). */
-static bool surely_open(const struct mon_ep *ep)
+/*
+ * An open connection with nothing outstanding does not vanish by itself. While its window is closed something may
+ * wait that is not seen, and a user time-out with it (3.9.1). Text that was not pushed waits with the window open, for
+ * the override time-out of a second at most (3.8.6.2.1): by a clock that jumps, both time-outs may be over.
+ */
+static bool surely_open(const struct sim_monitor *m, const struct mon_ep *ep)
 {
         return (ep->state == MON_ESTABLISHED || ep->state == MON_CLOSE_WAIT) &&
                ep->una_sure == ep->snd_max && mon_lt(ep->una_sure, ep->edge_cur) &&
-               !ep->may_be_dead && !ep->reset_in;
+               !ep->may_be_dead && !ep->reset_in && !m->c.no_time;
 }
 
 static bool syn(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
@@ -84,7 +87,7 @@ static bool syn(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
                 mon_blame(m, ep, SIM_RULE_STATE, "%s", "SYN without ACK in SYN-RECEIVED");
         else if (ep->state == MON_SYN_SENT && !ep->may_be_dead)
                 mon_blame(m, ep, SIM_RULE_ISN, "%u after %u", s->seq, ep->iss);
-        else if (surely_open(ep))
+        else if (surely_open(m, ep))
                 mon_blame(m, ep, SIM_RULE_STATE, "SYN %u on an open connection", s->seq);
         begin(m, ep, s->seq, MON_SYN_SENT);
         note_options(ep, s);
@@ -188,7 +191,7 @@ static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_s
                              mon_le(ep->snd_max, ep->iss + 1);
 
                 if (!again) {
-                        if (surely_open(ep))
+                        if (surely_open(m, ep))
                                 mon_blame(m, ep, SIM_RULE_STATE, "SYN+ACK %u on an open connection",
                                           s->seq);
                         begin(m, ep, s->seq, MON_SYN_RECEIVED);
