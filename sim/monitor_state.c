@@ -181,6 +181,12 @@ static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_s
                         mon_blame(m, ep, SIM_RULE_ISN, "SYN+ACK %u after %u", s->seq, ep->iss);
                 begin(m, ep, s->seq, MON_SYN_RECEIVED);
                 mon_adopt(ep, &in);
+        } else if (ep->state == MON_SYN_RECEIVED && !ep->active && ep->may_be_dead &&
+                   ep->syn_in_since_out) {
+                /* An RST may have ended what was open, although it said nothing of its own; a stateless SYN+ACK has
+                 * the same numbers again (RFC 4987, 3.6), and is bound by no window offered before. */
+                begin(m, ep, s->seq, MON_SYN_RECEIVED);
+                mon_adopt(ep, &in);
         } else if (ep->state == MON_SYN_RECEIVED && !ep->active && !offers_the_same(&ep->out, s)) {
                 ep->out = (struct mon_syn){0};
                 mon_adopt(ep, &in);
