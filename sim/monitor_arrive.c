@@ -162,9 +162,13 @@ static void syn_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct m
                 note_duplicate(ep, s->seq, s->seq + mon_seg_span(s));
         if (ep->irs_known && s->seq == ep->irs && s->has_ts) /* with a newer clock */
                 ep->ts_maybe[ep->ts_maybe_count++ % MON_HIST] = s->tsval;
-        if (ep->state == MON_SYN_RECEIVED && ep->active && in.has_ack && in.ack == ep->iss + 1 &&
-            s->seq == ep->irs) /* the end of a simultaneous open */
-                una_sure_moves(m, ep, in.ack);
+        if (ep->state == MON_SYN_RECEIVED && mon_may_be_active(m, ep) && in.has_ack &&
+            in.ack == ep->iss + 1 && s->seq == ep->irs) { /* the end of a simultaneous open */
+                if (ep->active)
+                        una_sure_moves(m, ep, in.ack);
+                else if (mon_lt(ep->una_hi, in.ack))
+                        una_moves(m, ep, in.ack);
+        }
         if (ep->state != MON_SYN_SENT || (in.has_ack && in.ack != ep->iss + 1))
                 return;
         if (!ep->irs_known || ep->irs == s->seq) {

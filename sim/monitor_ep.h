@@ -296,6 +296,13 @@ static inline bool mon_synchronized(const struct mon_ep *ep)
         return ep->state >= MON_ESTABLISHED && ep->state <= MON_LAST_ACK;
 }
 
+/* Did it open actively? When its own SYN was forgotten here, or had no memory there to leave, nobody has seen it. */
+static inline bool mon_may_be_active(const struct sim_monitor *m, const struct mon_ep *ep)
+{
+        return ep->active || m->counts.forgotten > 0 ||
+               (ep->host < MON_HOSTS && m->short_count[ep->host] > 0);
+}
+
 /* Most text that one segment to the peer may carry, options included (RFC 9293, 3.7.1). */
 static inline uint32_t mon_mss(const struct mon_ep *ep)
 {

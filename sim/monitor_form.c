@@ -57,8 +57,7 @@ void mon_form(struct sim_monitor *m, const struct mon_ep *ep, const struct mon_s
  * ones, and the SYN+ACK repeats what the own SYN had (RFC 7323, 3.2, last but two paragraphs). */
 static void check_syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
-        /* A host that had no memory for its own SYN opens simultaneously, and nobody has seen it. */
-        if (ep->active || (ep->host < MON_HOSTS && m->short_count[ep->host] > 0))
+        if (mon_may_be_active(m, ep))
                 return;
         if (s->has_ws && !ep->in.has_ws)
                 mon_blame(m, ep, SIM_RULE_WSCALE_ANSWER, "shift count %u", s->ws);
