@@ -267,7 +267,10 @@ void mon_state_older(struct sim_monitor *m, struct mon_ep *ep, const struct mon_
         const struct mon_pair *found = find_out(ep, s->ack);
         struct mon_pair pair;
 
-        if (found == NULL || s->seq != found->in.seq + 1)
+        /* Half-open, it takes anything in its window that acknowledges the SYN+ACK (3.10.7.4 fifth). */
+        if (found == NULL ||
+            (s->seq != found->in.seq + 1 &&
+             (ep->state != MON_SYN_RECEIVED || s->seq - (found->in.seq + 1) >= found->out.window)))
                 return;
         pair = *found;
         begin(m, ep, pair.out.seq, MON_SYN_RECEIVED);
