@@ -171,6 +171,10 @@ static void syn_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct m
         }
         if (ep->state != MON_SYN_SENT || (in.has_ack && in.ack != ep->iss + 1))
                 return;
+        /* What to do with illegal options is the endpoint's choice (RFC 9293, 3.2, MUST-7): it may drop a SYN that
+         * answers nothing; a SYN+ACK of its own says that it did not. */
+        if (!in.has_ack && s->options_wrong != NULL)
+                return;
         if (!ep->irs_known || ep->irs == s->seq) {
                 uint32_t first = ep->ts_recent;
                 bool again = ep->irs_known;
