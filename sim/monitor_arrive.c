@@ -81,6 +81,8 @@ static void una_moves(struct sim_monitor *m, struct mon_ep *ep, uint32_t ack)
         ep->sack_seen = false;
         if (ep->recovering && mon_le(ep->recover, ack))
                 ep->recovering = false;
+        if (ep->three_dups && mon_le(ep->three_to, ack))
+                ep->three_dups = false;
         ep->first_unacked_at = m->now;
 }
 
@@ -265,6 +267,11 @@ static void ack_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct m
         } else if (s->ack == ep->una_hi && s->len == 0 && ep->una_hi != ep->snd_max) {
                 ep->dup_acks++;
                 ep->dup_acks_total++;
+                /* Loss recovery begins, also when its retransmission can't be made now (RFC 6582, 3.2, step 2). */
+                if (ep->dup_acks == 3 && !ep->three_dups) {
+                        ep->three_dups = true;
+                        ep->three_to = ep->snd_max;
+                }
         }
         if (sure)
                 una_sure_moves(m, ep, s->ack);

@@ -206,7 +206,9 @@ struct mon_ep {
         uint64_t rtt_min;  /* 0: no sample */
         unsigned dup_acks; /* since una_hi moved */
         bool sack_seen;    /* SACK above una_hi since it moved */
-        uint32_t recover;  /* below it, loss recovery goes on */
+        bool three_dups; /* third duplicate ACK: below three_to each partial ACK is a sign of loss */
+        uint32_t three_to;
+        uint32_t recover; /* below it, loss recovery goes on */
         bool recovering;
         uint64_t icmp_at;
         uint32_t rtx_seq; /* of the retransmissions in a row without an arrival */

@@ -65,7 +65,7 @@ static bool sign_of_loss(const struct mon_ep *ep)
         uint32_t flight = ep->snd_max - ep->una_hi;
 
         /* Early retransmit (RFC 5827): fewer duplicates when fewer segments are out. */
-        return ep->sack_seen || ep->recovering || ep->dup_acks >= 3 ||
+        return ep->sack_seen || ep->recovering || ep->three_dups || ep->dup_acks >= 3 ||
                (ep->dup_acks > 0 && flight < 4 * mon_mss(ep)) || ep->icmp_at != 0;
 }
 
