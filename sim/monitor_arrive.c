@@ -547,8 +547,11 @@ void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
                 ep->ts_open |= s->has_ts != ep->ts_ok ||
                                (s->has_ts && ep->last_tsval - s->tsecr > TSECR_AGE_MS);
                 ep->anew = false;
-                if (s->has_ts)
+                if (s->has_ts) {
+                        if (ep->una_hi == ep->iss)
+                                mon_state_echo(ep, s->tsecr);
                         ts_note(ep, s->tsval);
+                }
         }
         note_behind(ep, s);
         if (!ep->active && mon_synchronized(ep) && s->seq == ep->irs + 1 && s->ack == ep->iss + 1) {

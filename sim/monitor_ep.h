@@ -94,7 +94,7 @@ struct mon_waiting {
         uint32_t iss, snd_max, irs, ack, edge, ts_recent, ts_hi;
 };
 
-/* A SYN+ACK and the SYN that it answers. */
+/* A SYN+ACK and the SYN that it answers; out.tsval and out.ts_first are the newest and the first of its TSvals. */
 struct mon_pair {
         struct mon_syn out, in;
 };
@@ -329,6 +329,8 @@ void mon_rate(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 void mon_state_after(struct mon_ep *ep, const struct mon_seg *s);
 /* The acknowledgment of an older SYN+ACK: it counts, as far as is known. */
 void mon_state_older(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s);
+/* The handshake's last segment says by its TSecr which of several SYN+ACKs with one sequence number it answers. */
+void mon_state_echo(struct mon_ep *ep, uint32_t tsecr);
 /* The SYN that counts. */
 void mon_adopt(struct mon_ep *ep, const struct mon_syn *in);
 

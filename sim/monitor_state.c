@@ -103,7 +103,8 @@ static const struct mon_syn *find_syn(const struct mon_ep *ep, const struct mon_
 
         for (unsigned i = 0; i < n; i++) {
                 const struct mon_syn *x = &ep->syns[i];
-                bool fits = x->has_ts >= s->has_ts && x->has_ws >= s->has_ws;
+                bool fits = x->has_ts >= s->has_ts && x->has_ws >= s->has_ws &&
+                            x->has_sack_ok >= s->has_sack_ok;
 
                 if (x->seq + 1 != s->ack || (best_fits && !fits))
                         continue;
@@ -151,6 +152,56 @@ static bool offers_the_same(const struct mon_syn *before, const struct mon_seg *
 {
         return before->has_ws == s->has_ws && before->has_ts == s->has_ts &&
                before->has_sack_ok == s->has_sack_ok;
+}
+
+static bool echoes(const struct mon_syn *out, uint32_t tsecr)
+{
+        return out->has_ts && mon_le(out->ts_first, tsecr) && mon_le(tsecr, out->tsval);
+}
+
+/*
+ * Stateless SYN+ACKs that answer copies of one SYN have one sequence number, and what each copy offered is in the bits
+ * of the Timestamp option, "echoed back in the Timestamp Echo field of the ACK packet" (RFC 4987, 3.6). So the one
+ * that is echoed counts, not the last.
+ */
+void mon_state_echo(struct mon_ep *ep, uint32_t tsecr)
+{
+        unsigned first = ep->out_count > MON_OUTS ? ep->out_count - MON_OUTS : 0;
+
+        for (unsigned i = ep->out_count; i > first; i--) {
+                const struct mon_pair *x = &ep->outs[(i - 1) % MON_OUTS];
+
+                if (x->out.seq != ep->iss || x->in.seq != ep->irs || !echoes(&x->out, tsecr))
+                        continue;
+                ep->in = x->in;
+                ep->out = x->out;
+                ep->sack_ok_in = ep->in.has_sack_ok;
+                ep->ts_ok = ep->out.has_ts && ep->in.has_ts;
+                ep->ws_ok = ep->out.has_ws && ep->in.has_ws;
+                return;
+        }
+}
+
+/* Note what was sent: with its earlier copies, when these offered the same. */
+static void note_out(struct mon_ep *ep, const struct mon_syn *in, const struct mon_seg *s)
+{
+        unsigned first = ep->out_count > MON_OUTS ? ep->out_count - MON_OUTS : 0;
+        struct mon_pair pair = {ep->out, *in};
+
+        pair.out.tsval = pair.out.ts_first = s->tsval;
+        for (unsigned i = ep->out_count; i > first; i--) {
+                struct mon_pair *x = &ep->outs[(i - 1) % MON_OUTS];
+
+                if (x->out.seq != s->seq || x->in.seq != in->seq || !offers_the_same(&x->out, s) ||
+                    x->in.has_ws != in->has_ws || x->in.ws != in->ws ||
+                    x->in.has_sack_ok != in->has_sack_ok)
+                        continue;
+                if (mon_le(x->out.ts_first, s->tsval))
+                        pair.out.ts_first = x->out.ts_first;
+                *x = pair;
+                return;
+        }
+        ep->outs[ep->out_count++ % MON_OUTS] = pair;
 }
 
 static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
@@ -206,10 +257,7 @@ static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_s
         }
         note_options(ep, s);
         ep->resumed |= earlier != NULL && ep->tx_count == 0;
-        if (earlier != NULL)
-                *earlier = (struct mon_pair){ep->out, in};
-        else
-                ep->outs[ep->out_count++ % MON_OUTS] = (struct mon_pair){ep->out, in};
+        note_out(ep, &in, s);
         return true;
 }
 
@@ -276,6 +324,8 @@ void mon_state_older(struct sim_monitor *m, struct mon_ep *ep, const struct mon_
         begin(m, ep, pair.out.seq, MON_SYN_RECEIVED);
         ep->out = pair.out;
         mon_adopt(ep, &pair.in);
+        if (s->has_ts)
+                mon_state_echo(ep, s->tsecr);
         ep->murky = true;
 }
 
