@@ -42,8 +42,7 @@ void mon_rtx_watch(struct sim_monitor *m, struct mon_ep *ep)
                 ep->duty_min = ep->rtx_due;
 }
 
-/* When it may give up at the earliest. */
-static uint64_t patience(const struct sim_monitor *m, const struct mon_ep *ep)
+uint64_t mon_patience(const struct sim_monitor *m, const struct mon_ep *ep)
 {
         uint64_t most = ELKO_SEC(GIVE_UP_S), p = most;
 
@@ -65,7 +64,7 @@ static void check_rtx(struct sim_monitor *m, struct mon_ep *ep)
         ep->rtx_due = ELKO_NEVER;
         /* Who sent it again may have given up early: a user time-out (3.8.3). */
         if (mon_synchronized(ep) && !ep->may_be_dead && !ep->recovering &&
-            due <= mon_later(ep->first_unacked_at, patience(m, ep)))
+            due <= mon_later(ep->first_unacked_at, mon_patience(m, ep)))
                 mon_blame(m, ep, SIM_RULE_RTX_MISSING, "%u to %u for %u s", ep->una_sure,
                           ep->snd_max, RTX_WITHIN_S);
 }
@@ -103,7 +102,7 @@ void mon_duties_check(struct sim_monitor *m, struct mon_ep *ep, uint64_t now)
                  * connection that its user closed (RFC 6429, 4). */
                 if (mon_synchronized(ep) && !ep->may_be_dead &&
                     mon_later(ep->probe_at, probe_gap_most(ep)) <=
-                            mon_later(ep->probe_first, patience(m, ep)))
+                            mon_later(ep->probe_first, mon_patience(m, ep)))
                         mon_blame(m, ep, SIM_RULE_PROBE_MISSING, "the window is closed at %u",
                                   ep->edge_cur);
                 ep->probe_due = ELKO_NEVER;

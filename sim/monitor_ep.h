@@ -341,6 +341,8 @@ void mon_duty_set(struct sim_monitor *m, struct mon_ep *ep, struct mon_duty *d, 
 void mon_duties_check(struct sim_monitor *m, struct mon_ep *ep, uint64_t now);
 void mon_duties_clear(struct mon_ep *ep);
 void mon_duties_done(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s);
+/* After how long it may give up, at the earliest. */
+uint64_t mon_patience(const struct sim_monitor *m, const struct mon_ep *ep);
 /* Unacknowledged data is watched from now on. */
 void mon_rtx_watch(struct sim_monitor *m, struct mon_ep *ep);
 

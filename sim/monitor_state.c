@@ -329,20 +329,23 @@ void mon_state_older(struct sim_monitor *m, struct mon_ep *ep, const struct mon_
         ep->murky = true;
 }
 
-/* What the connection before can't have said: it acknowledges less than was acknowledged, sends what the peer has,
- * or text where the FIN was; or its TS.Recent is from the copy that made it, which the one before had to drop as it
- * lies below the window (RFC 7323, 4.3 (2) and 5.3, R2). */
-static bool says_so_anew(const struct mon_ep *ep, const struct mon_seg *s)
+/* What the connection before can't have said: it acknowledges less than was acknowledged, or sends what the peer
+ * has. Or, when its user time-out may be over, text where its FIN was, or a TS.Recent from the copy that made the new
+ * one, which the one before had to drop as it lies below the window (RFC 7323, 4.3 (2) and 5.3, R2). */
+static bool says_so_anew(const struct sim_monitor *m, const struct mon_ep *ep,
+                         const struct mon_seg *s)
 {
         uint32_t end = s->seq + s->len;
 
         if (mon_lt(s->ack, ep->ack_max) || (s->len > 1 && mon_lt(s->seq, ep->una_sure)))
                 return true;
+        if (!m->c.no_time && m->now < mon_later(ep->first_unacked_at, mon_patience(m, ep)))
+                return false;
         if (ep->fin_sent &&
             (mon_lt(ep->fin_seq, end) || ((s->flags & MON_FIN) && mon_lt(end, ep->fin_seq))))
                 return true;
         return ep->ts_ok && ep->anew_ts && s->has_ts && s->tsecr == ep->anew_tsval &&
-               s->tsecr != ep->ts_recent;
+               s->tsecr != ep->ts_recent && (mon_seg_span(s) > 0 || s->seq != ep->snd_max);
 }
 
 /*
@@ -356,7 +359,7 @@ static void begin_anew(struct sim_monitor *m, struct mon_ep *ep, const struct mo
         uint32_t rcv_hi = ep->rcv_hi, last_tsval = ep->last_tsval;
         struct mon_pair pair;
 
-        if (found == NULL || s->seq != ep->iss + 1 || !says_so_anew(ep, s))
+        if (found == NULL || s->seq != ep->iss + 1 || !says_so_anew(m, ep, s))
                 return;
         pair = *found;
         begin(m, ep, pair.out.seq, MON_SYN_RECEIVED);
