@@ -321,6 +321,14 @@ static void ts_note(struct mon_ep *ep, uint32_t tsval)
         ep->ts_maybe[ep->ts_maybe_count++ % MON_HIST] = tsval;
 }
 
+/* Wholly below the window. */
+static bool is_below(const struct mon_ep *ep, const struct mon_seg *s)
+{
+        uint32_t span = mon_seg_span(s);
+
+        return span > 0 ? mon_le(s->seq + span, ep->ack_max) : mon_lt(s->seq, ep->ack_max);
+}
+
 static void ts_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s, bool sure)
 {
         /* With slack, an ACK may have left that is not seen yet. */
@@ -329,9 +337,7 @@ static void ts_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mo
         if (!ep->ts_ok || !s->has_ts || ts_older_than_all(ep, s->tsval) || mon_lt(last_ack, s->seq))
                 return;
         /* What lies wholly below the window is not acceptable, and R2 of RFC 7323, 5.3, comes before R3. */
-        if (!sure && m->c.slack_ns == 0 && !m->c.linux_ways &&
-            (mon_seg_span(s) > 0 ? mon_le(s->seq + mon_seg_span(s), ep->ack_max)
-                                 : mon_lt(s->seq, ep->ack_max)))
+        if (!sure && m->c.slack_ns == 0 && !m->c.linux_ways && is_below(ep, s))
                 return;
         /* Tolerance: the third segment of the handshake may be dropped (see syn_ack() in monitor_state.c). */
         sure = sure && mon_le(s->seq, ep->ack_max) && ep->state != MON_SYN_RECEIVED;
@@ -556,7 +562,7 @@ void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
         note_behind(ep, s);
         if (!ep->active && mon_synchronized(ep) && s->seq == ep->irs + 1 && s->ack == ep->iss + 1) {
                 ep->anew = true;
-                ep->anew_ts = s->has_ts;
+                ep->anew_ts = s->has_ts && is_below(ep, s);
                 ep->anew_tsval = s->tsval;
         }
         if (span > 0 || !in_window(ep, s->seq, 0) || above_fin(ep, s) ||

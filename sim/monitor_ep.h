@@ -123,7 +123,7 @@ struct mon_ep {
                 fin_sent;
         bool ts_ok, ws_ok, sack_ok_in; /* sack_ok_in: SACK-Permitted arrived */
         bool anew;                     /* a copy of the handshake's last segment came */
-        bool anew_ts;                  /* with Timestamps; anew_tsval: of the latest copy */
+        bool anew_ts;                  /* the latest has Timestamps, and lies below the window */
         uint32_t anew_tsval;
         bool resumed;          /* it was another SYN+ACK's turn in between */
         bool ts_open;          /* the handshake's last segment leaves ts_ok to the endpoint */
