@@ -527,12 +527,27 @@ static bool above_fin(const struct mon_ep *ep, const struct mon_seg *s)
                mon_lt(ep->peer_fin, s->seq + mon_seg_span(s));
 }
 
+/* RFC 7323, 5.5: after 24 days of silence TS.Recent is no longer valid, and an older one may take its place. */
+static void ts_gets_old(const struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        if (!ep->ts_ok || !s->has_ts || !mon_lt(s->tsval, ep->ts_recent) || ep->last_arrival == 0 ||
+            m->now - ep->last_arrival < ELKO_SEC(24 * 86400))
+                return;
+        ep->ts_maybe_count = 0;
+        ep->ts_sure.n = 0;
+        ts_note(ep, ep->ts_recent);
+        ts_note(ep, s->tsval);
+        ep->ts_recent = ep->ts_hi = s->tsval;
+        ep->murky = true;
+}
+
 void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
         uint32_t span = mon_seg_span(s);
         int sure;
 
         note_in(ep, s);
+        ts_gets_old(m, ep, s);
         ep->arrivals++;
         ep->last_arrival = m->now;
         ep->rtx_row = 0;
