@@ -16,6 +16,7 @@ enum {
         SPARE_CHUNKS = 6,
         SETTLE_POLLS = 4,
         CHECK_EACH = 8, /* calls: see sim_elko_check_soon() */
+        STRANGE_MOST = 16, /* strangers that are served */
         GIVE_BATCH_UP = SIM_BATCH,
 };
 
@@ -283,6 +284,29 @@ void sim_elko_open(struct sim_elko *e, int to, const elko_endpoint *remote, uint
         sim_app_start(a);
 }
 
+/* Somebody who is not part of the scenario: some are served like others, which is what attackers of an application
+ * want; nothing can be asked of what they get. */
+static struct sim_conn *stranger(struct sim_elko *e, const elko_endpoint *local,
+                                 const elko_endpoint *remote)
+{
+        struct sim_conn *c;
+
+        if (e->oracle->strangers == 0) {
+                sim_fail(e->world, "O1: %s accepted a connection that nobody opened (port %u)",
+                         e->name, remote->port);
+                return NULL;
+        }
+        if (remote->port % 3 == 0 || e->oracle->strange == STRANGE_MOST)
+                return NULL;
+        c = sim_oracle_opened(e->oracle, SIM_STRANGER, remote, e->node, local);
+        if (c == NULL)
+                return NULL;
+        e->oracle->strange++;
+        c->plan = 0x8000u + c->id;
+        c->unsure = true;
+        return c;
+}
+
 static void accepted(struct sim_elko *e, elko_sock sock, const elko_endpoint *remote)
 {
         struct elko_tcp_info info;
@@ -291,12 +315,9 @@ static void accepted(struct sim_elko *e, elko_sock sock, const elko_endpoint *re
 
         if (elko_tcp_info_get(e->st, sock, &info) == ELKO_OK)
                 c = sim_oracle_accepted(e->oracle, &info.local, remote, info.irs);
+        if (c == NULL)
+                c = stranger(e, &info.local, remote);
         if (c == NULL) {
-                /* Somebody who is not part of the scenario. */
-                if (e->oracle->strangers == 0)
-                        sim_fail(e->world,
-                                 "O1: %s accepted a connection that nobody opened (port %u)",
-                                 e->name, remote->port);
                 elko_abort(e->st, sock);
                 sim_elko_check(e, "elko_abort");
                 return;

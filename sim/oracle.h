@@ -20,7 +20,7 @@
 
 #include "world.h"
 
-enum { SIM_CONNS = 96 };
+enum { SIM_CONNS = 96, SIM_STRANGER = -2 /* no node of ours */ };
 
 enum sim_excuse {
         SIM_EXCUSE_NONE,          /* both ends must get everything */
@@ -68,6 +68,7 @@ struct sim_oracle {
         struct sim_conn conn[SIM_CONNS];
         uint32_t conns;
         uint32_t strangers; /* nodes that open connections which nobody told */
+        uint32_t strange;   /* such connections that are served */
         bool lies;          /* bits are changed and checksums repaired */
         bool icmp_lies;     /* somebody forges ICMP errors */
         /* What others (attackers, middleboxes) may have done to it; NULL: nothing. */
