@@ -175,7 +175,8 @@ static uint32_t sack_blocks(const struct ek_tcb *tcb, struct ek_tcp_opts *opt)
         return n;
 }
 
-/* Options of everything but SYN. SACK blocks go on pure ACKs; data has no room to spare (MSS). */
+/* Options of everything but SYN. SACK blocks go on every ACK without text, a FIN too (RFC 2018, 4); text has no
+ * room to spare (MSS). */
 static void data_options(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p,
                          struct ek_tcp_opts *opt)
 {
@@ -184,7 +185,7 @@ static void data_options(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_p
                 opt->ts_val = ek_tcp_ms(t) + tcb->ts_offset;
                 opt->ts_ecr = tcb->ts_recent;
         }
-        if (!ek_tcb_has(tcb, EK_TCB_SACK) || (p->flags & ELKO_RST) || p->space > 0)
+        if (!ek_tcb_has(tcb, EK_TCB_SACK) || (p->flags & ELKO_RST) || p->len > 0)
                 return;
         if (ek_reasm_has_dsack(&tcb->act->reasm))
                 t->ctr->tcp_dsack_out++;

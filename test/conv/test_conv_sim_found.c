@@ -457,4 +457,20 @@ CONV_TEST(the_text_of_an_old_syn_is_no_duplicate)
         conv_out(c, ". 1:1(0) ack 101 <sack 51:101>");
 }
 
+/* RFC 2018, 4: SACK is in all ACKs that do not acknowledge the highest sequence number held, and a FIN without text
+ * is one of them. A peer that lost every other ACK learnt nothing from it, seed 234696. */
+CONV_TEST(a_fin_names_what_is_held)
+{
+        const struct conv_options options = {.no_ts = true};
+
+        conv_start_open(c, &options);
+        conv_in(c, ". 101:201(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 1 <sack 101:201>");
+        conv_shutdown(c);
+        conv_out(c, "F. 1:1(0) ack 1 <sack 101:201>");
+        conv_out_after(c, ELKO_MS(200), "F. 1:1(0) ack 1 <sack 101:201>");
+        conv_ignore(c);
+}
+
 EK_TEST_MAIN();
+
