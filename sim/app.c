@@ -59,7 +59,7 @@ static void draw_window(struct sim_world *w, struct sim_rng *r, uint32_t where,
                 return;
         p->pause_at = sim_rng_log(r, 1, most);
         p->pause_ns =
-                sim_rng_below(r, 4) == 0 ? ELKO_NEVER : sim_rng_log(r, ELKO_MS(1), ELKO_SEC(100));
+                sim_rng_below(r, 3) == 0 ? ELKO_NEVER : sim_rng_log(r, ELKO_MS(1), ELKO_SEC(100));
         p->options |= OPTION_SMALL_RCV;
         if (sim_rng_below(r, 3) == 0)
                 p->read_max = (uint32_t)(most / READS_MOST + sim_rng_range(r, 1, 20));
@@ -93,6 +93,8 @@ static struct sim_app_plan draw_plain(uint64_t seed, uint32_t id, unsigned end, 
         p.options = (uint32_t)(sim_rng_u64(&r) & sim_rng_u64(&r)) & ((1u << OPTION_COUNT) - 1);
         p.end = sim_rng_below(&r, 4) == 0 ? SIM_APP_PATIENT : SIM_APP_POLITE;
         p.pause_at = ELKO_NEVER;
+        if (sim_rng_below(&r, 12) == 0) /* RFC 5482 */
+                p.user_timeout_ns = sim_rng_log(&r, ELKO_SEC(1), ELKO_SEC(200));
         /* Both ends draw the same, so that they understand each other. */
         r = sim_rng_make(seed, 102, id, 0);
         if (sim_rng_below(&r, 4) == 0) {
@@ -109,6 +111,11 @@ static struct sim_app_plan draw_plain(uint64_t seed, uint32_t id, unsigned end, 
         if (end == 1 && p.end == SIM_APP_PATIENT)
                 p.end = SIM_APP_POLITE;
         return p;
+}
+
+void sim_app_no_keepalive(struct sim_app_plan *p)
+{
+        p->options &= ~(uint32_t)OPTION_KEEPALIVE;
 }
 
 uint64_t sim_app_segments(uint64_t seed, uint32_t id, unsigned end, uint64_t most, uint32_t mss)

@@ -144,6 +144,7 @@ struct mon_ep {
         uint32_t una_hi, una_sure; /* highest acknowledgment that may, must be believed */
         uint32_t bytes_low;        /* octets from here to snd_max are in `bytes` */
         uint32_t last_tsval;
+        uint64_t tsval_at;
         bool has_tsval;
         uint32_t sack_hi;           /* highest that was SACKed, or una_hi */
         struct mon_hist una_hist;   /* of una_sure */

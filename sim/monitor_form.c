@@ -151,14 +151,17 @@ static bool carries_another_offer(const struct mon_ep *ep, const struct mon_seg 
         return false;
 }
 
+/* RFC 7323, 5.4: after 2^31 ticks, of 1 ms at the least, earlier and later can't be told apart. */
 static void check_tsval(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
-        if (ep->has_tsval && mon_lt(s->tsval, ep->last_tsval)) {
+        if (ep->has_tsval && mon_lt(s->tsval, ep->last_tsval) &&
+            m->now - ep->tsval_at < ELKO_MS(1ull << 31)) {
                 if (carries_another_offer(ep, s))
                         return;
                 mon_blame(m, ep, SIM_RULE_TSVAL, "%u after %u", s->tsval, ep->last_tsval);
         }
         ep->last_tsval = s->tsval;
+        ep->tsval_at = m->now;
         ep->has_tsval = true;
 }
 

@@ -250,6 +250,8 @@ void sim_elko_open(struct sim_elko *e, int to, const elko_endpoint *remote, uint
         result = elko_connect(e->st, remote, local_port != 0 ? &local : NULL, &sock);
         sim_note(e->world, 0xc0, (uint64_t)(int64_t)result);
         sim_elko_check(e, "elko_connect");
+        if (to == e->node && result == ELKO_EHOSTUNREACH)
+                return;
         if (result != ELKO_OK) {
                 if (result != ELKO_ENOMEM && result != ELKO_ELIMIT && result != ELKO_EADDRINUSE)
                         sim_fail(e->world, "I-47: elko_connect: %s", elko_error_name(result));
@@ -513,6 +515,27 @@ static void listen(struct sim_elko *e)
                 sim_fail(e->world, "I-47: elko_listen: %s", elko_error_name(result));
 }
 
+static uint32_t half_open(const struct sim_elko *e)
+{
+        struct elko_memory_info m;
+
+        elko_memory_get(e->st, &m);
+        return m.half_open;
+}
+
+static void close_listener(struct sim_elko *e)
+{
+        elko_close(e->st, e->listener);
+        sim_elko_check(e, "elko_close");
+        e->listener = ELKO_SOCK_NONE;
+        e->deaf = true;
+        e->cfg.deaf_at = sim_now(e->world);
+        /* RFC 9293, 3.10.4: CLOSE deletes what LISTEN had, and nobody else could take a connection. */
+        if (half_open(e) != 0)
+                sim_fail(e->world, "I-22: %s: its listener is closed, and %u are half-open",
+                         e->name, half_open(e));
+}
+
 /* 14: the listener is closed for a time, and opened again. */
 static void deafness(struct sim_elko *e)
 {
@@ -522,14 +545,14 @@ static void deafness(struct sim_elko *e)
                 listen(e); /* there was no memory, or it is over */
         if (!has_fault(e, SIM_F_APP) || e->cfg.deaf_at == ELKO_NEVER || now < e->cfg.deaf_at)
                 return;
-        if (!e->deaf && e->listener != ELKO_SOCK_NONE &&
-            sim_decide(e->world, SIM_F_APP, 0x2000u | (unsigned)e->node, 0)) {
-                elko_close(e->st, e->listener);
-                sim_elko_check(e, "elko_close");
-                e->listener = ELKO_SOCK_NONE;
-                e->deaf = true;
-        }
-        if (now >= e->cfg.deaf_at + e->cfg.deaf_ns) {
+        if (!e->deaf) {
+                if (e->listener == ELKO_SOCK_NONE || (e->cfg.deaf_half_open && half_open(e) == 0))
+                        return;
+                if (sim_decide(e->world, SIM_F_APP, 0x2000u | (unsigned)e->node, 0))
+                        close_listener(e);
+                else
+                        e->cfg.deaf_at = ELKO_NEVER;
+        } else if (now >= e->cfg.deaf_at + e->cfg.deaf_ns) {
                 e->cfg.deaf_at = ELKO_NEVER;
                 e->deaf = false;
                 if (e->listener == ELKO_SOCK_NONE)

@@ -77,6 +77,7 @@ struct sim_elko_config {
         uint32_t batch, echo_ppm;
         uint64_t reboot_at;        /* 9 */
         uint64_t deaf_at, deaf_ns; /* 14: the listener is closed for a time */
+        bool deaf_half_open;       /* not before somebody is half-open there */
         uint64_t accept_pause_ns;  /* 14: accept is not called for a time after each */
 };
 

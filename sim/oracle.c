@@ -18,6 +18,21 @@ static bool same(const elko_endpoint *a, const elko_endpoint *b)
         return a->port == b->port && memcmp(&a->ip, &b->ip, sizeof(a->ip)) == 0;
 }
 
+/* RFC 9293, 3.4.3: a host that lost its memory must be quiet for an MSL, since what it used of the sequence space
+ * may still be on the way. Simulated hosts are not, and what they then take for new may be old. */
+static bool follows_reboot(const struct sim_oracle *o, const elko_endpoint *local,
+                           const elko_endpoint *remote)
+{
+        for (uint32_t i = 0; i < o->conns; i++) {
+                const struct sim_conn *c = &o->conn[i];
+
+                if ((c->end[0].gone || c->end[1].gone) && same(&c->end[0].at, local) &&
+                    same(&c->end[1].at, remote))
+                        return true;
+        }
+        return false;
+}
+
 struct sim_conn *sim_oracle_opened(struct sim_oracle *o, int from, const elko_endpoint *local,
                                    int to, const elko_endpoint *remote)
 {
@@ -29,6 +44,7 @@ struct sim_conn *sim_oracle_opened(struct sim_oracle *o, int from, const elko_en
         memset(c, 0, sizeof(*c));
         c->id = o->conns++;
         c->opened = true;
+        c->unsure = follows_reboot(o, local, remote);
         c->end[0].at = *local;
         c->end[0].node = from;
         c->end[1].at = *remote;

@@ -53,7 +53,8 @@
         X(MSS, "announces any MSS from 48 to 9000")                                                \
         X(ISN_EDGE, "starts next to an edge of the sequence space")                                \
         X(KEEPALIVE, "sends probes below its window when idle")                                    \
-        X(SLOW_READER, "takes data from its buffer slowly")
+        X(SLOW_READER, "takes data from its buffer slowly")                                        \
+        X(ECHO_OLD, "echoes a timestamp of long ago")
 
 enum peer_odd_bit {
 #define ELKO_X(name, text) PEER_ODD_BIT_##name,

@@ -70,6 +70,16 @@ static void transmit(struct peer_odd *p, const struct pkt *s)
         sim_send(p->w, p->number, p->buf, n);
 }
 
+/* RFC 7323, 4.3 has rules for what is echoed, and hosts and middleboxes that break them are known. Not before the
+ * other side surely has the connection: a cookie's options come back in the echo. */
+static uint32_t ts_echo(struct podd_conn *c)
+{
+        if (c->una_off == 0 || !podd_mischief(c, PEER_ODD_ECHO_OLD, 100000))
+                return c->ts_recent;
+        podd_did(c, PEER_ODD_BIT_ECHO_OLD);
+        return c->ts_recent - (uint32_t)sim_rng_log(&c->rng, 1, UINT32_C(1) << 31);
+}
+
 static uint32_t ts_clock(const struct podd_conn *c, uint64_t now)
 {
         return c->ts_base + (uint32_t)(now / c->ts_tick_ns);
@@ -110,7 +120,7 @@ static void emit(struct podd_conn *c, uint32_t seq, uint16_t flags, uint32_t len
                 s.options |= ELKO_OPT_TIMESTAMPS;
         if (s.options & ELKO_OPT_TIMESTAMPS) {
                 s.ts_val = ts_clock(c, now);
-                s.ts_ecr = flags & ELKO_ACK ? c->ts_recent : 0;
+                s.ts_ecr = flags & ELKO_ACK ? ts_echo(c) : 0;
         }
         if (!syn && (len == 0 || c->snd_mss >= 200))
                 podd_rcv_sack(c, &s, c->snd_mss < 100 ? 1 : c->ts_on ? 3 : 4);

@@ -256,8 +256,13 @@ static void edge_move(struct podd_conn *c, uint64_t now)
                 podd_did(c, PEER_ODD_BIT_TINY_WINDOW);
         }
         if (pkt_lt(c->rcv_nxt, c->edge) && podd_mischief(c, PEER_ODD_SHRINK_WINDOW, 50000)) {
-                c->edge = c->rcv_nxt + (uint32_t)sim_rng_below(&c->rng, c->edge - c->rcv_nxt);
-                c->shrunk_until = now + sim_rng_log(&c->rng, ELKO_MS(1), ELKO_SEC(5));
+                /* All of it, or a part. */
+                if (sim_rng_chance(&c->rng, 500000))
+                        c->edge = c->rcv_nxt;
+                else
+                        c->edge = c->rcv_nxt +
+                                  (uint32_t)sim_rng_below(&c->rng, c->edge - c->rcv_nxt);
+                c->shrunk_until = now + sim_rng_log(&c->rng, ELKO_MS(1), ELKO_SEC(30));
                 podd_did(c, PEER_ODD_BIT_SHRINK_WINDOW);
                 return;
         }

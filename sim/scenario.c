@@ -114,6 +114,7 @@ static bool plan(void *ctx, struct sim_elko *e, const struct sim_conn *c, unsign
                 return true;
         }
         *out = sim_app_draw(run->world, run->shape.faults, c->plan, end, run->shape.most_bytes);
+        sim_shape_bend(&run->shape, run->world, c->plan, end, out);
         return true;
 }
 

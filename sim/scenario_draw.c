@@ -17,10 +17,15 @@ enum {
         STREAM_CONFIG,
         STREAM_PATH,
         STREAM_LINE,
+        STREAM_BEND,
         LENGTH_LEAST = 320, /* packets */
         LENGTH_MOST = 500,
         LEAST_BYTES = 500, /* that an application sends at most */
         MOST_BYTES = 250000,
+        BIG_BUFFER = 256 << 10,
+        BIG_REGION = 4 << 20,
+        USUAL_REGION = 1 << 20,
+        SLEEP_DAYS = 60, /* two rests of 20 to 30 days */
 };
 
 static bool one_in(struct sim_rng *r, unsigned n)
@@ -58,7 +63,10 @@ static void draw_conn(struct sim_shape *s, struct sim_rng *r, uint64_t at)
         c->at = at;
         c->from = (unsigned)sim_rng_below(r, s->elkos);
         c->to = (c->from + 1 + (unsigned)sim_rng_below(r, s->elkos - 1)) % s->elkos;
-        if (s->odd && one_in(r, 2)) {
+        /* An application may confuse addresses: this one is its host's own. */
+        if (one_in(r, 100))
+                c->to = c->from;
+        if (s->odd && c->to != c->from && one_in(r, 2)) {
                 if (one_in(r, 2))
                         c->to = s->elkos;
                 else
@@ -80,7 +88,10 @@ static void draw_both(struct sim_shape *s, struct sim_rng *r)
         bool odd = s->odd;
 
         s->odd = false; /* between two stacks */
-        draw_conn(s, r, at);
+        do {
+                s->conns = 0;
+                draw_conn(s, r, at);
+        } while (s->conn[0].to == s->conn[0].from);
         draw_conn(s, r, at);
         s->conn[s->conns - 1] = s->conn[s->conns - 2];
         s->conn[s->conns - 1].number++;
@@ -97,8 +108,10 @@ static void draw_both(struct sim_shape *s, struct sim_rng *r)
 
 /* How many packets a scenario should have. Most faults need few packets, and one long run costs as many
  * seeds as it has packets: so most have about as many as the next, and few are short or long. */
-static uint64_t draw_length(struct sim_rng *r)
+static uint64_t draw_length(const struct sim_shape *s, struct sim_rng *r)
 {
+        if (s->kind != SIM_SHAPE_USUAL)
+                return sim_rng_range(r, LENGTH_MOST, 3 * LENGTH_MOST);
         if (one_in(r, 16))
                 return sim_rng_range(r, 20, LENGTH_LEAST);
         if (one_in(r, 50))
@@ -153,13 +166,15 @@ static void draw_conns(struct sim_shape *s, uint64_t seed)
                 n = (unsigned)sim_rng_range(&r, 7, kind == 19 ? 25 : 12);
         s->conns = 0;
         gap = sim_rng_log(&r, 1000, ELKO_SEC(5));
-        if (one_in(&r, 12))
+        if (s->kind != SIM_SHAPE_USUAL)
+                n = (unsigned)sim_rng_range(&r, 1, 2);
+        else if (one_in(&r, 12))
                 draw_both(s, &r);
         for (unsigned i = 0; i < n; i++) {
                 draw_conn(s, &r, at);
                 at += one_in(&r, 3) ? 0 : sim_rng_range(&r, 1, gap);
         }
-        s->length = draw_length(&r);
+        s->length = draw_length(s, &r);
         fit_bytes(s, seed, s->length);
 }
 
@@ -186,7 +201,7 @@ static void draw_tcp(struct elko_config *c, struct sim_rng *r)
         c->msl_ns = sim_rng_log(r, ELKO_SEC(1), ELKO_SEC(30));
         c->rto_min_ns = sim_rng_log(r, ELKO_MS(10), ELKO_MS(400));
         c->r2_syn_ns = ELKO_SEC(180);
-        c->r2_ns = sim_rng_log(r, ELKO_SEC(100), ELKO_SEC(900));
+        c->r2_ns = one_in(r, 2) ? ELKO_SEC(100) : sim_rng_log(r, ELKO_SEC(100), ELKO_SEC(900));
         c->delack_ns = one_in(r, 4) ? sim_rng_log(r, ELKO_MS(1), ELKO_MS(400)) : ELKO_MS(40);
         c->initial_window_segs =
                 one_in(r, 4) ? (uint32_t)sim_rng_range(r, 1, 10) : 10; /* RFC 6928 */
@@ -268,8 +283,12 @@ static void draw_host_faults(struct sim_shape *s, struct sim_elko_config *c, str
                         c->deaf_at = sim_rng_log(r, ELKO_MS(1), s->chaos_ns);
                         c->deaf_ns = sim_rng_log(r, ELKO_MS(1), ELKO_SEC(60));
                 }
-                if (one_in(r, 2))
+                c->deaf_half_open = one_in(r, 2);
+                if (one_in(r, 2)) {
                         c->accept_pause_ns = sim_rng_log(r, ELKO_MS(1), ELKO_SEC(60));
+                        if (one_in(r, 2))
+                                c->backlog = (uint32_t)sim_rng_range(r, 1, 2);
+                }
         }
 }
 
@@ -282,7 +301,13 @@ static void draw_host(struct sim_shape *s, struct sim_world *w, unsigned i)
         memset(c, 0, sizeof(*c));
         draw_tcp(&c->tcp, &r);
         c->faults = s->faults;
-        c->region_bytes = SIM_REGION_MAX;
+        c->region_bytes = USUAL_REGION;
+        if (s->kind == SIM_SHAPE_BIG) {
+                c->region_bytes = BIG_REGION;
+                c->tcp.snd_buf_max_bytes = c->tcp.rcv_buf_max_bytes = BIG_BUFFER;
+                c->tcp.snd_buf_bytes = c->tcp.rcv_buf_bytes = BIG_BUFFER / 2;
+                c->tcp.window_scale = true;
+        }
         c->mtu = one_in(&r, 4) ? (uint16_t)sim_rng_log(&r, 576, 9000) : 1500;
         c->backlog = one_in(&r, 4) ? (uint32_t)sim_rng_range(&r, 1, 3) : 64;
         c->syn_queue = 64;
@@ -337,6 +362,17 @@ static void draw_path_faults(const struct sim_shape *s, struct sim_path *p, stru
                 p->flap_until = ELKO_NEVER;
 }
 
+/* While the windows are full, or for hours. */
+static void cut_longer(const struct sim_shape *s, struct sim_path *p, struct sim_rng *r)
+{
+        p->flap_from = sim_rng_log(r, ELKO_MS(1), ELKO_SEC(5));
+        p->flap_until = p->flap_from + (s->kind == SIM_SHAPE_BIG
+                                                ? sim_rng_log(r, ELKO_MS(10), ELKO_SEC(60))
+                                                : sim_rng_range(r, ELKO_SEC(3600), 3 * ELKO_SEC(3600)));
+        p->flap_gap = 0;
+        p->faults |= 1u << SIM_F_FLAP;
+}
+
 void sim_shape_path(const struct sim_shape *s, struct sim_world *w, unsigned a, unsigned b,
                     struct sim_path *p)
 {
@@ -353,7 +389,50 @@ void sim_shape_path(const struct sim_shape *s, struct sim_world *w, unsigned a, 
         for (unsigned class = SIM_F_LOSS; class <= SIM_F_FLAP; class ++)
                 if (has(s, (enum sim_fault) class) && !one_in(&r, 4)) /* some only one way */
                         p->faults |= 1u << class;
+        if (s->kind == SIM_SHAPE_BIG || s->kind == SIM_SHAPE_OUTAGE)
+                cut_longer(s, p, &r);
         p->faults &= network;
+}
+
+/* Weeks and hours leave room for few faults: a probe a minute would be all that happens. */
+static void draw_kind(struct sim_shape *s, struct sim_rng *r)
+{
+        uint64_t kind = sim_rng_below(r, 128);
+
+        s->kind = kind < 6   ? SIM_SHAPE_BIG
+                  : kind < 7 ? SIM_SHAPE_SLEEP
+                  : kind < 8 ? SIM_SHAPE_OUTAGE
+                             : SIM_SHAPE_USUAL;
+        if (s->kind == SIM_SHAPE_SLEEP || s->kind == SIM_SHAPE_OUTAGE)
+                s->faults &= ~(1u << SIM_F_CLOCK | 1u << SIM_F_WINDOW | 1u << SIM_F_ATTACKER);
+        if (s->kind == SIM_SHAPE_SLEEP)
+                s->chaos_ns = ELKO_SEC(86400ull * SLEEP_DAYS);
+        if (s->kind == SIM_SHAPE_OUTAGE)
+                s->chaos_ns = ELKO_SEC(86400);
+}
+
+void sim_shape_bend(const struct sim_shape *s, struct sim_world *w, unsigned number, unsigned end,
+                    struct sim_app_plan *p)
+{
+        struct sim_rng r = sim_rng_make(sim_seed(w), STREAM_BEND, number, end);
+
+        if (s->kind == SIM_SHAPE_BIG) {
+                p->ask = 0;
+                p->think_ns = 0;
+                p->write_max = p->read_max = 1u << 20;
+                if (end == number % 2)
+                        p->bytes = s->most_bytes;
+        }
+        if (s->kind == SIM_SHAPE_SLEEP && number == 0) {
+                p->bytes = sim_rng_range(&r, 3, 3000);
+                p->write_max = (uint32_t)(p->bytes / 3 + 1);
+                p->think_ns = sim_rng_range(&r, ELKO_SEC(86400 * 20), ELKO_SEC(86400 * 30));
+                p->ask = 0;
+        }
+        if (s->kind == SIM_SHAPE_OUTAGE)
+                p->user_timeout_ns = sim_rng_range(&r, ELKO_SEC(12 * 3600), ELKO_SEC(48 * 3600));
+        if (s->kind == SIM_SHAPE_SLEEP || s->kind == SIM_SHAPE_OUTAGE)
+                sim_app_no_keepalive(p);
 }
 
 void sim_shape_draw(struct sim_shape *s, struct sim_world *w, const uint32_t *faults)
@@ -363,8 +442,12 @@ void sim_shape_draw(struct sim_shape *s, struct sim_world *w, const uint32_t *fa
         memset(s, 0, sizeof(*s));
         s->faults = faults != NULL ? *faults : draw_faults(sim_seed(w));
         s->elkos = one_in(&r, 6) ? 3 : 2;
-        s->odd = has(s, SIM_F_WINDOW) && one_in(&r, 2);
         s->chaos_ns = sim_rng_log(&r, ELKO_SEC(2), ELKO_SEC(1200));
+        /* Beyond R2, so that who waits for a window has to give up. */
+        if (has(s, SIM_F_WINDOW) && one_in(&r, 3))
+                s->chaos_ns = sim_rng_log(&r, ELKO_SEC(300), ELKO_SEC(1500));
+        draw_kind(s, &r);
+        s->odd = has(s, SIM_F_WINDOW) && one_in(&r, 2);
         draw_line(s, sim_seed(w));
         for (unsigned i = 0; i < s->elkos; i++)
                 draw_host(s, w, i);

@@ -9,7 +9,7 @@
 enum {
         SIM_ELKOS = 3,
         SIM_SHAPE_CONNS = 40,
-        SIM_REGION_MAX = 1 << 20,
+        SIM_REGION_MAX = 4 << 20,
 };
 
 struct sim_shape_conn {
@@ -20,8 +20,17 @@ struct sim_shape_conn {
         bool v6, done;
 };
 
+/* What most seeds have nothing of, because it costs packets or hides the rest. */
+enum sim_shape_kind {
+        SIM_SHAPE_USUAL,
+        SIM_SHAPE_BIG,    /* windows far above 64 KiB, and a cut path while they are full */
+        SIM_SHAPE_SLEEP,  /* a connection is idle for weeks: RFC 7323, 5.5 */
+        SIM_SHAPE_OUTAGE, /* a path is cut for hours, and the users are patient: RFC 5482 */
+};
+
 struct sim_shape {
         uint32_t faults;
+        enum sim_shape_kind kind;
         unsigned elkos;
         bool odd; /* node number `elkos` is an odd peer */
         struct sim_elko_config elko[SIM_ELKOS];
@@ -40,6 +49,10 @@ void sim_shape_draw(struct sim_shape *s, struct sim_world *w, const uint32_t *fa
 /* The path from node a to node b. */
 void sim_shape_path(const struct sim_shape *s, struct sim_world *w, unsigned a, unsigned b,
                     struct sim_path *p);
+
+/* What the kind of the seed changes of an application's plan. */
+void sim_shape_bend(const struct sim_shape *s, struct sim_world *w, unsigned number, unsigned end,
+                    struct sim_app_plan *p);
 
 /* L1: how long after the faults everything takes at most. */
 uint64_t sim_shape_l1(const struct sim_shape *s);
