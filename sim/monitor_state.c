@@ -206,7 +206,7 @@ static void note_out(struct mon_ep *ep, const struct mon_syn *in, const struct m
 
 static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
-        const struct mon_syn *found = find_syn(ep, s);
+        const struct mon_syn *newest = find_syn(ep, s), *found = newest;
         struct mon_pair *earlier = find_out(ep, s->seq + 1);
         struct mon_syn in;
         bool same = ep->iss_known && s->seq == ep->iss && ep->irs_known && s->ack == ep->irs + 1;
@@ -224,6 +224,12 @@ static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_s
                 return false;
         }
         in = *found;
+        /* It looks the same whether it answers the SYN before or, being stateless, a copy that offers more (RFC 4987,
+         * 3.6). */
+        if (newest != NULL && !ep->active) {
+                in.ws = newest->ws > in.ws ? newest->ws : in.ws;
+                in.mss = newest->mss > in.mss ? newest->mss : in.mss;
+        }
         if (ep->state == MON_SYN_SENT && s->seq == ep->iss) {
                 ep->state = MON_SYN_RECEIVED; /* simultaneous open: RFC 9293, figure 8 */
                 mon_adopt(ep, &in);
@@ -254,6 +260,10 @@ static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_s
                         begin(m, ep, s->seq, MON_SYN_RECEIVED);
                         mon_adopt(ep, &in);
                 }
+        }
+        if (same && !ep->active) {
+                ep->in.ws = in.ws;
+                ep->in.mss = in.mss;
         }
         note_options(ep, s);
         ep->resumed |= earlier != NULL && ep->tx_count == 0;
