@@ -46,7 +46,8 @@ static bool in_window(const struct mon_ep *ep, uint32_t seq, uint32_t span)
 /* ---- acknowledgment ---- */
 
 /* The shortest that the endpoint may have measured: each segment may be timed, unless it was sent
- * again (Karn's algorithm: RFC 6298, 3), and Timestamps tell that one as well (RFC 7323, 4.1). */
+ * again (Karn's algorithm: RFC 6298, 3), and Timestamps tell that one as well (RFC 7323, 4.1); an acknowledgment of a
+ * part of it is one, too. */
 static void note_rtt(const struct sim_monitor *m, struct mon_ep *ep, uint32_t ack)
 {
         unsigned first = ep->tx_count > MON_TX ? ep->tx_count - MON_TX : 0;
@@ -54,7 +55,7 @@ static void note_rtt(const struct sim_monitor *m, struct mon_ep *ep, uint32_t ac
         for (unsigned i = ep->tx_count; i > first; i--) {
                 const struct mon_tx *x = &ep->tx[(i - 1) % MON_TX];
 
-                if (!mon_le(x->right, ack) || !mon_lt(ep->una_hi, x->right))
+                if (!mon_lt(x->left, ack) || !mon_lt(ep->una_hi, x->right))
                         continue;
                 if ((!x->again || ep->ts_ok) && m->now > x->t &&
                     (ep->rtt_min == 0 || m->now - x->t < ep->rtt_min))
