@@ -409,6 +409,9 @@ static void text_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct 
                 ep->ooo.n > 0 && ep->sacked.n > 0; /* and the endpoint said that it holds it */
         bool known, dropped = false;
 
+        /* The FIN is the last (RFC 9293, 3.6): of two that differ one is a lie, and which one can't be said. */
+        if ((s->flags & MON_FIN) && ep->peer_fin_known && ep->peer_fin != end)
+                sure = false;
         /* Not one that is old, nor another when one was taken. */
         if (s->flags & MON_FIN)
                 ep->fins[ep->fin_count++ % MON_FINS] = end;

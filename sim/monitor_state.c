@@ -310,14 +310,16 @@ static void other_speaks(struct sim_monitor *m, struct mon_ep *ep, const struct 
                 return;
         }
         found = find_out(ep, s->seq);
-        if (found == NULL || found->in.seq + 1 != s->ack)
+        if (found == NULL)
+                found = find_out(ep, s->seq + 1); /* a probe or a keep-alive (3.8.6.1, 3.8.4) */
+        if (found == NULL || found->in.seq + 1 != s->ack || found->out.seq == ep->iss)
                 return;
         pair = *found;
         begin(m, ep, pair.out.seq, MON_SYN_RECEIVED);
         m->counts.endpoints--;
         ep->out = pair.out;
         mon_adopt(ep, &pair.in);
-        ep->murky = true;
+        ep->ts_open = ep->murky = true;
 }
 
 void mon_state_older(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
@@ -339,15 +341,16 @@ void mon_state_older(struct sim_monitor *m, struct mon_ep *ep, const struct mon_
         ep->murky = true;
 }
 
-/* What the connection before can't have said: it acknowledges less than was acknowledged, or sends what the peer
- * has. Or, when its user time-out may be over, text where its FIN was, or a TS.Recent from the copy that made the new
+/* What the connection before can't have said: it acknowledges less than was acknowledged, or more than the peer's FIN,
+ * or sends what the peer has. Or, when its user time-out may be over, text where its FIN was, or a TS.Recent from the copy that made the new
  * one, which the one before had to drop as it lies below the window (RFC 7323, 4.3 (2) and 5.3, R2). */
 static bool says_so_anew(const struct sim_monitor *m, const struct mon_ep *ep,
                          const struct mon_seg *s)
 {
         uint32_t end = s->seq + s->len;
 
-        if (mon_lt(s->ack, ep->ack_max) || (s->len > 1 && mon_lt(s->seq, ep->una_sure)))
+        if (mon_lt(s->ack, ep->ack_max) || (s->len > 1 && mon_lt(s->seq, ep->una_sure)) ||
+            (ep->peer_fin_known && ep->ack_max == ep->peer_fin && mon_lt(ep->peer_fin, s->ack)))
                 return true;
         if (!m->c.no_time && m->now < mon_later(ep->first_unacked_at, mon_patience(m, ep)))
                 return false;
@@ -366,10 +369,11 @@ static bool says_so_anew(const struct sim_monitor *m, const struct mon_ep *ep,
 static void begin_anew(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
         struct mon_pair *found = find_out(ep, ep->iss + 1);
-        uint32_t rcv_hi = ep->rcv_hi, last_tsval = ep->last_tsval;
+        uint32_t rcv_hi = mon_max(ep->rcv_hi, ep->beyond_fin), last_tsval = ep->last_tsval;
+        bool probes_first = s->seq == ep->iss && mon_seg_span(s) <= 1; /* 3.8.6.1, 3.8.4 */
         struct mon_pair pair;
 
-        if (found == NULL || s->seq != ep->iss + 1 || !says_so_anew(m, ep, s))
+        if (found == NULL || (s->seq != ep->iss + 1 && !probes_first) || !says_so_anew(m, ep, s))
                 return;
         pair = *found;
         begin(m, ep, pair.out.seq, MON_SYN_RECEIVED);
