@@ -128,13 +128,13 @@ static void check_tsecr(struct sim_monitor *m, struct mon_ep *ep, const struct m
 
 /*
  * Tolerance: a stateless SYN+ACK may carry what the SYN offered in the low bits of its TSval (RFC 4987, 3.6: "the
- * bits of the Timestamp option"): the clock rounded down to the next value with these bits, six here, for a shift count and
- * SACK-Permitted. Copies of one SYN that offer different things (a middlebox, an error on the way) get different bits, so
+ * bits of the Timestamp option"): the clock rounded down to the next value with these bits: twelve here, for a shift count,
+ * SACK-Permitted and a check. Copies of one SYN that offer different things (a middlebox, an error on the way) get different bits, so
  * the later answer may be lower, by less than these bits hold. Same offers, same bits: never lower.
  */
 static bool carries_another_offer(const struct mon_ep *ep, const struct mon_seg *s)
 {
-        const uint32_t bits = 1u << 6;
+        const uint32_t bits = 1u << 12;
         unsigned n = ep->syn_count < MON_SYNS ? ep->syn_count : MON_SYNS;
 
         if ((s->flags & (MON_SYN | MON_ACK)) != (MON_SYN | MON_ACK) || ep->active ||

@@ -12,12 +12,25 @@
  *      bits 27-0   keyed hash of tuple, IRS, epoch and index
  *
  * so a blind guess is right with probability 2^-28 whatever the other bits say. Window scale and SACK go
- * into the low bits of the timestamp, if the peer uses timestamps; else they are lost.
+ * into the low bits of the timestamp, if the peer uses timestamps; else they are lost:
+ *
+ *      bits 11-5   keyed hash of tuple, ISS and the bits below
+ *      bit 4       SACK permitted
+ *      bits 3-0    shift count; 15: none
+ *
+ * The hash tells the timestamp of a SYN,ACK from all others of ours. Where a connection has given up, the peer may
+ * repeat its third segment with the echo of a later one; a window scale read out of that would let us send beyond
+ * the window (RFC 9293, 3.8.6).
  */
 
 static const uint16_t mss_table[8] = {48, 536, 1220, 1360, 1440, 1460, 4312, 8960};
 
-enum { HASH_MASK = 0x0fffffff, TS_MASK = (1 << EK_COOKIE_TS_BITS) - 1 };
+enum {
+        HASH_MASK = 0x0fffffff,
+        TS_MASK = (1 << EK_COOKIE_TS_BITS) - 1,
+        OFFER_BITS = 5,
+        OFFER_MASK = (1 << OFFER_BITS) - 1,
+};
 
 static uint64_t epoch(uint64_t now)
 {
@@ -71,19 +84,42 @@ bool ek_cookie_check(const struct ek_siphash_key *secret, const struct ek_key *k
         return true;
 }
 
-uint32_t ek_cookie_ts(uint32_t ts_val, uint8_t wscale, bool sack)
+/* The low bits of the timestamp that goes with this cookie. */
+static uint32_t ts_low(const struct ek_siphash_key *secret, const struct ek_key *key, seq_t iss,
+                       uint32_t offer)
 {
-        uint32_t bits = (uint32_t)(wscale & 15) | (uint32_t)sack << 4;
-        uint32_t ts = (ts_val & ~(uint32_t)TS_MASK) | bits;
+        struct {
+                struct ek_key key;
+                uint32_t iss, offer;
+        } in;
 
-        /* A timestamp must not run ahead of its own clock. */
-        return (int32_t)(ts - ts_val) > 0 ? ts - (1 << EK_COOKIE_TS_BITS) : ts;
+        memset(&in, 0, sizeof(in));
+        in.key = *key;
+        in.iss = iss.v;
+        in.offer = offer;
+        return offer | ((uint32_t)ek_siphash24(secret, &in, sizeof(in)) << OFFER_BITS & TS_MASK);
 }
 
-void ek_cookie_from_ts(uint32_t ts_ecr, struct ek_cookie *out)
+uint32_t ek_cookie_ts(const struct ek_siphash_key *secret, const struct ek_key *key, seq_t iss,
+                      uint32_t ts_val, const struct ek_cookie *c)
 {
-        out->wscale = ts_ecr & 15;
-        out->sack = (ts_ecr >> 4 & 1) != 0;
+        uint32_t offer = (uint32_t)(c->wscale & 15) | (uint32_t)c->sack << 4;
+        uint32_t ts = (ts_val & ~(uint32_t)TS_MASK) | ts_low(secret, key, iss, offer);
+
+        /* A timestamp must not run ahead of its own clock. */
+        return (int32_t)(ts - ts_val) > 0 ? ts - (1u << EK_COOKIE_TS_BITS) : ts;
+}
+
+bool ek_cookie_from_ts(const struct ek_siphash_key *secret, const struct ek_key *key, seq_t iss,
+                       uint32_t ts_ecr, struct ek_cookie *out)
+{
+        uint32_t offer = ts_ecr & OFFER_MASK;
+
+        if (ts_low(secret, key, iss, offer) != (ts_ecr & TS_MASK))
+                return false;
+        out->wscale = offer & 15;
+        out->sack = offer >> 4 != 0;
         if (out->wscale > 14)
                 out->wscale = EK_HALF_OPEN_NO_WSCALE;
+        return true;
 }

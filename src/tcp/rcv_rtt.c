@@ -33,6 +33,12 @@ uint32_t ek_rcv_rtt_on_data(struct ek_rcv_rtt *m, uint32_t est_us, seq_t nxt, ui
         return est_us;
 }
 
+void ek_rcv_rtt_pass(struct ek_rcv_rtt *m, uint32_t ecr)
+{
+        m->ecr_valid = true;
+        m->last_ecr = ecr;
+}
+
 uint32_t ek_rcv_rtt_on_echo(struct ek_rcv_rtt *m, uint32_t est_us, uint32_t ecr, uint32_t age_ms)
 {
         uint32_t us;

@@ -19,6 +19,9 @@ struct ek_rcv_rtt {
 uint32_t ek_rcv_rtt_on_data(struct ek_rcv_rtt *m, uint32_t est_us, seq_t nxt, uint32_t wnd,
                             uint64_t now);
 
+/* An echo of `ecr` is no sample: when it was sent is not known exactly. */
+void ek_rcv_rtt_pass(struct ek_rcv_rtt *m, uint32_t ecr);
+
 /* A full segment of data echoes `ecr`, which our clock had `age_ms` ago. Returns the same. */
 uint32_t ek_rcv_rtt_on_echo(struct ek_rcv_rtt *m, uint32_t est_us, uint32_t ecr, uint32_t age_ms);
 

@@ -22,7 +22,9 @@ static void answer_with_cookie(struct ek_tcp *t, struct ek_listener *ls, const s
         bool ts = t->cfg.timestamps && (opt->present & ELKO_OPT_TIMESTAMPS);
         bool wscale = ts && t->cfg.window_scale && (opt->present & ELKO_OPT_WSCALE);
         bool sack = ts && t->cfg.sack && (opt->present & ELKO_OPT_SACK_PERMITTED);
-        uint8_t peer_scale = wscale ? opt->wscale : (uint8_t)EK_HALF_OPEN_NO_WSCALE;
+        struct ek_cookie offer = {.mss = mss,
+                                  .wscale = wscale ? opt->wscale : (uint8_t)EK_HALF_OPEN_NO_WSCALE,
+                                  .sack = sack};
         struct ek_stateless r = {
                 .key = seg->key,
                 .seq = ek_cookie_make(&t->secrets.cookie, &seg->key, seg->seq, mss, t->now),
@@ -37,7 +39,8 @@ static void answer_with_cookie(struct ek_tcp *t, struct ek_listener *ls, const s
                 .ts_ecr = opt->ts_val,
         };
 
-        r.ts_val = ek_cookie_ts(ek_tcp_ms(t) + ek_iss_ts_offset(t, &seg->key), peer_scale, sack);
+        r.ts_val = ek_cookie_ts(&t->secrets.cookie, &seg->key, r.seq,
+                                ek_tcp_ms(t) + ek_iss_ts_offset(t, &seg->key), &offer);
         /* Nothing tells later what was announced, so it is always the small window. */
         r.wnd = (uint16_t)ek_rcv_buf_syn_ack(t, settings, true);
         if (ek_tcp_reply(t, &r)) {

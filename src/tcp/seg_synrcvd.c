@@ -389,8 +389,8 @@ bool ek_seg_on_cookie(struct ek_tcp *t, struct ek_listener *ls, const struct ek_
                             .peer_mss = cookie.mss,
                             .small = true};
         o.wscale = EK_HALF_OPEN_NO_WSCALE;
-        if (echoes_cookie(t, seg)) {
-                ek_cookie_from_ts(opt->ts_ecr, &cookie);
+        if (echoes_cookie(t, seg) &&
+            ek_cookie_from_ts(&t->secrets.cookie, &seg->key, o.iss, opt->ts_ecr, &cookie)) {
                 o.ts = true;
                 o.ts_recent = opt->ts_val;
                 o.wscale = cookie.wscale;
@@ -401,6 +401,9 @@ bool ek_seg_on_cookie(struct ek_tcp *t, struct ek_listener *ls, const struct ek_
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_SYN_NOMEM);
                 return true;
         }
+        if (o.ts &&
+            tcb->act != NULL) /* it is older than the SYN,ACK was: no round trip shows in it */
+                ek_rcv_rtt_pass(&tcb->act->rcv_rtt, opt->ts_ecr);
         ek_trace_state(t, &seg->key, NULL, ELKO_TCP_LISTEN, ELKO_TCP_SYN_RECEIVED, "cookie");
         t->ctr->tcp_syn_cookies_ok++;
         admit(t, ls, tcb);

@@ -99,6 +99,42 @@ CONV_TEST(an_echo_that_is_not_ours_says_nothing)
         CONV_EQ(c, conv_info(c).snd_wnd, 1000);
 }
 
+/* Nor is every timestamp of ours the SYN,ACK's: the peer of a connection that gave up may repeat its third segment with
+ * a later echo, and the low bits of that are no window scale. Of those right by chance, one in 128, there is none here. */
+CONV_TEST(an_echo_of_another_segment_says_nothing)
+{
+        for (unsigned later = 1; later <= 12; later++) {
+                if (later == 1)
+                        conv_start(c, NULL);
+                else
+                        conv_again(c);
+                fill(c);
+                conv_in(c, "S 0:0(0) win 65535 " SYN_OPTIONS);
+                conv_out(c, "S. 0:0(0) ack 1 <mss M,sackOK,TS val * ecr 100,wscale 4>");
+                conv_advance(c, ELKO_MS(20));
+                conv_in(c, ". 1:1(0) ack 1 win 1000 <TS val 120 ecr %u>", later);
+                CONV_EQ(c, elko_counters_get(c->st)->tcp_syn_cookies_ok, 1);
+                conv_accept(c);
+                CONV_EQ(c, conv_info(c).options, 0);
+                CONV_EQ(c, conv_info(c).snd_wnd, 1000);
+        }
+}
+
+/* The timestamp of a cookie is older than its SYN,ACK, so its echo is no round trip (RFC 7323, 4.1). */
+CONV_TEST(the_echo_of_a_cookie_is_no_round_trip)
+{
+        conv_start(c, NULL);
+        fill(c);
+        get_cookie(c, SYN_OPTIONS);
+        conv_advance(c, ELKO_MS(20));
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_accept(c);
+        conv_in(c, ". 1:1449(1448) ack 1");
+        conv_ignore(c);
+        CONV_EQ(c, conv_info(c).bytes_received, 1448);
+        CONV_EQ(c, conv_info(c).rcv_rtt_ns, 0);
+}
+
 CONV_TEST(every_window_scale)
 {
         conv_start(c, NULL);
@@ -156,7 +192,7 @@ CONV_TEST(timestamp_is_not_ahead)
         conv_send(c, 1);
         conv_out(c, "P. 1:2(1) ack 1 <...>");
         CONV_CHECK(c, (int32_t)(c->f->stack_ts_base - first) >= 0);
-        CONV_CHECK(c, c->f->stack_ts_base - first < 64);
+        CONV_CHECK(c, c->f->stack_ts_base - first < 4096);
 }
 
 /* ---- the third segment carries more (A4-2, A6-11) ---- */

@@ -46,35 +46,35 @@ static void talk_offers_in_the_low_bits(bool wrong)
 {
         wire.ts = true;
         syn_with(true, 100);
-        answer_with(true, 1023, 100);
+        answer_with(true, 8191, 100);
         syn_with(false, 101);
-        answer_with(false, wrong ? 959 : 960, 101);
+        answer_with(false, wrong ? 4095 : 4096, 101);
 }
 
 static void talk_low_bits_of_one_offer(bool wrong)
 {
         wire.ts = true;
         syn_with(true, 100);
-        answer_with(true, 1023, 100);
+        answer_with(true, 8191, 100);
         syn_with(wrong, 101);
-        answer_with(wrong, 1000, 101);
+        answer_with(wrong, 8000, 101);
 }
 
 static void talk_the_echo_chooses(bool wrong)
 {
         wire.ts = true;
         syn_with(true, 100);
-        answer_with(true, 1023, 100);
+        answer_with(true, 8191, 100);
         syn_with(false, 101);
-        answer_with(false, 1024, 101);
+        answer_with(false, 8192, 101);
         in((struct p){
-                .flags = ACK, .seq = 1, .ack = 1, .tsval = 200, .tsecr = wrong ? 1024 : 1023});
-        out((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10, .tsval = 1100, .tsecr = 200});
+                .flags = ACK, .seq = 1, .ack = 1, .tsval = 200, .tsecr = wrong ? 8192 : 8191});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10, .tsval = 9000, .tsecr = 200});
         in((struct p){.flags = ACK, .seq = 101, .ack = 1, .len = 100, .tsval = 200});
         out((struct p){.flags = ACK,
                        .seq = 11,
                        .ack = 1,
-                       .tsval = 1100,
+                       .tsval = 9000,
                        .tsecr = 200,
                        .sacks = 1,
                        .sack = {101, 201}});

@@ -124,25 +124,52 @@ EK_TEST(a3_15_guessing)
                                        seq_make((uint32_t)ek_test_rand()), ELKO_SEC(100), &out));
 }
 
-/* The timestamp carries scale and SACK, and never runs ahead of its clock. */
+/* The timestamp carries scale and SACK, never runs ahead of its clock, and never back. */
 EK_TEST(options_in_the_timestamp)
 {
         static const uint32_t clocks[] = {0, 1, 63, 64, 0x7fffffff, 0x80000000, 0xffffffff};
+        struct ek_key key = tuple(5);
+        seq_t iss = seq_make(77);
 
         for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++) {
                 for (uint8_t scale = 0; scale <= 15; scale++) {
                         for (int sack = 0; sack < 2; sack++) {
-                                uint32_t ts = ek_cookie_ts(clocks[i], scale, sack != 0);
-                                struct ek_cookie out = {0};
+                                struct ek_cookie c = {.wscale = scale, .sack = sack != 0}, out = c;
+                                uint32_t ts = ek_cookie_ts(&secret, &key, iss, clocks[i], &c), last;
 
                                 CHECK((int32_t)(ts - clocks[i]) <= 0);
-                                CHECK(clocks[i] - ts < 2u << EK_COOKIE_TS_BITS);
-                                ek_cookie_from_ts(ts, &out);
+                                CHECK(clocks[i] - ts < 1u << EK_COOKIE_TS_BITS);
+                                CHECK(ek_cookie_from_ts(&secret, &key, iss, ts, &out));
                                 CHECK_EQ(out.wscale, scale);
                                 CHECK_EQ(out.sack, sack != 0);
+                                for (uint32_t later = 0; later < 10000; later += 7) {
+                                        last = ts;
+                                        ts = ek_cookie_ts(&secret, &key, iss, clocks[i] + later,
+                                                          &c);
+                                        CHECK((int32_t)(ts - last) >= 0);
+                                }
                         }
                 }
         }
+}
+
+/* RFC 7323, 3.2: other echoes, of this connection or not, say nothing of options; one in 128 seems to. */
+EK_TEST(other_timestamps_carry_nothing)
+{
+        struct ek_cookie c = {.wscale = 7, .sack = true}, out;
+        struct ek_key key = tuple(5), other = tuple(6);
+        uint32_t ts = ek_cookie_ts(&secret, &key, seq_make(1), 1000000, &c), taken = 0;
+
+        for (uint32_t i = 1; i <= 12800; i++)
+                taken += ek_cookie_from_ts(&secret, &key, seq_make(1), ts + i, &out);
+        CHECK(taken > 60 && taken < 140);
+        taken = 0;
+        for (uint32_t i = 1; i <= 12800; i++) {
+                ts = ek_cookie_ts(&secret, &key, seq_make(i), 1000000, &c);
+                taken += ek_cookie_from_ts(&secret, &key, seq_make(i + 1), ts, &out);
+                taken += ek_cookie_from_ts(&secret, &other, seq_make(i), ts, &out);
+        }
+        CHECK(taken > 140 && taken < 260);
 }
 
 EK_TEST_MAIN();
