@@ -204,6 +204,11 @@ static void note_out(struct mon_ep *ep, const struct mon_syn *in, const struct m
         ep->outs[ep->out_count++ % MON_OUTS] = pair;
 }
 
+static uint32_t mss_of(const struct mon_ep *ep, const struct mon_syn *in)
+{
+        return in->mss != 0 ? in->mss : ep->v6 ? 1220 : 536;
+}
+
 static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
         const struct mon_syn *newest = find_syn(ep, s), *found = newest;
@@ -228,7 +233,7 @@ static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_s
          * 3.6). */
         if (newest != NULL && !ep->active) {
                 in.ws = newest->ws > in.ws ? newest->ws : in.ws;
-                in.mss = newest->mss > in.mss ? newest->mss : in.mss;
+                in.mss = mss_of(ep, newest) > mss_of(ep, &in) ? newest->mss : in.mss;
         }
         if (ep->state == MON_SYN_SENT && s->seq == ep->iss) {
                 ep->state = MON_SYN_RECEIVED; /* simultaneous open: RFC 9293, figure 8 */
@@ -342,7 +347,7 @@ void mon_state_older(struct sim_monitor *m, struct mon_ep *ep, const struct mon_
 }
 
 /* What the connection before can't have said: it acknowledges less than was acknowledged, or more than the peer's FIN,
- * or sends what the peer has. Or, when its user time-out may be over, text where its FIN was, or a TS.Recent from the copy that made the new
+ * or sends what the peer has. Or, when its user time-out may be over or it may have been reset, text where its FIN was, or a TS.Recent from the copy that made the new
  * one, which the one before had to drop as it lies below the window (RFC 7323, 4.3 (2) and 5.3, R2). */
 static bool says_so_anew(const struct sim_monitor *m, const struct mon_ep *ep,
                          const struct mon_seg *s)
@@ -352,13 +357,15 @@ static bool says_so_anew(const struct sim_monitor *m, const struct mon_ep *ep,
         if (mon_lt(s->ack, ep->ack_max) || (s->len > 1 && mon_lt(s->seq, ep->una_sure)) ||
             (ep->peer_fin_known && ep->ack_max == ep->peer_fin && mon_lt(ep->peer_fin, s->ack)))
                 return true;
-        if (!m->c.no_time && m->now < mon_later(ep->first_unacked_at, mon_patience(m, ep)))
+        if (!m->c.no_time && !ep->may_be_dead &&
+            m->now < mon_later(ep->first_unacked_at, mon_patience(m, ep)))
                 return false;
         if (ep->fin_sent &&
             (mon_lt(ep->fin_seq, end) || ((s->flags & MON_FIN) && mon_lt(end, ep->fin_seq))))
                 return true;
         return ep->ts_ok && ep->anew_ts && s->has_ts && s->tsecr == ep->anew_tsval &&
-               s->tsecr != ep->ts_recent && (mon_seg_span(s) > 0 || s->seq != ep->snd_max);
+               s->tsecr != ep->ts_recent &&
+               (mon_seg_span(s) > 0 || s->seq != ep->snd_max || ep->may_be_dead);
 }
 
 /*
