@@ -368,6 +368,7 @@ void sim_monitor_sent(struct sim_monitor *m, unsigned host, const uint8_t *packe
                 ep->last_sent = now;
                 return;
         }
+        mon_duties_lapsed(m, ep);
         mon_options(m, ep, &s);
         mon_sequence(m, ep, &s);
         if (s.flags & MON_ACK) {

@@ -28,6 +28,7 @@ void mon_duties_clear(struct mon_ep *ep)
 {
         ep->delayed.due = ep->second.due = ep->ooo_duty.due = ep->fill.due = ELKO_NEVER;
         ep->unacceptable.due = ep->rtx_due = ep->probe_due = ep->duty_min = ELKO_NEVER;
+        ep->lapsed.due = ELKO_NEVER;
         ep->unacked_text = 0;
 }
 
@@ -69,19 +70,37 @@ static void check_rtx(struct sim_monitor *m, struct mon_ep *ep)
                           ep->snd_max, RTX_WITHIN_S);
 }
 
+static void blame(struct sim_monitor *m, struct mon_ep *ep, const struct mon_duty *d,
+                  enum sim_monitor_rule rule)
+{
+        mon_blame(m, ep, rule, "ACK %u was due %u us ago; %u octets wait, the MSS offered was %u",
+                  d->ack, (unsigned)((m->now - d->due) / 1000), ep->rcv_hi - ep->ack_max,
+                  ep->out.mss);
+}
+
 static void check_duty(struct sim_monitor *m, struct mon_ep *ep, struct mon_duty *d, uint64_t now,
                        enum sim_monitor_rule rule)
 {
-        if (d->due >= now)
+        const struct mon_duty was = *d;
+
+        if (was.due >= now)
                 return;
-        /* Both FINs are there: an ABORT in CLOSING or LAST-ACK deletes the connection without a word (3.10.5). */
-        if (ep->fin_sent && ep->peer_fin_known && mon_le(ep->peer_fin, ep->rcv_hi)) {
-                d->due = ELKO_NEVER;
-                return;
-        }
-        mon_blame(m, ep, rule, "ACK %u was due %u us ago; %u octets wait, the MSS offered was %u",
-                  d->ack, (unsigned)((now - d->due) / 1000), ep->rcv_hi - ep->ack_max, ep->out.mss);
         d->due = ELKO_NEVER;
+        /* Both FINs are there: an ABORT in CLOSING, LAST-ACK or TIME-WAIT deletes the connection without a word
+         * (3.10.5). Who goes on to speak was not aborted. */
+        if (!ep->fin_sent || !ep->peer_fin_known || !mon_le(ep->peer_fin, ep->rcv_hi)) {
+                blame(m, ep, &was, rule);
+        } else if (ep->lapsed.due == ELKO_NEVER) {
+                ep->lapsed = was;
+                ep->lapsed_rule = (uint8_t)rule;
+        }
+}
+
+void mon_duties_lapsed(struct sim_monitor *m, struct mon_ep *ep)
+{
+        if (ep->lapsed.due != ELKO_NEVER)
+                blame(m, ep, &ep->lapsed, (enum sim_monitor_rule)ep->lapsed_rule);
+        ep->lapsed.due = ELKO_NEVER;
 }
 
 void mon_duties_check(struct sim_monitor *m, struct mon_ep *ep, uint64_t now)

@@ -194,8 +194,10 @@ struct mon_ep {
 
         /* ---- duties ---- */
         struct mon_duty delayed, second, ooo_duty, fill, unacceptable;
-        uint32_t unacked_text; /* octets in sequence that await an ACK */
-        uint64_t duty_min;     /* the earliest of all, or earlier */
+        uint32_t unacked_text;  /* octets in sequence that await an ACK */
+        uint64_t duty_min;      /* the earliest of all, or earlier */
+        struct mon_duty lapsed; /* overdue, unless the connection was deleted without a word */
+        uint8_t lapsed_rule;
 
         /* ---- resets ---- */
         bool abort_sent;
@@ -341,6 +343,8 @@ void mon_duty_set(struct sim_monitor *m, struct mon_ep *ep, struct mon_duty *d, 
                   uint32_t ack);
 void mon_duties_check(struct sim_monitor *m, struct mon_ep *ep, uint64_t now);
 void mon_duties_clear(struct mon_ep *ep);
+/* It speaks, so it was not deleted. */
+void mon_duties_lapsed(struct sim_monitor *m, struct mon_ep *ep);
 void mon_duties_done(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s);
 /* After how long it may give up, at the earliest. */
 uint64_t mon_patience(const struct sim_monitor *m, const struct mon_ep *ep);

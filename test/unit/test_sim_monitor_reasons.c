@@ -23,6 +23,7 @@
         X(timestamps_of_a_cookie, TS_ALWAYS)                                                       \
         X(shortage, ACK_DELAY)                                                                     \
         X(trimmed_at_the_edge, ACK_DELAY)                                                          \
+        X(aborted_without_a_word, ACK_DELAY)                                                       \
         X(refused_in_syn_sent, ACK_DELAY)                                                          \
         X(reset_in_syn_received, AFTER_RST_OUT)                                                    \
         X(cookie_once_more, AFTER_RST_IN)                                                          \
@@ -227,6 +228,18 @@ static void talk_trimmed_at_the_edge(bool wrong)
                        .window = wrong ? 1 : NO_WINDOW});
         after(ELKO_SEC(1));
         in((struct p){.flags = ACK, .seq = 60001, .ack = 1});
+}
+
+/* RFC 9293, 3.10.5: an ABORT in TIME-WAIT deletes it, and nothing more is said of it. */
+static void talk_aborted_without_a_word(bool wrong)
+{
+        open_active(false, false, false);
+        out((struct p){.flags = FIN | ACK, .seq = 1, .ack = 1});
+        in((struct p){.flags = ACK, .seq = 1, .ack = 2});
+        in((struct p){.flags = FIN | ACK, .seq = 1, .ack = 2});
+        after(ELKO_SEC(1));
+        in((struct p){.flags = FIN | ACK, .seq = 1, .ack = 2});
+        out((struct p){.flags = wrong ? ACK : RST, .seq = 2, .ack = wrong ? 2 : 0});
 }
 
 /* RFC 9293, 3.10.7.3: what answers no SYN of the host is reset, and owes nothing. */
