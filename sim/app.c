@@ -158,7 +158,7 @@ static struct sim_end *mine(const struct sim_app *a)
         return &a->conn->end[a->end];
 }
 
-static void set(struct sim_app *a, enum elko_option option, uint64_t value)
+static bool set(struct sim_app *a, enum elko_option option, uint64_t value)
 {
         int result;
 
@@ -169,6 +169,7 @@ static void set(struct sim_app *a, enum elko_option option, uint64_t value)
         if (result != ELKO_OK && result != ELKO_ENOMEM)
                 sim_fail(a->node->world, "I-47: elko_set_option(%d, %llu): %s", option,
                          (unsigned long long)value, elko_error_name(result));
+        return result == ELKO_OK;
 }
 
 void sim_app_start(struct sim_app *a)
@@ -187,8 +188,13 @@ void sim_app_start(struct sim_app *a)
         if (o & OPTION_MAX_SEG)
                 set(a, ELKO_OPTION_MAX_SEG, sim_rng_log(&r, 64, 1460));
         if (o & OPTION_KEEPALIVE) {
-                set(a, ELKO_OPTION_KEEPALIVE_IDLE, sim_rng_log(&r, ELKO_SEC(1), ELKO_SEC(100)));
-                set(a, ELKO_OPTION_KEEPALIVE_INTERVAL, sim_rng_log(&r, ELKO_SEC(1), ELKO_SEC(20)));
+                uint64_t idle = sim_rng_log(&r, ELKO_SEC(1), ELKO_SEC(100));
+                uint64_t interval = sim_rng_log(&r, ELKO_SEC(1), ELKO_SEC(20));
+
+                if (set(a, ELKO_OPTION_KEEPALIVE_IDLE, idle))
+                        a->keep_idle = idle;
+                if (set(a, ELKO_OPTION_KEEPALIVE_INTERVAL, interval))
+                        a->keep_interval = interval;
                 set(a, ELKO_OPTION_KEEPALIVE_COUNT, sim_rng_range(&r, 1, 9));
                 set(a, ELKO_OPTION_KEEPALIVE, 1);
         }

@@ -53,6 +53,7 @@ struct sim_app {
         bool promised_read, promised_write; /* readiness was told and not yet used */
         bool modest;                        /* the last send was refused */
         uint64_t opened_at;                 /* world time */
+        uint64_t keep_idle, keep_interval;  /* of the keep-alive, if they were set; 0: not */
 };
 
 /* Draw the plan of end `end` of the scenario's connection number `id`. */

@@ -15,7 +15,7 @@ enum {
         FRAMES = 16,
         SPARE_CHUNKS = 6,
         SETTLE_POLLS = 4,
-        CHECK_EACH = 8, /* calls: see sim_elko_check_soon() */
+        CHECK_EACH = 8,    /* calls: see sim_elko_check_soon() */
         STRANGE_MOST = 16, /* strangers that are served */
         GIVE_BATCH_UP = SIM_BATCH,
 };

@@ -10,8 +10,9 @@
  * Which invariant is checked where:
  *
  *      elko_check(), see sim_elko_check()      I-1 I-3 I-4 I-10 I-13 I-15 I-18 I-20 I-21 I-22 I-35
- *      node_elko_watch.c, by the trace         I-2 I-8 I-10 I-11 I-14 I-19 I-24 I-25 I-26 I-28 I-30 I-36
+ *      node_elko_watch.c, by the trace         I-2 I-8 I-10 I-11 I-14 I-19 I-24 I-25 I-28 I-30 I-36
  *                                              I-38 I-46
+ *      node_elko_sender.c, by the trace        I-22 I-24 I-26
  *      node_elko.c, around each call           I-23 I-32 I-33 I-42 I-48
  *      packet.c, each packet that is emitted   I-31 I-39 I-40
  *      oracle.c and app.c                      I-12 I-17 I-47
@@ -45,6 +46,21 @@ struct sim_watch {
         uint64_t came_at, unacked_since; /* I-25 */
         uint64_t calls;                  /* of the user, when its last segment left */
         uint32_t owed; /* I-30: what happened that deserves an ACK, less the segments that left */
+        uint64_t owed_at;
+        /* node_elko_sender.c */
+        uint64_t una_at;              /* the last progress */
+        uint64_t busy_at;             /* something waits for an answer, or for a window, since */
+        uint64_t persist_at, kept_at; /* the last expiry, the last keep-alive */
+        uint64_t heard_at, heard_before; /* the last segment that was not dropped, the one before */
+        uint64_t orphan_at;           /* it is known that no application has it */
+        uint32_t orphan_rcv_nxt;      /* then */
+        uint32_t cwnd, flight_most;   /* at the last progress; ever */
+        uint32_t fast_most, fast_end; /* in fast recovery: bound of what is in flight, SND.NXT */
+        uint32_t rto_ssthresh;
+        const struct sim_end *end; /* whose connection it is; NULL: not known yet */
+        uint64_t born;             /* world time */
+        uint8_t rtos;              /* expiries without progress */
+        bool fast, push_owed;
 };
 
 /* A connection in TIME-WAIT: when it came there. */
@@ -157,6 +173,10 @@ const char *sim_elko_unclean(struct sim_elko *e);
 /* All handles are given up. */
 void sim_elko_give_up(struct sim_elko *e);
 bool sim_elko_has_apps(const struct sim_elko *e);
+
+/* node_elko_sender.c: before `h` is brought up to date */
+const struct sim_app *sim_watch_app(const struct sim_elko *e, const struct elko_trace_event *ev);
+void sim_watch_sender(struct sim_elko *e, const struct elko_trace_event *ev, struct sim_watch *h);
 
 /* node_elko_watch.c */
 void sim_watch_event(void *ctx, const struct elko_trace_event *ev);

@@ -59,6 +59,7 @@ static struct sim_watch *watch_of(struct sim_elko *e, const struct elko_trace_ev
                         /* Who is met in mid-life lost its place to another: then nothing is known. */
                         .progress_at = ev->kind == ELKO_TRACE_STATE ? ev->now : 0,
                         .seen_at = ev->now,
+                        .born = sim_now(e->world),
                         .owed = 2,
                 };
         }
@@ -185,6 +186,10 @@ static void numbers(struct sim_elko *e, const struct elko_trace_event *ev, struc
         h->rcv_nxt = ev->rcv_nxt;
         if (ev->cwnd == 0)
                 BROKEN(e, "I-26: cwnd is 0");
+        /* RFC 9293, 3.10.4; RFC 1122, 4.2.2.13: a FIN is all that is still wanted. */
+        if (h->orphan_at != 0 && before(h->orphan_rcv_nxt + 1, ev->rcv_nxt))
+                BROKEN(e, "I-22: %u octets were taken, and no application is there for them",
+                       ev->rcv_nxt - h->orphan_rcv_nxt);
         if (ev->rto_ns < e->cfg.tcp.rto_min_ns || ev->rto_ns > e->cfg.tcp.rto_max_ns)
                 BROKEN(e, "I-24: RTO is %.6f s", (double)ev->rto_ns / 1e9);
 }
@@ -225,6 +230,8 @@ static void segment_in(const struct elko_trace_event *ev, struct sim_watch *h)
             ev->state < ELKO_TCP_ESTABLISHED)
                 h->owed++;
         h->came_at = ev->now;
+        h->heard_before = h->heard_at;
+        h->heard_at = ev->now;
 }
 
 static void check_ack_out(struct sim_elko *e, const struct elko_trace_event *ev,
@@ -339,6 +346,23 @@ static void stateless(struct sim_elko *e, const struct elko_trace_event *ev)
                 end->refused = true;
 }
 
+/* The application has given it up, at some event before this one. */
+static void orphan(struct sim_elko *e, const struct elko_trace_event *ev, struct sim_watch *h)
+{
+        if (h->orphan_at != 0 || ev->state < ELKO_TCP_ESTABLISHED)
+                return;
+        if (h->end == NULL)
+                h->end = sim_oracle_end(e->oracle, &ev->local, &ev->remote);
+        if (h->end == NULL || !h->end->closed || h->end->node != e->node ||
+            ev->kind == ELKO_TRACE_STATE || sim_watch_app(e, ev) != NULL)
+                return;
+        /* An old SYN made it once more, and it was not accepted yet. */
+        if (!h->end->is_opener && h->end->opened_at < h->born)
+                return;
+        h->orphan_at = ev->now;
+        h->orphan_rcv_nxt = ev->rcv_nxt;
+}
+
 void sim_watch_event(void *ctx, const struct elko_trace_event *ev)
 {
         struct sim_elko *e = ctx;
@@ -362,12 +386,17 @@ void sim_watch_event(void *ctx, const struct elko_trace_event *ev)
                 return;
         }
         h = watch_of(e, ev);
+        orphan(e, ev, h);
+        sim_watch_sender(e, ev, h);
         numbers(e, ev, h);
         switch (ev->kind) {
         case ELKO_TRACE_SEGMENT_IN: segment_in(ev, h); break;
         case ELKO_TRACE_SEGMENT_OUT: segment_out(e, ev, h); break;
         case ELKO_TRACE_TIMER: timer(e, ev, h); break;
-        case ELKO_TRACE_DROP: h->owed++; break;
+        case ELKO_TRACE_DROP:
+                h->owed++;
+                h->heard_at = h->heard_before;
+                break;
         default: break;
         }
         h->seen_at = ev->now;

@@ -366,9 +366,10 @@ static void draw_path_faults(const struct sim_shape *s, struct sim_path *p, stru
 static void cut_longer(const struct sim_shape *s, struct sim_path *p, struct sim_rng *r)
 {
         p->flap_from = sim_rng_log(r, ELKO_MS(1), ELKO_SEC(5));
-        p->flap_until = p->flap_from + (s->kind == SIM_SHAPE_BIG
-                                                ? sim_rng_log(r, ELKO_MS(10), ELKO_SEC(60))
-                                                : sim_rng_range(r, ELKO_SEC(3600), 3 * ELKO_SEC(3600)));
+        p->flap_until =
+                p->flap_from + (s->kind == SIM_SHAPE_BIG
+                                        ? sim_rng_log(r, ELKO_MS(10), ELKO_SEC(60))
+                                        : sim_rng_range(r, ELKO_SEC(3600), 3 * ELKO_SEC(3600)));
         p->flap_gap = 0;
         p->faults |= 1u << SIM_F_FLAP;
 }

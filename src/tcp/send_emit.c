@@ -230,6 +230,10 @@ static void account_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_pl
         if (!(p->flags & ELKO_ACK) || (p->flags & ELKO_RST))
                 return;
         tcb->last_ack_sent = tcb->rcv_nxt;
+        /* A probe stands outside of the peer's window, where nobody need look at its ACK field (RFC 9293,
+         * 3.10.7.4, first): what is owed stays owed. */
+        if (p->kind == EK_PLAN_PROBE)
+                return;
         tcb->todo &= ~(uint32_t)EK_TODO_ACK;
         /* A D-SACK is about the latest packet (RFC 2883, 4 (1)): with an ACK that had no room for it, its
          * time is over. */

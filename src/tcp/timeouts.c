@@ -71,6 +71,8 @@ void ek_tcb_rearm_keepalive(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         const struct ek_settings *s = ek_tcb_settings(t, tcb);
 
+        /* A probe that still waits for the link asks what has just been answered (MUST-26). */
+        tcb->todo &= ~(uint32_t)EK_TODO_KEEPALIVE;
         if (s->keepalive && ek_tcb_is_synchronized(tcb))
                 ek_tcb_arm(t, tcb, EK_DL_KEEPALIVE, ek_time_add(t->now, s->keepalive_idle_ns));
         else

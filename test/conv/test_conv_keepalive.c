@@ -70,6 +70,21 @@ CONV_TEST(traffic_postpones)
         conv_out_after(c, 1, ". 0:0(0) ack 2");
 }
 
+/* ... also while a probe that is due waits for the link: MUST-26. It says ACK like any other segment then. */
+CONV_TEST(traffic_while_the_link_is_busy)
+{
+        conv_start(c, &plain);
+        keepalive(c, ELKO_SEC(10), ELKO_SEC(1), 3);
+        conv_hold(c, true);
+        conv_advance(c, ELKO_MS(10500));
+        conv_in(c, "P. 1:11(10) ack 1");
+        conv_hold(c, false);
+        conv_pull(c);
+        conv_out(c, ". 1:1(0) ack 11");
+        conv_none(c);
+        conv_out_after(c, ELKO_SEC(10), ". 0:0(0) ack 11");
+}
+
 /* RELIABILITY A9-13: while data is outstanding the retransmission timer asks, not keepalive. */
 CONV_TEST(a9_13_not_with_data_outstanding)
 {

@@ -36,6 +36,24 @@ CONV_TEST(probes_at_exact_times)
         CONV_EQ(c, elko_counters_get(c->st)->tcp_zero_window_probes, 14);
 }
 
+/* The peer need not look at the ACK field of what stands outside of its window (3.10.7.4, first): a probe does not
+ * take the place of an acknowledgement that is due. */
+CONV_TEST(a_probe_is_no_acknowledgement)
+{
+        conv_start(c, &plain);
+        conv_open_passive(c);
+        for (unsigned i = 1; i <= 10; i++) { /* quick ones */
+                conv_in(c, "P. %u:%u(1) ack 1", i, i + 1);
+                conv_out(c, ". 1:1(0) ack %u", i + 1);
+        }
+        conv_in(c, ". 11:11(0) ack 1 win 0");
+        conv_send(c, 100);
+        conv_quiet(c, ELKO_MS(190));
+        conv_in(c, "P. 11:21(10) ack 1 win 0");
+        conv_out_after(c, ELKO_MS(10), ". 0:0(0) ack 21");
+        conv_out_after(c, ELKO_MS(30), ". 1:1(0) ack 21");
+}
+
 /* MUST-37: as long as the probes are answered, far beyond R2. */
 CONV_TEST(stays_open_while_the_peer_answers)
 {
