@@ -231,6 +231,8 @@ static void give_back(struct sim_app *a)
 {
         int result;
 
+        if (!mine(a)->shut && elko_recv_ready(stack(a), a->sock) > 0)
+                mine(a)->threw = true;
         mine(a)->shut = true;
         if (!a->conn->ghost) {
                 mine(a)->closed = true;
@@ -253,6 +255,8 @@ static void abort_it(struct sim_app *a)
 {
         int result;
 
+        if (!mine(a)->shut)
+                mine(a)->threw = true;
         if (!a->conn->ghost)
                 mine(a)->aborted = true;
         sim_say(a->node->world, "%s: app %u.%u aborts", a->node->name, a->conn->id, a->end);
@@ -346,8 +350,12 @@ static bool read_step(struct sim_app *a)
         bool did = false;
 
         for (unsigned calls = 0; calls < CALLS_AT_ONCE && !a->eof && !rests(a); calls++) {
-                int64_t n = read_some(a);
+                int64_t ready = elko_recv_ready(stack(a), a->sock), n = read_some(a);
                 bool promised = a->promised_read;
+
+                if (ready > 0 && n <= 0)
+                        sim_fail(a->node->world, "I-47: %lld bytes are ready, and reading says %s",
+                                 (long long)ready, elko_error_name((int)n));
 
                 a->promised_read = false;
                 if (n == ELKO_EAGAIN) {

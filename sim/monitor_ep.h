@@ -221,6 +221,7 @@ struct mon_ep {
         uint64_t first_unacked_at;
         uint64_t probe_first, probe_at, probe_gap, probe_due;
         uint64_t probing_at; /* the last segment with the form of a probe or a keep-alive */
+        bool probe_acked;    /* ... and it acknowledged something for the first time */
         unsigned probe_row;
         bool after_rto; /* time-out, and nothing arrived since */
         uint32_t after_rto_bytes;

@@ -181,12 +181,14 @@ static void check_storm(struct sim_monitor *m, struct mon_ep *ep, const struct m
 
         if (ep->credit > 0 && m->now - ep->credit_at > ELKO_SEC(1) + m->c.react_ns)
                 ep->credit = 0;
-        if (!news && mon_seg_span(s) == 0 && ep->credit == 0 &&
+        if (!news && mon_seg_span(s) == 0 && ep->credit == 0 && (probing || !ep->probe_acked) &&
             (!probing || (m->now - ep->probing_at < ELKO_MS(100) && !m->c.no_time)))
                 mon_blame(m, ep, SIM_RULE_STORM, "ACK %u once more, nothing came that asks for it",
                           s->ack);
-        if (ep->credit > 0 && mon_seg_span(s) == 0)
+        if (ep->credit > 0 && mon_seg_span(s) == 0 && !probing)
                 ep->credit--;
+        /* A peer need not look at the ACK field of a probe (3.10.7.4, first), so the same may be said again. */
+        ep->probe_acked = probing && (news || ep->probe_acked);
         if (probing)
                 ep->probing_at = m->now;
         ep->last_ack = s->ack;

@@ -200,6 +200,13 @@ void sim_oracle_got_eof(struct sim_oracle *o, struct sim_conn *c, unsigned end, 
         me->done_at = sim_now(o->world);
         if (sim_oracle_excuse(o, c) == SIM_EXCUSE_NOTHING_HOLDS || !peer->is_elko)
                 return;
+        /* RFC 1122, 4.2.2.13: who throws away what came says so by a reset. A second life of a cookie may have
+         * ended in order. */
+        if (peer->threw && o->ghosts == 0)
+                sim_fail(o->world,
+                         "O1 (I-17): connection %u, end %u: end of stream, and the peer threw away what "
+                         "it had not read, or everything",
+                         c->id, end);
         early = !was_shut_at(o, c, 1 - end, offset) || o->eofs == o->plant_eof;
         if (early)
                 sim_fail(

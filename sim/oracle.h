@@ -38,6 +38,7 @@ struct sim_end {
         bool shut;    /* no more to send: FIN follows */
         bool closed;  /* the application gave it up in an orderly way */
         bool aborted; /* ... or not: abort, or close with something unread */
+        bool threw;   /* ... and it had not said before that all was sent */
         bool eof;
         bool failed;  /* its TCP reported an error */
         bool gone;    /* reboot */
