@@ -508,9 +508,13 @@ static void listen(struct sim_elko *e)
         int result = elko_listen(e->st, &any, &cfg, &e->listener);
 
         sim_elko_check(e, "elko_listen");
-        if (result == ELKO_OK)
+        if (result == ELKO_OK) {
+                if (e->deaf_until == ELKO_NEVER)
+                        e->deaf_until = sim_now(e->world);
                 return;
+        }
         e->listener = ELKO_SOCK_NONE;
+        e->deaf_until = ELKO_NEVER;
         if (result != ELKO_ENOMEM)
                 sim_fail(e->world, "I-47: elko_listen: %s", elko_error_name(result));
 }
@@ -529,6 +533,7 @@ static void close_listener(struct sim_elko *e)
         sim_elko_check(e, "elko_close");
         e->listener = ELKO_SOCK_NONE;
         e->deaf = true;
+        e->deaf_until = ELKO_NEVER;
         e->cfg.deaf_at = sim_now(e->world);
         /* RFC 9293, 3.10.4: CLOSE deletes what LISTEN had, and nobody else could take a connection. */
         if (half_open(e) != 0)

@@ -327,6 +327,41 @@ static void timer(struct sim_elko *e, const struct elko_trace_event *ev, struct 
         h->rto_span = ev->rto_ns;
 }
 
+/* Whose SYN, or last segment of a handshake, must not be answered by a reset? Of one that was opened lately, where a
+ * listener was all the time and nothing was short: a full queue is no reason (RFC 1122, 4.2.3.4, and what is a SYN
+ * cookie for?). */
+static const struct sim_conn *is_welcome(const struct sim_elko *e,
+                                         const struct elko_trace_event *ev)
+{
+        const struct sim_conn *c = sim_oracle_find(e->oracle, &ev->local, &ev->remote);
+        const uint32_t bad = 1u << SIM_F_NOMEM | 1u << SIM_F_CLOCK | 1u << SIM_F_MIDDLEBOX |
+                             1u << SIM_F_REBOOT | 1u << SIM_F_ATTACKER;
+
+        if (c == NULL || c->unsure || c->end[1].is_opener || c->end[1].open || c->end[1].failed ||
+            (e->cfg.faults & bad) != 0 || e->deaf_until >= c->opened_at ||
+            ev->local.port != SIM_PORT || sim_oracle_excuse(e->oracle, c) != SIM_EXCUSE_NONE)
+                return NULL;
+        return c;
+}
+
+/* A reset without a connection: does it refuse who is welcome? The segment that it answers came just before. */
+static void refusal(struct sim_elko *e, const struct elko_trace_event *ev)
+{
+        const struct elko_trace_segment *in = &e->stray.seg;
+        const struct sim_conn *c = is_welcome(e, ev);
+        bool syn = (in->flags & (ELKO_SYN | ELKO_ACK)) == ELKO_SYN;
+
+        if (c == NULL || e->stray.at != ev->now || !same(&e->stray.remote, &ev->remote))
+                return;
+        if (syn && ev->seg.ack == in->seq + in->len + 1)
+                BROKEN(e, "L3: a SYN is reset, and there is a listener");
+        if (!syn && c->has_iss && in->seq == c->iss + 1 && (in->flags & ELKO_ACK) &&
+            ev->seg.seq == in->ack && e->cfg.tcp.syn_cookies && !e->cfg.ask_verdict &&
+            sim_now(e->world) - c->opened_at < ELKO_SEC(1))
+                BROKEN(e, "L3: the last segment of a handshake is reset after %.3f s",
+                       (double)(sim_now(e->world) - c->opened_at) / 1e9);
+}
+
 /* Nobody's segment: when it comes before what opens the connection (a cookie's ACK that was overtaken by
  * data), it is answered by a reset, perhaps later, and that ends what the other end took for open. */
 static void stateless(struct sim_elko *e, const struct elko_trace_event *ev)
@@ -335,6 +370,13 @@ static void stateless(struct sim_elko *e, const struct elko_trace_event *ev)
         bool reset = ev->kind == ELKO_TRACE_SEGMENT_OUT && (ev->seg.flags & ELKO_RST);
         struct sim_end *end;
 
+        if (ev->kind == ELKO_TRACE_SEGMENT_IN) {
+                e->stray.seg = ev->seg;
+                e->stray.remote = ev->remote;
+                e->stray.at = ev->now;
+        }
+        if (reset)
+                refusal(e, ev);
         if (!in && !reset)
                 return;
         end = sim_oracle_end(e->oracle, &ev->local, &ev->remote);

@@ -44,6 +44,7 @@ struct sim_conn *sim_oracle_opened(struct sim_oracle *o, int from, const elko_en
         memset(c, 0, sizeof(*c));
         c->id = o->conns++;
         c->opened = true;
+        c->opened_at = sim_now(o->world);
         c->unsure = follows_reboot(o, local, remote);
         c->end[0].at = *local;
         c->end[0].node = from;
@@ -203,10 +204,11 @@ void sim_oracle_got_eof(struct sim_oracle *o, struct sim_conn *c, unsigned end, 
         /* RFC 1122, 4.2.2.13: who throws away what came says so by a reset. A second life of a cookie may have
          * ended in order. */
         if (peer->threw && o->ghosts == 0)
-                sim_fail(o->world,
-                         "O1 (I-17): connection %u, end %u: end of stream, and the peer threw away what "
-                         "it had not read, or everything",
-                         c->id, end);
+                sim_fail(
+                        o->world,
+                        "O1 (I-17): connection %u, end %u: end of stream, and the peer threw away what "
+                        "it had not read, or everything",
+                        c->id, end);
         early = !was_shut_at(o, c, 1 - end, offset) || o->eofs == o->plant_eof;
         if (early)
                 sim_fail(

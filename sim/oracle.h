@@ -58,8 +58,9 @@ struct sim_conn {
         uint32_t plan; /* from 0, as the scenario planned it */
         bool ghost;    /* accepted again from old packets: only its bytes are checked */
         bool opened;
-        bool unsure;  /* it, or its octets, may be another's with the same ports: nothing is known */
-        bool has_iss; /* the opener's, if it is known */
+        bool unsure; /* it, or its octets, may be another's with the same ports: nothing is known */
+        uint64_t opened_at; /* world time */
+        bool has_iss;       /* the opener's, if it is known */
         uint32_t iss;
         struct sim_end end[2]; /* 0 opened it, 1 accepted it */
 };
