@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_txq (F11): the retransmission queue against one entry for each sequence number.
+ * fuzz_txq (F11): the retransmission queue against one entry for each sequence number, or, so that windows of
+ * 256 KiB fit, for each 16 or 64 of them.
  *
  * tcp/txq.h: transmissions are appended, acknowledged from the front at any place, marked lost, sent again
  * in pieces - while the pool of records fails at times, and anywhere on the circle. RFC 6298, 3 (Karn).
@@ -27,12 +28,13 @@ static struct {
         struct ek_region *region;
         struct byte b[SPACE];
         uint32_t base, una, nxt, fin, recs;
+        uint32_t unit; /* sequence numbers of an entry */
         uint64_t now;
 } m;
 
 static seq_t seq(uint32_t off)
 {
-        return seq_make(m.base + off);
+        return seq_make(m.base + off * m.unit);
 }
 
 static void check(void)
@@ -47,7 +49,7 @@ static void check(void)
                         first = i;
                 records += i == m.una || m.b[i].rec != m.b[i - 1].rec;
         }
-        FZ_REQUIRE(m.q.bytes == m.nxt - m.una && m.q.lost_bytes == lost);
+        FZ_REQUIRE(m.q.bytes == (m.nxt - m.una) * m.unit && m.q.lost_bytes == lost * m.unit);
         FZ_REQUIRE(m.q.count == records && ek_slab_live(&m.slab) == records);
         rec = ek_txq_next_lost(&m.q, &m.slab);
         FZ_REQUIRE((rec == NULL) == (lost == 0));
@@ -56,7 +58,7 @@ static void check(void)
 
 static void push(uint32_t n, uint8_t flags)
 {
-        struct ek_txq_sent sent = {.now = m.now, .len = n, .flags = flags};
+        struct ek_txq_sent sent = {.now = m.now, .len = n * m.unit, .flags = flags};
         bool room = m.nxt + n <= SPACE && m.fin == SPACE;
 
         if (!room || !ek_txq_push(&m.q, &m.slab, seq(m.nxt), &sent))
@@ -76,7 +78,7 @@ static void ack(uint32_t to)
 
         for (uint32_t i = m.una; i < to; i++)
                 again = again || m.b[i].sends > 1;
-        FZ_REQUIRE(got.bytes == to - m.una);
+        FZ_REQUIRE(got.bytes == (to - m.una) * m.unit);
         FZ_REQUIRE(got.fin == (m.fin < to));
         FZ_REQUIRE(got.retransmitted == again);
         FZ_REQUIRE(got.rtt_sent_at == (again || to == m.una ? 0 : m.b[to - 1].sent_at));
@@ -103,12 +105,13 @@ static void resend(uint32_t n)
 
         if (rec == NULL)
                 return;
-        at = rec->seq.v - m.base;
-        sent.len = n = 1 + n % rec->len;
+        at = (rec->seq.v - m.base) / m.unit;
+        n = 1 + n % (rec->len / m.unit);
+        sent.len = n * m.unit;
         /* Without memory for the rest all of it was sent again and is lost still. */
-        whole = n == rec->len || ek_slab_reserve(&m.slab);
+        whole = sent.len == rec->len || ek_slab_reserve(&m.slab);
         if (!whole)
-                n = rec->len;
+                n = rec->len / m.unit;
         ek_txq_on_resent(&m.q, &m.slab, &sent);
         for (uint32_t i = at; i < at + n; i++) {
                 m.b[i].lost = !whole;
@@ -150,6 +153,7 @@ static void step(const uint8_t *r)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static _Alignas(64) uint8_t memory[REGION];
+        static const uint32_t units[] = {1, 1, 16, 64};
         struct fz_in in = {data, size};
 
         if (size < fz_head_bytes)
@@ -161,6 +165,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         m.base = fz_u32(&in);
         m.fin = SPACE;
         m.now = 1 + fz_u8(&in);
+        m.unit = units[m.now % 4];
         push(1, EK_TXREC_SYN);
         for (unsigned n = 0; in.n >= fz_record_bytes && n < MAX_STEPS; n++) {
                 step(in.p);
