@@ -161,9 +161,11 @@ enum elko_event_bit {
         ELKO_EV_EOF = 1u << 5,   /* the peer's FIN is in sequence: end of stream after the data */
         ELKO_EV_SENT = 1u << 6,  /* all that was given is acknowledged, FIN included */
         ELKO_EV_ERROR = 1u << 7, /* the connection is dead: `error` says why */
-        ELKO_EV_SOFT_ERROR = 1u << 8, /* `error` came by ICMP; the connection goes on (RFC 5461) */
-        ELKO_EV_CLOSED = 1u << 9,     /* both directions are closed; only elko_close() is left */
-        ELKO_EV_ECHO = 1u << 10,      /* no socket: elko_echo_next() has an echo reply */
+        /* Trouble that does not end the connection: `error` came by ICMP (RFC 5461) or from the neighbour, or
+         * is ETIMEDOUT: the third retransmission has no answer (R1; RFC 9293, 3.8.3). */
+        ELKO_EV_SOFT_ERROR = 1u << 8,
+        ELKO_EV_CLOSED = 1u << 9, /* both directions are closed; only elko_close() is left */
+        ELKO_EV_ECHO = 1u << 10,  /* no socket: elko_echo_next() has an echo reply */
 };
 
 struct elko_event {

@@ -434,6 +434,14 @@ void ek_neigh_confirm(struct ek_ipstack *ip, elko_link link, const elko_ip *next
         set_state(&ip->neigh, e, EK_NEIGH_REACHABLE);
 }
 
+void ek_neigh_doubt(struct ek_ipstack *ip, elko_link link, const elko_ip *next_hop)
+{
+        struct ek_neigh *e = find(&ip->neigh, link, next_hop);
+
+        if (e != NULL && e->state == EK_NEIGH_REACHABLE)
+                set_state(&ip->neigh, e, EK_NEIGH_STALE);
+}
+
 bool ek_neigh_hold(struct ek_ipstack *ip, elko_link link, const elko_ip *next_hop,
                    struct ek_reply *reply)
 {

@@ -93,6 +93,10 @@ enum ek_neigh_result ek_neigh_resolve(struct ek_ipstack *ip, elko_link link,
  * neighbours. O(1). */
 void ek_neigh_confirm(struct ek_ipstack *ip, elko_link link, const elko_ip *next_hop, uint64_t now);
 
+/* The transport doubts it (RFC 9293, 3.8.3 (b)): a neighbour taken for reachable is asked after the next packet,
+ * like one whose time is over. O(1). */
+void ek_neigh_doubt(struct ek_ipstack *ip, elko_link link, const elko_ip *next_hop);
+
 /* Enter a neighbour by hand; it never expires and no packet changes it. Errors: EINVAL, ELIMIT. */
 int ek_ip_neigh_add(struct ek_ipstack *ip, elko_link link, const elko_ip *addr,
                     const uint8_t mac[ELKO_MAC_BYTES]);

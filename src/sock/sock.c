@@ -198,6 +198,8 @@ int ek_sock_connect(struct ek_tcp *t, const elko_endpoint *remote, const elko_en
         /* A link-local peer needs its link, given or the only one there is. */
         if (ek_addr_is_v6_link_local(&remote->ip))
                 ek_ip_embed_scope(&key.remote, remote->scope != 0 ? remote->scope : 1);
+        if (ek_ip_classify(t->ip, &key.remote) == EK_IP_BROADCAST)
+                return ELKO_EINVAL; /* of a network of ours: RFC 9293, 3.9.1.1 */
         if (ek_ip_is_local(t->ip, &key.remote))
                 return ELKO_EHOSTUNREACH; /* no loopback: packets to ourselves leave no link */
         r = local_end(t, local, &key, remote->scope);

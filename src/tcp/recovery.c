@@ -222,6 +222,16 @@ void ek_recovery_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb)
         ek_trace_recovery(t, tcb, "retransmission time-out");
 }
 
+/* RFC 5681, 3.1: when segments turn out to be too large for the path, the window shrinks as they do. Else what
+ * was ten segments would be a burst of many small ones. */
+void ek_recovery_on_mss(struct ek_tcb *tcb, uint32_t before, uint32_t mss)
+{
+        uint64_t cwnd = tcb->cong.out.cwnd_bytes;
+
+        if (mss < before)
+                tcb->cong.out.cwnd_bytes = ek_max_u32(mss, (uint32_t)(cwnd * mss / before));
+}
+
 /* RFC 5681, 4.1: after a silence of more than one RTO the path is unknown again. */
 void ek_recovery_before_send(struct ek_tcp *t, struct ek_tcb *tcb)
 {

@@ -79,6 +79,22 @@ void ek_tcb_rearm_keepalive(struct ek_tcp *t, struct ek_tcb *tcb)
                 tcb->at[EK_DL_KEEPALIVE] = EK_NEVER;
 }
 
+enum { R1_RETRANSMISSIONS = 3 };
+
+/* RFC 9293, 3.8.3 (b) and (e): a segment was sent so often in vain that the way to the peer may be dead. The
+ * neighbour on it is asked whether it is there, and the application hears of it, with the explanation that
+ * ICMP gave if there was one. */
+static void on_r1(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        struct ek_route route;
+
+        if (ek_route_lookup(t->ip, &tcb->conn.key.remote, 0, &route) == ELKO_OK)
+                ek_neigh_doubt(t->ip, route.link, &route.next_hop);
+        if (tcb->soft_error == 0)
+                tcb->soft_error = (uint8_t)-ELKO_ETIMEDOUT;
+        ek_tcb_tell(t, tcb, ELKO_EV_SOFT_ERROR);
+}
+
 static void on_rto(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         if (ek_txq_is_empty(&tcb->act->txq)) {
@@ -96,6 +112,9 @@ static void on_rto(struct ek_tcp *t, struct ek_tcb *tcb)
         tcb->todo |= EK_TODO_FORCE;
         ek_rtt_on_timeout(&tcb->rtt);
         ek_tcb_arm(t, tcb, EK_DL_RTO, ek_time_add(t->now, ek_rtt_rto(&tcb->rtt, &t->rtt_limits)));
+        /* A peer that took its window back to zero is well. */
+        if (tcb->rtt.backoff == R1_RETRANSMISSIONS && (is_opening(tcb) || tcb->snd_wnd > 0))
+                on_r1(t, tcb);
         ek_tcb_has_work(t, tcb);
 }
 

@@ -119,7 +119,7 @@ CONV_TEST(the_soft_error_explains_the_end)
         conv_advance(c, ELKO_SEC(180));
         conv_ignore(c);
         conv_state(c, ELKO_TCP_CLOSED);
-        conv_event_error(c, ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_EHOSTUNREACH);
+        conv_event_error(c, ELKO_EV_SOFT_ERROR | ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_EHOSTUNREACH);
 }
 
 /* RELIABILITY A3-13; RFC 6633: source quench is ignored; so are redirects. */

@@ -54,6 +54,27 @@ CONV_TEST(too_big_resends_in_smaller_segments)
         conv_out(c, "P. %u:%u(1) ack 1", 1 + 2 * m + n, 2 + 2 * m + n);
 }
 
+/* RFC 5681, 3.1: the congestion window shrinks as the segments do, so that as many as before may be under
+ * way, not a burst of smaller ones. */
+CONV_TEST(as_many_segments_as_before)
+{
+        unsigned m, n, sent = 0;
+
+        conv_start_open(c, &plain);
+        m = c->mss;
+        conv_send(c, 40 * m);
+        CONV_EQ(c, conv_ignore(c), 10);
+        too_big(c, 1280, ". 1:%u(%u) ack 1", 1 + m, m);
+        n = conv_info(c).snd_mss;
+        CONV_CHECK(c, n < m);
+        for (unsigned i = 0; i < conv_pending(c); i++)
+                sent += conv_peek(c, i)->len;
+        conv_ignore(c);
+        CONV_CHECK(c, sent > 8 * n && sent <= 10 * n);
+        CONV_EQ(c, conv_info(c).snd_cwnd, 10 * n);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_OPEN);
+}
+
 /* A retransmission by the timer uses the new size as well. */
 CONV_TEST(then_the_timer)
 {

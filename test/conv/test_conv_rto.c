@@ -36,7 +36,7 @@ CONV_TEST(a9_1_syn)
         conv_state(c, ELKO_TCP_SYN_SENT);
         conv_quiet(c, 1);
         conv_state(c, ELKO_TCP_CLOSED);
-        conv_event_error(c, ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_ETIMEDOUT);
+        conv_event_error(c, ELKO_EV_SOFT_ERROR | ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_ETIMEDOUT);
         conv_recv_is(c, ELKO_ETIMEDOUT);
         CONV_EQ(c, conv_elapsed(c), ELKO_SEC(180));
         CONV_EQ(c, elko_counters_get(c->st)->tcp_timeouts, 1);
@@ -150,7 +150,7 @@ CONV_TEST(a9_1_r2)
         conv_advance(c, 1);
         conv_ignore(c);
         conv_state(c, ELKO_TCP_CLOSED);
-        conv_event_error(c, ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_ETIMEDOUT);
+        conv_event_error(c, ELKO_EV_SOFT_ERROR | ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_ETIMEDOUT);
         CONV_EQ(c, conv_try_send(c, 1), ELKO_ETIMEDOUT);
         conv_recv_is(c, ELKO_ETIMEDOUT);
 }

@@ -388,7 +388,7 @@ CONV_TEST(active_no_answer)
                 conv_out_after(c, ELKO_SEC(waits[i]), "S. 0:0(0) ack 1 <mss M,...>");
         conv_quiet(c, ELKO_SEC(180 - 123));
         conv_state(c, ELKO_TCP_CLOSED);
-        conv_event_error(c, ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_ETIMEDOUT);
+        conv_event_error(c, ELKO_EV_SOFT_ERROR | ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_ETIMEDOUT);
 }
 
 /* ---- user calls (A6-5) ---- */

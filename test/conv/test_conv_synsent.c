@@ -269,7 +269,7 @@ CONV_TEST(no_answer)
         conv_state(c, ELKO_TCP_SYN_SENT);
         conv_quiet(c, 1);
         conv_state(c, ELKO_TCP_CLOSED);
-        conv_event_error(c, ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_ETIMEDOUT);
+        conv_event_error(c, ELKO_EV_SOFT_ERROR | ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_ETIMEDOUT);
         conv_recv_is(c, ELKO_ETIMEDOUT);
         conv_quiet(c, ELKO_SEC(300));
         CONV_EQ(c, elko_counters_get(c->st)->tcp_timeouts, 1);

@@ -23,7 +23,7 @@ CONV_TEST(exactly_then)
         conv_advance(c, 1);
         conv_ignore(c);
         conv_state(c, ELKO_TCP_CLOSED);
-        conv_event_error(c, ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_ETIMEDOUT);
+        conv_event_error(c, ELKO_EV_SOFT_ERROR | ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_ETIMEDOUT);
 }
 
 /* It is about unacknowledged data: an idle connection has none. */

@@ -338,6 +338,33 @@ EK_TEST(a_neighbour_falls_silent_below_a_connection)
         net_close(&n);
 }
 
+/* RFC 9293, 3.8.3 (b), MUST-20: the third retransmission without an answer makes the neighbour doubtful, so
+ * that it is asked long before its time (15 s at least) is over, and found to be gone. */
+EK_TEST(retransmissions_make_the_neighbour_doubtful)
+{
+        struct elko_config c;
+        struct net n;
+        elko_sock s, server, ls;
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        ls = listen_on(&n, 1, "10.0.0.2", 0);
+        s = connect_to(&n, "10.0.0.2", 80, 0);
+        settle(&n);
+        CHECK_EQ(elko_accept(n.st[1], ls, &server, NULL), ELKO_OK);
+        exchange(&n, s, server);
+        n.cut[1][0] = true;
+        n.error[0] = 0;
+        CHECK_EQ(elko_send(n.st[0], s, "is there anybody?", 17, 0), 17);
+        advance(&n, ELKO_SEC(17));
+        CHECK_EQ(n.error[0], ELKO_EHOSTUNREACH);
+        CHECK_EQ(state_of(&n, 0, s), ELKO_TCP_ESTABLISHED);
+        n.cut[1][0] = false;
+        advance(&n, ELKO_SEC(60));
+        CHECK_EQ(elko_recv_ready(n.st[1], server), 17);
+        net_close(&n);
+}
+
 /* A window closed, then the neighbour gone: probing goes on without anything under way. */
 EK_TEST(a_probe_without_a_neighbour)
 {
