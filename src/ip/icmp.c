@@ -242,7 +242,7 @@ static bool unreach6_kind(uint8_t code, uint8_t *kind)
         return true;
 }
 
-/* What the error means; false: it is none that we know. */
+/* What the error means; false: it is none that we know. [RFC9293 MUST-55] */
 static bool error4_kind(const struct ek_icmp_msg *m, uint8_t *kind)
 {
         switch (m->type) {
@@ -286,6 +286,7 @@ static uint32_t next_hop_mtu(const struct ek_icmp_msg *m, const struct ek_quote 
         return mtu != 0 ? mtu : plateau_below(q->total_len);
 }
 
+/* [RFC9293 MUST-54] */
 static enum elko_drop tcp_error(struct ek_ip_in *in, const struct ek_icmp_msg *m,
                                 const struct ek_quote *q, uint8_t kind, bool *error)
 {

@@ -51,7 +51,7 @@ static bool form_ok(const elko_ip *addr, uint8_t version)
         return !ek_addr_is_v6_link_local(addr) || ek_get16be(addr->b + 2) == 0;
 }
 
-/* RFC 1122, 3.2.1.3; RFC 1812, 5.3.7; RFC 4291, 2.5.2, 2.5.3, 2.7. Scopes are embedded. */
+/* RFC 1122, 3.2.1.3; RFC 1812, 5.3.7; RFC 4291, 2.5.2, 2.5.3, 2.7. Scopes are embedded. [RFC9293 MUST-63] */
 static bool source_ok(const struct ek_ipstack *ip, const struct ek_ip_hdr *h)
 {
         if (!ek_addr_is_unicast(&h->src))
@@ -94,7 +94,7 @@ static enum elko_drop group_target(const struct ek_ipstack *ip, const struct ek_
         return ELKO_DROP_IP_MULTICAST;
 }
 
-/* A destination that is no address of ours. */
+/* A destination that is no address of ours. [RFC9293 MUST-57] */
 static enum elko_drop foreign_target(const struct ek_ipstack *ip, const struct ek_ip_in *in,
                                      enum target *target)
 {
@@ -112,7 +112,7 @@ static enum elko_drop foreign_target(const struct ek_ipstack *ip, const struct e
         return ELKO_DROP_NONE;
 }
 
-/* What the destination is to us; `link_group`: the frame came to a group. */
+/* What the destination is to us; `link_group`: the frame came to a group. [RFC9293 MUST-57] */
 static enum elko_drop classify_target(const struct ek_ipstack *ip, const struct ek_ip_in *in,
                                       bool link_group, enum target *target)
 {

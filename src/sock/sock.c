@@ -42,6 +42,7 @@ static bool any_ip_link_exists(const struct ek_tcp *t)
         return false;
 }
 
+/* [RFC9293 MUST-41 MUST-42] */
 int ek_sock_listen(struct ek_tcp *t, const elko_endpoint *local,
                    const struct elko_listen_config *cfg, elko_sock *out)
 {
@@ -161,6 +162,7 @@ int ek_sock_syn_verdict(struct ek_tcp *t, uint64_t id, enum elko_verdict verdict
 
 /* ---- active OPEN ---- */
 
+/* [RFC9293 MUST-43 MUST-44] */
 static int local_end(struct ek_tcp *t, const elko_endpoint *local, struct ek_key *key,
                      uint16_t scope)
 {
@@ -186,6 +188,7 @@ static int local_end(struct ek_tcp *t, const elko_endpoint *local, struct ek_key
         return ek_tcp_lookup(t, key) == EK_NIL ? ELKO_OK : ELKO_EADDRINUSE;
 }
 
+/* [RFC9293 MUST-46] */
 int ek_sock_connect(struct ek_tcp *t, const elko_endpoint *remote, const elko_endpoint *local,
                     elko_sock *out)
 {
@@ -253,6 +256,7 @@ static bool in(uint64_t v, uint64_t lo, uint64_t hi)
 
 enum { BUF_LEAST = 2048, BUF_MOST = 1 << 30 };
 
+/* [RFC9293 MUST-40] */
 static bool set_span_or_switch(struct ek_settings *s, enum elko_option option, uint64_t v)
 {
         switch (option) {
@@ -376,6 +380,7 @@ int ek_sock_set_user(struct ek_tcp *t, elko_sock s, void *user)
         return ELKO_OK;
 }
 
+/* [RFC9293 MAY-18] */
 int ek_sock_set_congestion(struct ek_tcp *t, elko_sock s, const struct elko_cc_ops *ops)
 {
         struct ek_listener *ls = ek_handle_listener(t, s);
@@ -415,6 +420,7 @@ static bool next_of_listeners(struct ek_tcp *t, struct elko_event *ev)
         return true;
 }
 
+/* [RFC9293 SHLD-20] */
 bool ek_sock_next_event(struct ek_tcp *t, struct elko_event *ev)
 {
         struct ek_list *first;

@@ -9,6 +9,7 @@
 
 enum { CONFIG_VERSION = 1 };
 
+/* [RFC9293 SHLD-11 MUST-28] */
 void elko_config_default(struct elko_config *c)
 {
         *c = (struct elko_config){
@@ -101,6 +102,7 @@ static const char *check_limits(const struct elko_config *c)
         return NULL;
 }
 
+/* [RFC9293 MUST-40] */
 static const char *check_times(const struct elko_config *c)
 {
         if (!in(c->clock_resolution_ns, 1, ELKO_MS(100)))

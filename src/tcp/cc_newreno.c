@@ -28,6 +28,7 @@ static void newreno_init(void *priv, struct elko_cc_out *out, const struct elko_
         out->pacing_bytes_per_s = 0;
 }
 
+/* [RFC9293 MUST-19] */
 static void newreno_on_ack(void *priv, struct elko_cc_out *out, const struct elko_cc_ack *ev)
 {
         struct newreno *nr = priv;

@@ -29,6 +29,7 @@ void ek_tcb_established(struct ek_tcp *t, struct ek_tcb *tcb, const char *cause)
         ek_tcb_has_work(t, tcb);
 }
 
+/* [RFC9293 MUST-12] */
 void ek_tcb_fail(struct ek_tcp *t, struct ek_tcb *tcb, int error, const char *cause)
 {
         bool opening = tcb->state == ELKO_TCP_SYN_SENT || tcb->state == ELKO_TCP_SYN_RECEIVED;

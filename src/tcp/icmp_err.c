@@ -5,8 +5,10 @@
 
 /*
  * ICMP errors about our segments, RFC 9293, 3.9.2.2, made safe by RFC 5927: an error counts only if the
- * sequence number that it quotes is in flight. Errors that RFC 1122 calls hard end a connection only while
- * it is being opened (RFC 5461); later they are soft, and the application is told.
+ * sequence number that it quotes is in flight.
+ *
+ * Deviation: errors that RFC 9293 (SHLD-26) calls hard end a connection only while it is being opened (RFC
+ * 5461); later they are soft, and the application is told.
  */
 
 static int error_of(enum ek_icmp_kind kind)
@@ -19,6 +21,7 @@ static int error_of(enum ek_icmp_kind kind)
         }
 }
 
+/* [RFC9293 MUST-56 SHLD-26] */
 static bool is_hard(enum ek_icmp_kind kind)
 {
         return kind == EK_ICMP_UNREACH_PORT || kind == EK_ICMP_UNREACH_PROTO ||
@@ -48,6 +51,7 @@ static void on_too_big(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_icm
         }
 }
 
+/* [RFC9293 MUST-47 SHLD-25] */
 static void on_tcb(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_icmp_error *err)
 {
         enum ek_icmp_kind kind = (enum ek_icmp_kind)err->kind;
@@ -71,6 +75,7 @@ static void on_tcb(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_icmp_er
         ek_tcb_tell(t, tcb, ELKO_EV_SOFT_ERROR);
 }
 
+/* [RFC9293 MUST-54] */
 void ek_tcp_icmp_error(struct ek_tcp *t, const struct ek_icmp_error *err)
 {
         struct ek_key key = {.local = err->local,

@@ -22,6 +22,7 @@ uint32_t ek_iss_ticks(const struct ek_tcp *t)
         return (uint32_t)(t->now / TICK_NS);
 }
 
+/* [RFC9293 MUST-8 SHLD-1 MUST-9] */
 seq_t ek_iss_make(const struct ek_tcp *t, const struct ek_key *key, uint32_t ticks_4us)
 {
         return seq_make(ticks_4us + (uint32_t)ek_siphash24(&t->secrets.iss, key, sizeof(*key)));

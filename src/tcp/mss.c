@@ -20,6 +20,7 @@ static uint32_t headers(bool v4)
         return v4 ? IP4_TCP : IP6_TCP;
 }
 
+/* [RFC9293 MUST-67] */
 uint16_t ek_mss_to_announce(uint16_t mtu, bool v4, uint16_t limit)
 {
         uint32_t mss = mtu > headers(v4) + LEAST_PAYLOAD ? mtu - headers(v4) : LEAST_PAYLOAD;
@@ -29,6 +30,7 @@ uint16_t ek_mss_to_announce(uint16_t mtu, bool v4, uint16_t limit)
         return (uint16_t)mss;
 }
 
+/* [RFC9293 MUST-15] */
 uint16_t ek_mss_from_peer(uint16_t option, bool v4, uint16_t floor)
 {
         if (option == 0)
@@ -36,6 +38,7 @@ uint16_t ek_mss_from_peer(uint16_t option, bool v4, uint16_t floor)
         return option < floor ? floor : option;
 }
 
+/* [RFC9293 MUST-16] */
 uint32_t ek_mss_effective(uint16_t send_mss, uint16_t path_mtu, bool v4, uint16_t limit,
                           uint32_t opts)
 {

@@ -21,7 +21,7 @@ uint8_t ek_options_rcv_wscale(const struct ek_tcp *t, uint32_t rcv_buf_max)
         return scale;
 }
 
-/* The peer's SYN or SYN+ACK. */
+/* The peer's SYN or SYN+ACK. [RFC9293 MUST-14] */
 void ek_options_on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tcp_opts *opt)
 {
         bool v4 = ek_addr_is_v4(&tcb->conn.key.remote);
@@ -47,7 +47,7 @@ void ek_options_on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tcp
         tcb->rcv_mss = (uint16_t)ek_min_u32(536, tcb->adv_mss - ek_options_data_bytes(tcb));
 }
 
-/* Options of our SYN, or of our SYN+ACK in a simultaneous open. */
+/* Options of our SYN, or of our SYN+ACK in a simultaneous open. [RFC9293 MUST-14 SHLD-5 MAY-3] */
 void ek_options_for_syn(const struct ek_tcp *t, const struct ek_tcb *tcb, struct ek_tcp_opts *out)
 {
         bool answer = tcb->state != ELKO_TCP_SYN_SENT;

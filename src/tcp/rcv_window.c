@@ -34,12 +34,13 @@ static uint32_t offerable(const struct ek_rcv_window *w, uint32_t used, uint8_t 
         return (units > FIELD_MAX ? FIELD_MAX : units) << scale;
 }
 
-/* The least step that is worth moving the edge for. */
+/* The least step that is worth moving the edge for. [RFC9293 MUST-39] */
 static uint32_t useful_step(const struct ek_rcv_window *w, uint32_t mss)
 {
         return ek_max_u32(1, ek_min_u32(w->space / 2, mss));
 }
 
+/* [RFC9293 SHLD-14] */
 struct ek_rcv_adv ek_rcv_window_plan(const struct ek_rcv_window *w, seq_t rcv_nxt, uint32_t used,
                                      uint32_t mss, uint8_t scale)
 {

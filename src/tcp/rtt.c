@@ -29,6 +29,7 @@ void ek_rtt_on_sample(struct ek_rtt *r, uint64_t sample_ns)
         r->srtt_ns = r->srtt_ns - r->srtt_ns / 8 + sample_ns / 8; /* from 1 up it never gets 0 */
 }
 
+/* [RFC9293 MUST-18] */
 uint64_t ek_rtt_rto(const struct ek_rtt *r, const struct ek_rtt_limits *lim)
 {
         uint64_t rto;
@@ -50,6 +51,7 @@ uint64_t ek_rtt_rto(const struct ek_rtt *r, const struct ek_rtt_limits *lim)
         return ek_min_u64(rto, lim->max_ns); /* (2.5) */
 }
 
+/* [RFC9293 MUST-19] */
 void ek_rtt_on_timeout(struct ek_rtt *r)
 {
         if (r->backoff < UINT8_MAX)

@@ -8,7 +8,7 @@
  * connection, a half-open one, one in TIME-WAIT, a listener, or nothing.
  */
 
-/* 3.1: the checksum covers the pseudo-header; MUST-3: the receiver checks it. */
+/* 3.1: the checksum covers the pseudo-header; MUST-3: the receiver checks it. [RFC9293 MUST-3] */
 static enum elko_drop validate(const struct ek_ip_in *in, struct ek_tcp_hdr *hdr)
 {
         enum elko_drop bad = ek_tcp_parse(in->hdr.payload, in->hdr.payload_len, hdr);

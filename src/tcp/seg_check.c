@@ -67,7 +67,8 @@ static void note_timestamp(const struct ek_tcp *t, struct ek_tcb *tcb, const str
         }
 }
 
-/* Table 6. Of a reset only the number counts, whatever text it holds (RFC 5961, 3.2; SHLD-2). */
+/* Table 6. Of a reset only the number counts, whatever text it holds (RFC 5961, 3.2; SHLD-2).
+ * [RFC9293 MUST-66 SHLD-2] */
 static bool is_acceptable(const struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         uint32_t wnd = ek_rcv_window_left(&tcb->win, tcb->rcv_nxt);
@@ -125,6 +126,7 @@ static void note_duplicate(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek
         }
 }
 
+/* [RFC9293 MAY-8] */
 static void on_unacceptable(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         if (ek_seg_has(seg, ELKO_RST)) {
@@ -151,6 +153,7 @@ static void on_unacceptable(struct ek_tcp *t, struct ek_tcb *tcb, const struct e
         ek_trace_drop(t, seg, tcb, ELKO_DROP_TCP_SEQ);
 }
 
+/* [RFC9293 3.10.7.4-1] */
 enum ek_verdict ek_step_1_sequence(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         if (paws_rejects(t, tcb, seg)) {
@@ -171,6 +174,7 @@ enum ek_verdict ek_step_1_sequence(struct ek_tcp *t, struct ek_tcb *tcb, const s
         return EK_NEXT;
 }
 
+/* [RFC9293 MUST-11 3.10.7.4-2] */
 enum ek_verdict ek_step_2_reset(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         int error = ELKO_ECONNRESET;
@@ -191,6 +195,7 @@ enum ek_verdict ek_step_2_reset(struct ek_tcp *t, struct ek_tcb *tcb, const stru
         return EK_DONE;
 }
 
+/* [RFC9293 3.10.7.4-4] */
 enum ek_verdict ek_step_4_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         if (!ek_seg_has(seg, ELKO_SYN))
@@ -240,6 +245,7 @@ void ek_seg_on_synchronized(struct ek_tcp *t, struct ek_tcb *tcb, const struct e
         process(t, tcb, seg);
 }
 
+/* [RFC9293 MUST-30 MUST-31 MUST-32 MUST-33 3.10.7.4-6] */
 void ek_seg_steps_6_to_8(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         /* Sixth, check the URG bit. Deviation from MUST-32: urgent data stays in band and no pointer is

@@ -7,6 +7,7 @@
  * bounded by a bucket that others don't see.
  */
 
+/* [RFC9293 3.10.7.1] */
 void ek_seg_on_closed(struct ek_tcp *t, const struct ek_seg *seg, enum elko_drop reason)
 {
         struct ek_stateless r = {.key = seg->key, .why = ELKO_WHY_RST};

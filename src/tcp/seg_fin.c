@@ -37,6 +37,7 @@ static void note_early(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg
                 ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK_DUP);
 }
 
+/* [RFC9293 MUST-12 3.10.7.4-8] */
 void ek_step_8_fin(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         if (!ek_tcb_is_synchronized(tcb))

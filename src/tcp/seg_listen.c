@@ -93,6 +93,7 @@ static void new_half_open(struct ek_tcp *t, struct ek_listener *ls, const struct
                 ek_listener_tell(t, ls, ELKO_EV_SYN);
 }
 
+/* [RFC9293 MUST-7 3.10.7.2-1 3.10.7.2-2 3.10.7.2-3 3.10.7.2-4] */
 void ek_seg_on_listen(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
 {
         bool verdict = (ls->flags & ELKO_LISTEN_VERDICT) != 0;
@@ -109,7 +110,8 @@ void ek_seg_on_listen(struct ek_tcp *t, struct ek_listener *ls, const struct ek_
                 ek_seg_on_closed(t, seg, ELKO_DROP_TCP_LISTEN_FLAGS);
                 return;
         }
-        /* Third, check for a SYN. A FIN with it is nobody's honest intention. */
+        /* Third, check for a SYN. Deviation: a FIN with it is nobody's honest intention, and not kept for later;
+         * ECN, which it may ask for (RFC 3168, 6.1.1), is not there. */
         if (!ek_seg_has(seg, ELKO_SYN) || ek_seg_has(seg, ELKO_FIN)) {
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_LISTEN_FLAGS);
                 return;

@@ -268,7 +268,7 @@ static void on_syn(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
 }
 
 /* RST: exact sequence number only, inside of the window a challenge ACK (3.10.7.4 second; RFC 5961, 3.2).
- * The entry is forgotten, the user not informed. */
+ * The entry is forgotten, the user not informed. [RFC9293 MUST-11] */
 static void on_reset(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
 {
         struct ek_half_open *ho = ek_half_open_at(t, index);

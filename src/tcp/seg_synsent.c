@@ -72,7 +72,7 @@ static void on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg
         ek_seg_steps_6_to_8(t, tcb, seg);
 }
 
-/* Simultaneous open: answer with SYN,ACK, which is our SYN sent again with the ACK bit. */
+/* Simultaneous open: answer with SYN,ACK, which is our SYN sent again with the ACK bit. [RFC9293 MUST-10] */
 static void on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         take_peer_syn(t, tcb, seg);
@@ -83,6 +83,7 @@ static void on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *se
         ek_tcb_has_work(t, tcb);
 }
 
+/* [RFC9293 3.10.7.3-1 3.10.7.3-2 3.10.7.3-4 3.10.7.3-5] */
 void ek_seg_on_syn_sent(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         bool ack = ek_seg_has(seg, ELKO_ACK);

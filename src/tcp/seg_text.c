@@ -72,6 +72,7 @@ static void advance_rcv_nxt(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t n)
         tcb->dup_acks = 0;
 }
 
+/* [RFC9293 SHLD-18] */
 static void take_in_order(struct ek_tcp *t, struct ek_tcb *tcb, const struct text *x)
 {
         bool had_holes = ek_reasm_has_holes(&tcb->act->reasm);
@@ -98,6 +99,7 @@ static void take_in_order(struct ek_tcp *t, struct ek_tcb *tcb, const struct tex
         }
 }
 
+/* [RFC9293 SHLD-31 MAY-13] */
 static void take_out_of_order(struct ek_tcp *t, struct ek_tcb *tcb, const struct text *x)
 {
         uint32_t ahead = seq_diff(x->seq, tcb->rcv_nxt);
@@ -121,7 +123,7 @@ static void take_out_of_order(struct ek_tcp *t, struct ek_tcb *tcb, const struct
         tcb->stats.rcv_ooopack++;
 }
 
-/* RFC 2525, 2.16 and RFC 9293, 3.6.1: nobody will ever read this. */
+/* RFC 2525, 2.16 and RFC 9293, 3.6.1: nobody will ever read this. [RFC9293 SHLD-3] */
 static enum ek_verdict refuse_data(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_DATA_CLOSED);
@@ -129,6 +131,7 @@ static enum ek_verdict refuse_data(struct ek_tcp *t, struct ek_tcb *tcb, const s
         return EK_DONE;
 }
 
+/* [RFC9293 3.10.7.4-7] */
 enum ek_verdict ek_step_7_text(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         struct text x;

@@ -28,6 +28,7 @@ struct target {
 
 /* ---- writing ---- */
 
+/* [RFC9293 MUST-2] */
 static void fill_checksum(struct target *to, const struct ek_key *key, uint8_t *tcp,
                           uint32_t hdr_len, const struct elko_slice payload[2])
 {
@@ -49,7 +50,7 @@ static void fill_checksum(struct target *to, const struct ek_key *key, uint8_t *
         ek_put16be(tcp + EK_TCP_CSUM_OFFSET, ek_csum_fold(sum.acc));
 }
 
-/* Write the frame for a segment: IP and TCP header in the scratch, payload in place. */
+/* Write the frame for a segment: IP and TCP header in the scratch, payload in place. [RFC9293 MUST-45] */
 static void write_frame(struct ek_tcp *t, struct target *to, const struct ek_key *key,
                         const struct ek_tcp_hdr *hdr, uint8_t ttl, uint8_t tos,
                         const struct elko_slice payload[2])
@@ -118,6 +119,7 @@ static void emit_reply(struct ek_tcp *t, struct target *to, const struct ek_stat
 
 /* ---- half-open connections ---- */
 
+/* [RFC9293 SHLD-5 MAY-3] */
 static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
 {
         struct ek_half_open *ho = ek_half_open_at(t, index);
@@ -176,7 +178,7 @@ static uint32_t sack_blocks(const struct ek_tcb *tcb, struct ek_tcp_opts *opt)
 }
 
 /* Options of everything but SYN. SACK blocks go on every ACK without text, a FIN too (RFC 2018, 4); text has no
- * room to spare (MSS). */
+ * room to spare (MSS). [RFC9293 MUST-65] */
 static void data_options(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p,
                          struct ek_tcp_opts *opt)
 {
@@ -307,7 +309,7 @@ static void account(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *
         ek_tcb_rearm_retransmit(t, tcb, false);
 }
 
-/* Write the planned segment and account for it. */
+/* Write the planned segment and account for it. [RFC9293 MUST-48 SHLD-21 SHLD-22 MUST-49] */
 static void emit(struct ek_tcp *t, struct target *to, struct ek_tcb *tcb, const struct ek_plan *p,
                  uint32_t mss)
 {

@@ -25,7 +25,7 @@ static uint32_t cwnd_room(const struct ek_tcb *tcb)
         return cwnd > pipe ? (uint32_t)ek_min_u64(cwnd - pipe, UINT32_MAX) : 0;
 }
 
-/* The usable window, U = SND.UNA + SND.WND - SND.NXT. */
+/* The usable window, U = SND.UNA + SND.WND - SND.NXT. [RFC9293 MUST-34 SHLD-15] */
 static uint32_t usable_window(const struct ek_tcb *tcb)
 {
         uint32_t flight = ek_tcb_flight(tcb);
@@ -67,6 +67,7 @@ static struct ek_plan blocked(enum elko_limited_by why)
         return p;
 }
 
+/* [RFC9293 SHLD-16 MAY-7] */
 static struct ek_plan plan_lost(const struct ek_tcb *tcb, const struct ek_plan_env *env)
 {
         const struct ek_txrec *rec = env->lost;
@@ -97,6 +98,7 @@ static struct ek_plan plan_lost(const struct ek_tcb *tcb, const struct ek_plan_e
  * sequence number, which the peer must answer with an ACK (3.10.7.4 first) whether it has room or not,
  * and no byte is ever in flight beyond the window. Linux probes in the same way. Keepalives are the same
  * segment (3.8.4).
+ * [RFC9293 SHLD-12 SHLD-29]
  */
 static struct ek_plan plan_probe(const struct ek_tcb *tcb)
 {
@@ -110,7 +112,7 @@ static struct ek_plan plan_probe(const struct ek_tcb *tcb)
         return p;
 }
 
-/* May a segment of `len` < MSS go that takes all that is queued? */
+/* May a segment of `len` < MSS go that takes all that is queued? [RFC9293 SHLD-7 MUST-17 MAY-16] */
 static bool small_may_go(const struct ek_tcb *tcb, const struct ek_plan_env *env)
 {
         if (tcb->todo & EK_TODO_PUSH_SMALL)
@@ -122,12 +124,13 @@ static bool small_may_go(const struct ek_tcb *tcb, const struct ek_plan_env *env
         return env->nodelay || seq_leq(tcb->snd_small, tcb->snd_una);
 }
 
-/* Silly window avoidance, 3.8.6.2.1: the window cuts the data below a full segment. */
+/* Silly window avoidance, 3.8.6.2.1: the window cuts the data below a full segment. [RFC9293 MUST-38] */
 static bool cut_may_go(const struct ek_tcb *tcb, uint32_t len)
 {
         return (tcb->todo & EK_TODO_PUSH_SMALL) || len >= tcb->snd_wnd_max / 2;
 }
 
+/* [RFC9293 SHLD-28 MUST-61 SHLD-27] */
 static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_env *env)
 {
         uint32_t unsent = ek_tcb_unsent(tcb), usable = usable_window(tcb);

@@ -102,6 +102,7 @@ void ek_tcp_remove(struct ek_tcp *t, struct ek_conn *conn, uint32_t ref)
 
 /* ---- the instance ---- */
 
+/* [RFC9293 MUST-9] */
 static void init_secrets(struct ek_tcp *t)
 {
         struct ek_siphash_key *keys[] = {&t->secrets.table, &t->secrets.iss, &t->secrets.ts,
@@ -123,6 +124,7 @@ static void init_secrets(struct ek_tcp *t)
         t->secrets.iss.k1 ^= ek_get64be(t->cfg.seed + 24);
 }
 
+/* [RFC9293 MUST-25] */
 static void init_defaults(struct ek_tcp *t)
 {
         const struct elko_config *c = &t->cfg;
@@ -445,6 +447,7 @@ void ek_tcb_has_work(struct ek_tcp *t, struct ek_tcb *tcb)
                 ek_list_push_back(&t->work[link], &tcb->work);
 }
 
+/* [RFC9293 MUST-58 MUST-59] */
 void ek_tcb_owe_ack(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_why why)
 {
         if (!(tcb->todo & EK_TODO_ACK) || why == ELKO_WHY_CHALLENGE)

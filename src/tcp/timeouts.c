@@ -10,7 +10,7 @@
  * the link has been told that there is work.
  */
 
-/* R2, or what the user said (RFC 9293, 3.8.3; RFC 5482). */
+/* R2, or what the user said (RFC 9293, 3.8.3; RFC 5482). [RFC9293 MUST-21] */
 uint64_t ek_tcb_r2(const struct ek_tcp *t, const struct ek_tcb *tcb)
 {
         uint64_t user = ek_tcb_settings(t, tcb)->user_timeout_ns;
@@ -31,7 +31,7 @@ static bool is_opening(const struct ek_tcb *tcb)
 }
 
 /* A window that stays closed is no reason to give up as long as the peer answers (RFC 9293, 3.8.6.1),
- * unless nobody is left to wait for it, or the user set a limit (RFC 6429). */
+ * unless nobody is left to wait for it, or the user set a limit (RFC 6429). [RFC9293 MUST-37] */
 static bool persists_patiently(const struct ek_tcp *t, const struct ek_tcb *tcb)
 {
         return !ek_tcb_has(tcb, EK_TCB_ORPHAN) && ek_tcb_settings(t, tcb)->user_timeout_ns == 0;
@@ -60,13 +60,15 @@ void ek_tcb_rearm_retransmit(struct ek_tcp *t, struct ek_tcb *tcb, bool progress
 }
 
 /* The peer acknowledged all that it will take. If it took its window back to zero, retransmissions are
- * our probes, and while they are answered the connection stays (RFC 9293, 3.8.6, SHLD-17; MUST-37). */
+ * our probes, and while they are answered the connection stays (RFC 9293, 3.8.6, SHLD-17; MUST-37).
+ * [RFC9293 SHLD-17 MUST-35] */
 void ek_tcb_on_answer(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         if (tcb->snd_wnd == 0 && !ek_txq_is_empty(&tcb->act->txq) && persists_patiently(t, tcb))
                 ek_tcb_arm(t, tcb, EK_DL_ABORT, ek_time_add(t->now, ek_tcb_r2(t, tcb)));
 }
 
+/* [RFC9293 MUST-24 MUST-27] */
 void ek_tcb_rearm_keepalive(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         const struct ek_settings *s = ek_tcb_settings(t, tcb);
@@ -83,7 +85,7 @@ enum { R1_RETRANSMISSIONS = 3 };
 
 /* RFC 9293, 3.8.3 (b) and (e): a segment was sent so often in vain that the way to the peer may be dead. The
  * neighbour on it is asked whether it is there, and the application hears of it, with the explanation that
- * ICMP gave if there was one. */
+ * ICMP gave if there was one. [RFC9293 MUST-20 SHLD-9 SHLD-10] */
 static void on_r1(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         struct ek_route route;
@@ -95,6 +97,7 @@ static void on_r1(struct ek_tcp *t, struct ek_tcb *tcb)
         ek_tcb_tell(t, tcb, ELKO_EV_SOFT_ERROR);
 }
 
+/* [RFC9293 MUST-22] */
 static void on_rto(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         if (ek_txq_is_empty(&tcb->act->txq)) {
@@ -119,7 +122,7 @@ static void on_rto(struct ek_tcp *t, struct ek_tcb *tcb)
 }
 
 /* RFC 9293, 3.8.6.1 (window closed), 3.8.6.2.1 (override of silly window avoidance), or a neighbour that
- * did not answer. */
+ * did not answer. [RFC9293 MUST-60 MUST-36] */
 static void on_persist(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         if (!ek_txq_is_empty(&tcb->act->txq))
@@ -140,7 +143,7 @@ static void on_persist(struct ek_tcp *t, struct ek_tcb *tcb)
 }
 
 /* RFC 9293, 3.8.6.1: the first probe after one RTO, then doubling. With an open window it is the override
- * of silly window avoidance, for which 3.8.6.2.1 says 0.1 to 1 s. */
+ * of silly window avoidance, for which 3.8.6.2.1 says 0.1 to 1 s. [RFC9293 SHLD-30] */
 void ek_tcb_arm_persist(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         struct ek_rtt once = tcb->rtt;
@@ -166,7 +169,8 @@ static void on_delack(struct ek_tcp *t, struct ek_tcb *tcb)
         ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK_DELAYED);
 }
 
-/* RFC 9293, 3.8.4. Only an idle connection is probed: nothing outstanding, nothing waiting. */
+/* RFC 9293, 3.8.4. Only an idle connection is probed: nothing outstanding, nothing waiting.
+ * [RFC9293 MAY-5 MUST-26 MUST-29] */
 static void on_keepalive(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         const struct ek_settings *s = ek_tcb_settings(t, tcb);
@@ -187,6 +191,7 @@ static void on_keepalive(struct ek_tcp *t, struct ek_tcb *tcb)
         ek_tcb_arm(t, tcb, EK_DL_KEEPALIVE, ek_time_add(t->now, s->keepalive_interval_ns));
 }
 
+/* [RFC9293 MUST-20] */
 static void on_abort(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         int error = ELKO_ETIMEDOUT;
@@ -245,7 +250,8 @@ static const struct {
 };
 
 /* Fire what is due for one connection; the order is that of the enum. ABORT comes late on purpose: a
- * retransmission that is due at the same instant is marked and then forgotten with the rest. */
+ * retransmission that is due at the same instant is marked and then forgotten with the rest.
+ * [RFC9293 3.10.8] */
 static void fire(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         uint64_t next = EK_NEVER;

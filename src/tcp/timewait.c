@@ -103,6 +103,7 @@ void ek_time_wait_reopened(struct ek_tcp *t, uint32_t index, bool half_open)
                 kill(t, index, "");
 }
 
+/* [RFC9293 MAY-2] */
 void ek_time_wait_return(struct ek_tcp *t, uint32_t index)
 {
         struct ek_time_wait *tw = tw_at(t, index);
@@ -171,6 +172,7 @@ static void recycle_oldest(struct ek_tcp *t)
         free_popped(t, index);
 }
 
+/* [RFC9293 MUST-13] */
 bool ek_time_wait_enter(struct ek_tcp *t, const struct ek_key *key, seq_t snd_nxt, seq_t rcv_nxt,
                         bool ts, uint32_t ts_recent)
 {
@@ -257,6 +259,7 @@ static void acknowledge(struct ek_tcp *t, const struct ek_time_wait *tw)
  * RFC 6191, 2. Without timestamps RFC 9293, 3.6.1 (MAY-2): the peer's number is beyond all that the old
  * incarnation used, and ours will be. The clock of ISNs sees to the latter, unless the old incarnation was
  * faster than 250 kB/s; then the peer asks in vain until the clock has passed.
+ * [RFC9293 MAY-2 SHLD-4]
  */
 static bool may_reopen(struct ek_tcp *t, const struct ek_time_wait *tw, const struct ek_seg *seg)
 {

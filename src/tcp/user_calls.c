@@ -6,6 +6,7 @@
  * next pull.
  */
 
+/* [RFC9293 MUST-23] */
 struct ek_tcb *ek_user_open(struct ek_tcp *t, const struct ek_key *key)
 {
         struct ek_tcb *tcb = ek_tcb_new(t, key);
@@ -263,6 +264,7 @@ static void orphan(struct ek_tcp *t, struct ek_tcb *tcb)
                         ek_min_u64(tcb->at[EK_DL_ABORT], ek_time_add(t->now, ek_tcb_r2(t, tcb))));
 }
 
+/* [RFC9293 MAY-1 SHLD-3] */
 void ek_user_close(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         bool unread = tcb->act->rcv.len > 0 || ek_reasm_has_holes(&tcb->act->reasm);

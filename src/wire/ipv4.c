@@ -5,8 +5,10 @@
  * the link delivered beyond it is padding. Each length is checked before anything that it covers is
  * read, and the transport's length is computed once, after the checks.
  *
- * Options: hosts must be able to skip them (RFC 1122, 3.2.1.8). Source routes are refused, as every
- * system does by default. Options are never echoed.
+ * Options: hosts must be able to skip them (RFC 1122, 3.2.1.8). They are never echoed.
+ *
+ * Deviation: RFC 9293, 3.9.2.1 would have source routes used and answered; packets with one are dropped, as
+ * every system does by default: they lead around filters, and answers follow them to whoever wrote them.
  *
  * Deviation: there is no reassembly (RFC 1122, 3.3.2 MUST). TCP sends with DF set and no larger than
  * the path allows, which leaves reassembly as an attack surface with no honest traffic.
@@ -26,7 +28,8 @@ enum {
         FRAG_MASK = 0x3fff, /* more fragments, and the offset */
 };
 
-/* Do the options add up, and is there no source route among them? */
+/* Do the options add up, and is there no source route among them?
+ * [RFC9293 MUST-50 MUST-51 MUST-52 MUST-53 SHLD-24] */
 static bool options_ok(const uint8_t *p, uint32_t n)
 {
         uint32_t i = 0;
@@ -102,6 +105,7 @@ static uint16_t header_csum(uint32_t src, uint32_t dst, uint32_t tos, uint32_t t
         return (uint16_t) ~(sum + (sum >> 16));
 }
 
+/* [RFC9293 MAY-4] */
 size_t ek_ipv4_emit(uint8_t *out, const elko_ip *src, const elko_ip *dst, uint8_t proto,
                     uint8_t ttl, uint8_t tos, uint32_t payload_len)
 {

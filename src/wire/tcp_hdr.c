@@ -13,6 +13,7 @@
 
 enum { FLAG_BITS = 0x1ff };
 
+/* [RFC9293 MUST-5] */
 enum elko_drop ek_tcp_parse(const uint8_t *seg, uint32_t len, struct ek_tcp_hdr *out)
 {
         uint32_t hdr_len;

@@ -98,7 +98,7 @@ static uint32_t noted(const uint8_t *opt, uint32_t len)
         }
 }
 
-/* One option of `len` bytes, 2 or more, at opt. */
+/* One option of `len` bytes, 2 or more, at opt. [RFC9293 MUST-6] */
 static void take_option(const uint8_t *opt, uint32_t len, struct ek_tcp_opts *out)
 {
         switch (opt[0]) {
@@ -123,6 +123,7 @@ static void take_option(const uint8_t *opt, uint32_t len, struct ek_tcp_opts *ou
         }
 }
 
+/* [RFC9293 MUST-4 MUST-68 MUST-7 MUST-64] */
 void ek_tcp_opts_parse(const uint8_t *p, uint32_t n, struct ek_tcp_opts *out)
 {
         uint32_t i = 0;
@@ -218,6 +219,7 @@ static uint8_t *put_sack(uint8_t *out, const struct ek_tcp_opts *o, uint32_t blo
         return out;
 }
 
+/* [RFC9293 MUST-69] */
 uint32_t ek_tcp_opts_emit(uint8_t *out, const struct ek_tcp_opts *o)
 {
         uint32_t blocks = sack_blocks(o, fixed_len(o));

@@ -138,7 +138,7 @@ CONV_TEST(a12_receive_before_established)
         conv_recv_is(c, ELKO_EAGAIN);
 }
 
-/* RELIABILITY A12: what came before the reset is read first, then the error, and it stays. */
+/* RELIABILITY A12: what came before the reset is read first, then the error, and it stays. [RFC9293 MUST-12] */
 CONV_TEST(a12_error_after_data)
 {
         conv_start_open(c, &plain);
@@ -249,7 +249,7 @@ CONV_TEST(a12_writable_after_eagain)
         conv_ignore(c);
 }
 
-/* RELIABILITY A12: readiness says that the call will not answer EAGAIN. */
+/* RELIABILITY A12: readiness says that the call will not answer EAGAIN. [RFC9293 MUST-12] */
 CONV_TEST(a12_eof_after_data)
 {
         conv_start_open(c, &plain);
@@ -413,6 +413,7 @@ static void option(struct conv *c, enum elko_option o, uint64_t v, bool good)
         CONV_EQ(c, after, good ? v : before);
 }
 
+/* [RFC9293 MUST-40] */
 CONV_TEST(a12_options_out_of_range)
 {
         static const struct {
@@ -454,6 +455,7 @@ CONV_TEST(a12_options_out_of_range)
         conv_ignore(c);
 }
 
+/* [RFC9293 MUST-48 SHLD-21 SHLD-22 MUST-49] */
 CONV_TEST(ttl_and_tos)
 {
         conv_start_open(c, &plain);
@@ -467,6 +469,7 @@ CONV_TEST(ttl_and_tos)
 
 /* ---- connect and listen ---- */
 
+/* [RFC9293 MUST-43] */
 CONV_TEST(a12_connect_arguments)
 {
         elko_endpoint to = {.ip = c->peer, .port = 99}, from = {.port = CONV_PORT};

@@ -122,7 +122,7 @@ CONV_TEST(a7_8_ack_before_the_fin_was_sent)
         conv_state(c, ELKO_TCP_FIN_WAIT_2);
 }
 
-/* LAST-ACK: only the ACK of the FIN ends it. */
+/* LAST-ACK: only the ACK of the FIN ends it. [RFC9293 3.10.7.4-5] */
 CONV_TEST(a7_8_last_ack_needs_the_ack_of_the_fin)
 {
         conv_start(c, &plain);

@@ -101,7 +101,7 @@ CONV_TEST(resets)
         }
 }
 
-/* A11-6: all combinations of flags; the reset has exactly one of two forms. */
+/* A11-6: all combinations of flags; the reset has exactly one of two forms. [RFC9293 3.10.7.1] */
 CONV_TEST(every_combination_of_flags)
 {
         static const char letters[] = "FSRP.UEC";
@@ -130,6 +130,7 @@ CONV_TEST(every_combination_of_flags)
 
 /* ---- RFC 9293, 3.1: what is no segment at all gets no answer ---- */
 
+/* [RFC9293 MUST-3] */
 CONV_TEST(bad_checksum)
 {
         conv_start(c, NULL);
@@ -138,6 +139,7 @@ CONV_TEST(bad_checksum)
         conv_dropped(c, ELKO_DROP_TCP_CSUM);
 }
 
+/* [RFC9293 MUST-3] */
 CONV_TEST(bad_checksum_with_data)
 {
         conv_start(c, NULL);

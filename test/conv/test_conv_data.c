@@ -17,6 +17,7 @@ static const struct conv_options small = {
 
 /* ---- 3.10.7.4 seventh, by state ---- */
 
+/* [RFC9293 3.10.7.4-7] */
 CONV_TEST(text_in_established)
 {
         conv_start(c, NULL);
@@ -62,6 +63,7 @@ static void text_is_ignored(struct conv *c, enum elko_tcp_state state)
         conv_recv_is(c, 0);
 }
 
+/* [RFC9293 3.10.7.4-7] */
 CONV_TEST(text_in_close_wait)
 {
         text_is_ignored(c, ELKO_TCP_CLOSE_WAIT);
@@ -164,7 +166,8 @@ CONV_TEST(a7_4_ack_inside_a_segment)
 
 /* ---- the right edge ---- */
 
-/* RELIABILITY A7-7: what is beyond the window is cut; only the part inside is acknowledged. */
+/* RELIABILITY A7-7: what is beyond the window is cut; only the part inside is acknowledged.
+ * [RFC9293 3.10.7.4-1] */
 CONV_TEST(a7_7_right_edge)
 {
         conv_start_open(c, &small);
@@ -207,6 +210,7 @@ CONV_TEST(a7_6_fin_at_the_edge_of_the_window)
         conv_recv_is(c, 0);
 }
 
+/* [RFC9293 3.10.7.4-1] */
 CONV_TEST(a7_6_fin_on_a_closed_window)
 {
         conv_start_open(c, &small);
@@ -242,7 +246,7 @@ CONV_TEST(a7_6_fin_beyond_the_window)
 
 /* ---- FIN ---- */
 
-/* 3.10.7.4 eighth: data and FIN in one segment; the end comes after the data. */
+/* 3.10.7.4 eighth: data and FIN in one segment; the end comes after the data. [RFC9293 3.10.7.4-8] */
 CONV_TEST(data_and_fin)
 {
         conv_start_open(c, NULL);
@@ -413,7 +417,7 @@ CONV_TEST(old_data_after_close_is_only_acknowledged)
 
 /* ---- sending ---- */
 
-/* RELIABILITY A7-13: what the application wrote last is pushed. */
+/* RELIABILITY A7-13: what the application wrote last is pushed. [RFC9293 MUST-2 MUST-61] */
 CONV_TEST(a7_13_push)
 {
         unsigned m;

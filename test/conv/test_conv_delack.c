@@ -27,6 +27,7 @@ static void past_the_quick_ones(struct conv *c)
         conv_recv(c, QUICK);
 }
 
+/* [RFC9293 SHLD-18] */
 CONV_TEST(forty_milliseconds)
 {
         start(c);
@@ -36,7 +37,7 @@ CONV_TEST(forty_milliseconds)
         conv_quiet(c, ELKO_SEC(10));
 }
 
-/* The clock runs from the first segment that is not acknowledged. */
+/* The clock runs from the first segment that is not acknowledged. [RFC9293 MUST-40] */
 CONV_TEST(from_the_first_segment_on)
 {
         start(c);
@@ -48,7 +49,7 @@ CONV_TEST(from_the_first_segment_on)
         conv_out_after(c, ELKO_MS(40), ". 1:1(0) ack 311");
 }
 
-/* RFC 5681, 4.2; RFC 2525, 2.13: every second full-sized segment. */
+/* RFC 5681, 4.2; RFC 2525, 2.13: every second full-sized segment. [RFC9293 SHLD-19] */
 CONV_TEST(a13_stretch_ack_every_second_full_segment)
 {
         unsigned m, at = 11;
@@ -106,7 +107,7 @@ CONV_TEST(a13_stretch_ack_of_segments_with_timestamps)
         every_second_small_segment(c, true, 100 - 12);
 }
 
-/* A batch of packets shares one ACK: 3.10.7.4, MUST-58 and MUST-59. */
+/* A batch of packets shares one ACK: 3.10.7.4, MUST-58 and MUST-59. [RFC9293 MUST-58 MUST-59] */
 CONV_TEST(a_batch_is_acknowledged_once)
 {
         unsigned m, at = 11;
@@ -121,7 +122,7 @@ CONV_TEST(a_batch_is_acknowledged_once)
         conv_quiet(c, ELKO_SEC(1));
 }
 
-/* Data that leaves takes the ACK along. */
+/* Data that leaves takes the ACK along. [RFC9293 SHLD-18] */
 CONV_TEST(piggybacked)
 {
         start(c);

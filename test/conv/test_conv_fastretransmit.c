@@ -38,7 +38,7 @@ static void ten_out(struct conv *c, unsigned queued)
         conv_none(c);
 }
 
-/* RFC 6928; RFC 2525, 2.1 and 2.3. */
+/* RFC 6928; RFC 2525, 2.1 and 2.3. [RFC9293 MUST-19] */
 CONV_TEST(a13_initial_window_and_slow_start)
 {
         unsigned next = 10;
@@ -246,7 +246,7 @@ CONV_TEST(a4_11_optimistic_ack)
         CONV_EQ(c, conv_info(c).flight, 10 * c->mss);
 }
 
-/* After recovery: congestion avoidance, one segment more for each window. */
+/* After recovery: congestion avoidance, one segment more for each window. [RFC9293 MUST-19] */
 CONV_TEST(congestion_avoidance)
 {
         uint32_t m, before;

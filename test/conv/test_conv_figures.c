@@ -47,6 +47,7 @@ CONV_TEST(figure_6_peer_b)
 }
 /* ---- figure 7: simultaneous connection synchronization (MUST-10) ---- */
 
+/* [RFC9293 MUST-10] */
 CONV_TEST(figure_7)
 {
         conv_start(c, NULL);
@@ -305,7 +306,7 @@ CONV_TEST(figure_12_data_and_fin_in_one_batch)
         conv_recv_is(c, 0);
 }
 
-/* The whole life of a connection in one batch. */
+/* The whole life of a connection in one batch. [RFC9293 MUST-58 MUST-59] */
 CONV_TEST(figure_12_all_of_the_peer_in_one_batch)
 {
         conv_start(c, NULL);

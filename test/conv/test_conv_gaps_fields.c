@@ -190,7 +190,7 @@ CONV_TEST(refused_segments_leave_no_trace)
 }
 
 /* RFC 5461: an open connection survives every ICMP error about a segment in flight, and its window does not
- * shrink to one segment (RFC 6633). */
+ * shrink to one segment (RFC 6633). [RFC9293 MUST-56] */
 CONV_TEST(no_icmp_error_ends_an_open_connection)
 {
         conv_start(c, NULL);

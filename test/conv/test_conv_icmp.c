@@ -36,7 +36,8 @@ static uint8_t code_of(const struct conv *c, const struct kind *k)
         return c->variant->v6 ? k->code6 : k->code4;
 }
 
-/* RELIABILITY A3-11: ESTABLISHED is never ended by ICMP; the application hears of it. */
+/* RELIABILITY A3-11: ESTABLISHED is never ended by ICMP; the application hears of it.
+ * [RFC9293 MUST-47 SHLD-25 SHLD-26] */
 CONV_TEST(a3_11_soft_in_established)
 {
         conv_start_open(c, &plain);
@@ -80,7 +81,7 @@ CONV_TEST(a3_11_idle_connection)
         conv_state(c, ELKO_TCP_ESTABLISHED);
 }
 
-/* SYN-SENT: hard errors end the attempt (RFC 5461, 4), soft ones don't. */
+/* SYN-SENT: hard errors end the attempt (RFC 5461, 4), soft ones don't. [RFC9293 MUST-54 SHLD-26] */
 CONV_TEST(a3_11_in_syn_sent)
 {
         conv_start(c, &plain);
@@ -122,7 +123,7 @@ CONV_TEST(the_soft_error_explains_the_end)
         conv_event_error(c, ELKO_EV_SOFT_ERROR | ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_EHOSTUNREACH);
 }
 
-/* RELIABILITY A3-13; RFC 6633: source quench is ignored; so are redirects. */
+/* RELIABILITY A3-13; RFC 6633: source quench is ignored; so are redirects. [RFC9293 MUST-55] */
 CONV_TEST(a3_13_source_quench_and_redirect)
 {
         static const struct conv_options v4 = {.no_sack = true, .no_ts = true, .v4_only = true};

@@ -21,6 +21,7 @@ static void keepalive(struct conv *c, uint64_t idle, uint64_t interval, uint64_t
         conv_none(c);
 }
 
+/* [RFC9293 MUST-25] */
 CONV_TEST(off_by_default)
 {
         conv_start_open(c, &plain);
@@ -28,7 +29,8 @@ CONV_TEST(off_by_default)
         conv_state(c, ELKO_TCP_ESTABLISHED);
 }
 
-/* RFC 2525, 2.9 and 2.11: the defaults, to the nanosecond; death after nine. */
+/* RFC 2525, 2.9 and 2.11: the defaults, to the nanosecond; death after nine.
+ * [RFC9293 MUST-28 MUST-29 SHLD-12] */
 CONV_TEST(a13_default_times_and_death)
 {
         conv_start_open(c, &plain);
@@ -44,7 +46,7 @@ CONV_TEST(a13_default_times_and_death)
         conv_recv_is(c, ELKO_ETIMEDOUT);
 }
 
-/* Answered: idle again from the answer on; the count starts anew. */
+/* Answered: idle again from the answer on; the count starts anew. [RFC9293 MAY-5 MUST-24 MUST-27 MUST-29] */
 CONV_TEST(answered_probes)
 {
         conv_start(c, &plain);
@@ -58,7 +60,7 @@ CONV_TEST(answered_probes)
         conv_state(c, ELKO_TCP_ESTABLISHED);
 }
 
-/* Whatever the peer sends shows that it lives. */
+/* Whatever the peer sends shows that it lives. [RFC9293 MUST-26] */
 CONV_TEST(traffic_postpones)
 {
         conv_start(c, &plain);
@@ -85,7 +87,8 @@ CONV_TEST(traffic_while_the_link_is_busy)
         conv_out_after(c, ELKO_SEC(10), ". 0:0(0) ack 11");
 }
 
-/* RELIABILITY A9-13: while data is outstanding the retransmission timer asks, not keepalive. */
+/* RELIABILITY A9-13: while data is outstanding the retransmission timer asks, not keepalive.
+ * [RFC9293 MUST-26] */
 CONV_TEST(a9_13_not_with_data_outstanding)
 {
         conv_start(c, &plain);
@@ -136,6 +139,7 @@ CONV_TEST(in_close_wait)
         conv_out_after(c, ELKO_SEC(10), ". 0:0(0) ack 2");
 }
 
+/* [RFC9293 MUST-24] */
 CONV_TEST(switched_off_again)
 {
         conv_start(c, &plain);

@@ -9,6 +9,7 @@
 
 /* ---- first, check for a RST: ignored ---- */
 
+/* [RFC9293 3.10.7.2-1] */
 CONV_TEST(step_1_resets_are_ignored)
 {
         static const char *const kinds[] = {"R 0:0(0)", "R. 0:0(0) ack =5", "RS 0:0(0)",
@@ -26,6 +27,7 @@ CONV_TEST(step_1_resets_are_ignored)
 
 /* ---- second, check for an ACK: <SEQ=SEG.ACK><CTL=RST> ---- */
 
+/* [RFC9293 3.10.7.2-2] */
 CONV_TEST(step_2_any_ack_is_bad)
 {
         static const char *const kinds[] = {". 0:0(0)",    "S. 0:0(0)",  "F. 0:0(0)",
@@ -43,6 +45,7 @@ CONV_TEST(step_2_any_ack_is_bad)
 
 /* ---- third, check for a SYN ---- */
 
+/* [RFC9293 3.10.7.2-3] */
 CONV_TEST(step_3_syn)
 {
         conv_start(c, NULL);
@@ -59,7 +62,7 @@ CONV_TEST(step_3_syn)
         CONV_EQ(c, conv_memory(c).connections, 0);
 }
 
-/* A6-6: text on a SYN is not acknowledged, so it is not lost: the peer sends it again. */
+/* A6-6: text on a SYN is not acknowledged, so it is not lost: the peer sends it again. [RFC9293 3.10.7.2-3] */
 CONV_TEST(step_3_syn_with_data)
 {
         conv_start(c, NULL);
@@ -74,7 +77,7 @@ CONV_TEST(step_3_syn_with_data)
         conv_recv(c, 100);
 }
 
-/* A6-7: an ECN-setup SYN (RFC 3168, 6.1.1) is a SYN; we don't answer ECE. */
+/* A6-7: an ECN-setup SYN (RFC 3168, 6.1.1) is a SYN; we don't answer ECE. [RFC9293 SHLD-8] */
 CONV_TEST(step_3_ecn_setup_syn)
 {
         conv_start(c, NULL);
@@ -97,7 +100,7 @@ CONV_TEST(step_3_syn_with_odd_flags)
         }
 }
 
-/* A SYN with FIN is nobody's honest intention (RFC 9293 would queue the FIN). */
+/* A SYN with FIN is nobody's honest intention (RFC 9293 would queue the FIN). [RFC9293 3.10.7.2-3] */
 CONV_TEST(step_3_syn_with_fin)
 {
         conv_start(c, NULL);
@@ -110,6 +113,7 @@ CONV_TEST(step_3_syn_with_fin)
 
 /* ---- fourth, other data or control: drop ---- */
 
+/* [RFC9293 3.10.7.2-4] */
 CONV_TEST(step_4_neither_syn_nor_ack)
 {
         static const char *const kinds[] = {"- 0:0(0)",   "F 0:0(0)",   "P 0:10(10)",
@@ -127,6 +131,7 @@ CONV_TEST(step_4_neither_syn_nor_ack)
 
 /* ---- the answer's timing: RFC 9293, 3.8.1; RFC 6298, 2.1 and 5.5 ---- */
 
+/* [RFC9293 MUST-23] */
 CONV_TEST(syn_ack_retransmissions)
 {
         conv_start(c, NULL);

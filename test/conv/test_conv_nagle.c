@@ -8,6 +8,7 @@
 
 static const struct conv_options plain = {.no_sack = true, .no_ts = true, .no_wscale = true};
 
+/* [RFC9293 SHLD-7 SHLD-27] */
 CONV_TEST(a_small_segment_waits_for_the_last_small_one)
 {
         conv_start_open(c, &plain);
@@ -23,7 +24,7 @@ CONV_TEST(a_small_segment_waits_for_the_last_small_one)
         conv_in(c, ". 1:1(0) ack 4");
 }
 
-/* Minshall: the tail of a large write isn't held back by its full segments. */
+/* Minshall: the tail of a large write isn't held back by its full segments. [RFC9293 SHLD-28] */
 CONV_TEST(the_tail_of_a_large_write_goes)
 {
         unsigned m;
@@ -41,7 +42,7 @@ CONV_TEST(the_tail_of_a_large_write_goes)
         conv_out(c, "P. %u:%u(10) ack 1", 11 + m, 21 + m);
 }
 
-/* What waits leaves as soon as it fills a segment. */
+/* What waits leaves as soon as it fills a segment. [RFC9293 SHLD-28] */
 CONV_TEST(a_full_segment_goes)
 {
         unsigned m;
@@ -56,6 +57,7 @@ CONV_TEST(a_full_segment_goes)
         conv_out(c, "P. 2:%u(%u) ack 1", 2 + m, m);
 }
 
+/* [RFC9293 MUST-17] */
 CONV_TEST(nodelay)
 {
         conv_start_open(c, &plain);
@@ -66,7 +68,7 @@ CONV_TEST(nodelay)
         }
 }
 
-/* Switching Nagle off lets go what waits. */
+/* Switching Nagle off lets go what waits. [RFC9293 MUST-17] */
 CONV_TEST(nodelay_releases)
 {
         conv_start_open(c, &plain);
@@ -79,7 +81,8 @@ CONV_TEST(nodelay_releases)
         conv_out(c, "P. 2:3(1) ack 1");
 }
 
-/* Cork: full segments only; what is left goes after the time limit of 3.8.6.2.1 at the latest. */
+/* Cork: full segments only; what is left goes after the time limit of 3.8.6.2.1 at the latest.
+ * [RFC9293 MUST-60] */
 CONV_TEST(cork)
 {
         unsigned m;
@@ -105,7 +108,8 @@ CONV_TEST(uncork)
         conv_out(c, "P. 1:101(100) ack 1");
 }
 
-/* MORE: this write is to be continued; it goes with the next, or after the time limit. */
+/* MORE: this write is to be continued; it goes with the next, or after the time limit.
+ * [RFC9293 MUST-60 MAY-16] */
 CONV_TEST(more)
 {
         conv_start_open(c, &plain);
@@ -135,7 +139,7 @@ CONV_TEST(fin_releases)
 /* ---- 3.8.6.2.1: the peer's window cuts the data ---- */
 
 /* Less than half of the largest window, less than a segment, more behind it: after the time
- * limit. */
+ * limit. [RFC9293 MUST-38] */
 CONV_TEST(a_cut_segment_waits)
 {
         conv_start_open(c, &plain);
@@ -170,7 +174,7 @@ CONV_TEST(a_cut_segment_waits_a_second_at_most)
         conv_out_after(c, conv_info(c).rto_ns, ". 500:500(0) ack 1");
 }
 
-/* Half of the largest window that the peer ever had is enough. */
+/* Half of the largest window that the peer ever had is enough. [RFC9293 MUST-38] */
 CONV_TEST(half_of_a_small_window_goes)
 {
         conv_start(c, &plain);
@@ -188,7 +192,7 @@ CONV_TEST(half_of_a_small_window_goes)
 }
 
 /* RELIABILITY A8-3: a writer of single bytes against an ACK for each segment: the data leaves in
- * few segments. */
+ * few segments. [RFC9293 MUST-38] */
 CONV_TEST(a8_3_one_byte_writer)
 {
         unsigned acked = 1, segments = 0;

@@ -23,7 +23,8 @@ static const struct conv_options few = {.no_ts = true, .config = few_ranges};
 static const struct conv_options small = {
         .no_sack = true, .no_ts = true, .no_wscale = true, .config = small_buffers};
 
-/* RFC 5681, 4.2: a duplicate ACK for each, and an ACK at once when the hole is filled. */
+/* RFC 5681, 4.2: a duplicate ACK for each, and an ACK at once when the hole is filled.
+ * [RFC9293 SHLD-31 MAY-13] */
 CONV_TEST(every_early_segment_gets_a_duplicate_ack)
 {
         conv_start_open(c, &plain);

@@ -29,7 +29,7 @@ static void first_segment_is(struct conv *c, unsigned bytes)
 
 /* ---- MSS: 3.7.1 ---- */
 
-/* MUST-14, MUST-15: without the option 536 for IPv4, 1220 for IPv6. */
+/* MUST-14, MUST-15: without the option 536 for IPv4, 1220 for IPv6. [RFC9293 MUST-15] */
 CONV_TEST(mss_absent)
 {
         conv_start(c, NULL);
@@ -37,6 +37,7 @@ CONV_TEST(mss_absent)
         first_segment_is(c, c->variant->v6 ? 1220 : 536);
 }
 
+/* [RFC9293 MUST-14 MUST-15] */
 CONV_TEST(mss_absent_active)
 {
         conv_start(c, NULL);
@@ -68,7 +69,7 @@ CONV_TEST(mss_at_the_floor)
         first_segment_is(c, 48);
 }
 
-/* RFC 6691: the option counts no options; who adds them sends less. */
+/* RFC 6691: the option counts no options; who adds them sends less. [RFC9293 MUST-16] */
 CONV_TEST(mss_without_the_timestamp)
 {
         conv_start(c, NULL);
@@ -76,7 +77,8 @@ CONV_TEST(mss_without_the_timestamp)
         first_segment_is(c, 988);
 }
 
-/* min(SendMSS + 20, MMS_S) - TCPhdrsize - IPoptionsize (MUST-16): never above our own link. */
+/* min(SendMSS + 20, MMS_S) - TCPhdrsize - IPoptionsize (MUST-16): never above our own link.
+ * [RFC9293 MUST-16] */
 CONV_TEST(mss_above_ours)
 {
         conv_start(c, NULL);
@@ -91,6 +93,7 @@ CONV_TEST(mss_65535)
         first_segment_is(c, c->mss);
 }
 
+/* [RFC9293 MUST-14] */
 CONV_TEST(mss_odd)
 {
         conv_start(c, NULL);
@@ -98,7 +101,7 @@ CONV_TEST(mss_odd)
         first_segment_is(c, 777);
 }
 
-/* MUST-67: what we announce follows the MTU of the link. */
+/* MUST-67: what we announce follows the MTU of the link. [RFC9293 SHLD-5 MAY-3 MUST-67] */
 CONV_TEST(mss_of_a_small_link)
 {
         conv_start(c, &((struct conv_options){.mtu = 1280}));
@@ -114,7 +117,7 @@ CONV_TEST(mss_of_a_large_link)
         first_segment_is(c, 1460);
 }
 
-/* An MSS option in a segment without SYN means nothing. */
+/* An MSS option in a segment without SYN means nothing. [RFC9293 MUST-5 MUST-65] */
 CONV_TEST(mss_without_syn)
 {
         conv_start(c, NULL);
@@ -126,6 +129,7 @@ CONV_TEST(mss_without_syn)
 
 /* ---- window scale: RFC 7323, 2 ---- */
 
+/* [RFC9293 REC-1] */
 CONV_TEST(wscale_0_to_14_and_beyond)
 {
         for (unsigned shift = 0; shift <= 16; shift++) {
@@ -161,7 +165,7 @@ CONV_TEST(wscale_255)
         CONV_EQ(c, conv_info(c).snd_wnd, 1u << 14);
 }
 
-/* Only when both SYNs have it: none of ours is scaled either. */
+/* Only when both SYNs have it: none of ours is scaled either. [RFC9293 MUST-1] */
 CONV_TEST(wscale_absent)
 {
         conv_start(c, NULL);
@@ -291,6 +295,7 @@ CONV_TEST(sack_blocks_not_negotiated)
 
 /* ---- timestamps: RFC 7323, 3 to 5 ---- */
 
+/* [RFC9293 MUST-65] */
 CONV_TEST(ts_both)
 {
         conv_start(c, NULL);
@@ -566,7 +571,7 @@ static void accepts_syn(struct conv *c, const char *options)
         conv_accept(c);
 }
 
-/* MUST-6: "ignore without error any TCP Option it does not implement". */
+/* MUST-6: "ignore without error any TCP Option it does not implement". [RFC9293 MUST-6 MUST-68] */
 CONV_TEST(unknown_options)
 {
         static const char *const lists[] = {
@@ -589,6 +594,7 @@ CONV_TEST(unknown_options)
         }
 }
 
+/* [RFC9293 MUST-5 MUST-6] */
 CONV_TEST(unknown_options_later)
 {
         conv_start(c, NULL);
@@ -598,7 +604,7 @@ CONV_TEST(unknown_options_later)
         conv_recv(c, 10);
 }
 
-/* MUST-7: an illegal length must not harm. elko refuses such a SYN. */
+/* MUST-7: an illegal length must not harm. elko refuses such a SYN. [RFC9293 MUST-7] */
 CONV_TEST(malformed_options_on_a_syn)
 {
         static const char *const lists[] = {
@@ -620,7 +626,7 @@ CONV_TEST(malformed_options_on_a_syn)
         }
 }
 
-/* Later segments count for what is right in them. */
+/* Later segments count for what is right in them. [RFC9293 MUST-7] */
 CONV_TEST(malformed_options_later)
 {
         conv_start(c, NULL);
@@ -670,7 +676,7 @@ CONV_TEST(duplicate_options)
         CONV_EQ(c, conv_info(c).snd_mss, 1000);
 }
 
-/* What follows the end-of-list option is padding. */
+/* What follows the end-of-list option is padding. [RFC9293 MUST-4] */
 CONV_TEST(end_of_option_list)
 {
         conv_start(c, NULL);
@@ -682,7 +688,8 @@ CONV_TEST(end_of_option_list)
         CONV_EQ(c, conv_info(c).snd_wnd, 10);
 }
 
-/* 40 bytes, the most that there can be; and any order (MUST-64: begin on any byte boundary). */
+/* 40 bytes, the most that there can be; and any order (MUST-64: begin on any byte boundary).
+ * [RFC9293 MUST-4 MUST-64] */
 CONV_TEST(full_and_unaligned)
 {
         conv_start(c, NULL);

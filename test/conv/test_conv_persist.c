@@ -20,7 +20,7 @@ static void closed_window(struct conv *c)
 
 #define PROBE ". 0:0(0) ack 1"
 
-/* The first after one RTO (200 ms here), then doubled up to 60 s. */
+/* The first after one RTO (200 ms here), then doubled up to 60 s. [RFC9293 MUST-36 SHLD-29 SHLD-30] */
 CONV_TEST(probes_at_exact_times)
 {
         uint64_t span = ELKO_MS(200);
@@ -54,7 +54,7 @@ CONV_TEST(a_probe_is_no_acknowledgement)
         conv_out_after(c, ELKO_MS(30), ". 1:1(0) ack 21");
 }
 
-/* MUST-37: as long as the probes are answered, far beyond R2. */
+/* MUST-37: as long as the probes are answered, far beyond R2. [RFC9293 MUST-37] */
 CONV_TEST(stays_open_while_the_peer_answers)
 {
         uint64_t until;
@@ -89,7 +89,7 @@ CONV_TEST(silent_peer_is_given_up)
         conv_event_error(c, ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_ETIMEDOUT);
 }
 
-/* RELIABILITY A8-1: the update that reopened the window is lost; the next probe brings it. */
+/* RELIABILITY A8-1: the update that reopened the window is lost; the next probe brings it. [RFC9293 MUST-36] */
 CONV_TEST(a8_1_lost_window_update)
 {
         conv_start(c, &plain);

@@ -27,7 +27,8 @@ static unsigned one_out(struct conv *c)
         return m;
 }
 
-/* Segments of the new size, from the first byte that is outstanding on; no sign of congestion. */
+/* Segments of the new size, from the first byte that is outstanding on; no sign of congestion.
+ * [RFC9293 MUST-54] */
 CONV_TEST(too_big_resends_in_smaller_segments)
 {
         unsigned m, n;

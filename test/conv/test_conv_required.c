@@ -14,7 +14,8 @@ static const struct conv_options plain = {.no_sack = true, .no_ts = true};
 /* ---- OPEN: RFC 9293, 3.9.1.1 ---- */
 
 /* MUST-41, MUST-42: a passive OPEN on the local port of connections that exist, in SYN-SENT, in
- * SYN-RECEIVED and ESTABLISHED; it takes the next caller, and they go on as before. */
+ * SYN-RECEIVED and ESTABLISHED; it takes the next caller, and they go on as before.
+ * [RFC9293 MUST-41 MUST-42] */
 CONV_TEST(listen_on_a_port_in_use)
 {
         conv_start(c, &plain);
@@ -51,7 +52,8 @@ static elko_ip add_a_closer_address(struct conv *c)
 }
 
 /* MUST-43, MUST-44, MUST-45: without a local address in the call IP chooses one before the SYN, and all
- * segments have it (the harness compares), though IP would choose another one by now. */
+ * segments have it (the harness compares), though IP would choose another one by now.
+ * [RFC9293 MUST-43 MUST-44 MUST-45] */
 CONV_TEST(the_local_address_is_chosen_once)
 {
         elko_endpoint from = {.port = CONV_PORT}, to, closer = {.port = CONV_PORT + 1};
@@ -88,7 +90,8 @@ CONV_TEST(the_local_address_is_chosen_once)
         conv_none(c);
 }
 
-/* MUST-46: nobody can be connected to at a group or broadcast address, the link's own included. */
+/* MUST-46: nobody can be connected to at a group or broadcast address, the link's own included.
+ * [RFC9293 MUST-46] */
 CONV_TEST(no_open_to_groups)
 {
         static const char *const groups[] = {
@@ -115,7 +118,7 @@ CONV_TEST(no_open_to_groups)
 /* ---- excessive retransmission: RFC 9293, 3.8.3 ---- */
 
 /* MUST-20, SHLD-9, SHLD-10: with the third retransmission of a segment the program is told, once; then
- * nothing until R2. Progress begins a new count. */
+ * nothing until R2. Progress begins a new count. [RFC9293 SHLD-9 SHLD-10] */
 CONV_TEST(r1_is_reported)
 {
         conv_start_open(c, &plain);
@@ -138,7 +141,7 @@ CONV_TEST(r1_is_reported)
         }
 }
 
-/* MUST-22: a SYN goes by the same rules. */
+/* MUST-22: a SYN goes by the same rules. [RFC9293 MUST-22] */
 CONV_TEST(r1_of_a_syn_is_reported)
 {
         conv_start(c, &plain);
@@ -174,7 +177,7 @@ CONV_TEST(r1_is_not_about_closed_windows)
         conv_in(c, ". 1:1(0) ack 101 win 65535");
 }
 
-/* MUST-21: "An interactive application might set R2 to 'infinity'". Three days here. */
+/* MUST-21: "An interactive application might set R2 to 'infinity'". Three days here. [RFC9293 MUST-21] */
 CONV_TEST(r2_may_be_infinite)
 {
         conv_start_open(c, &plain);
@@ -207,7 +210,7 @@ static uint32_t unreachable(struct conv *c, uint8_t *p)
         return EK_IPV4_HDR_BYTES + EK_ICMP_HDR_BYTES + m.body_len;
 }
 
-/* SHLD-20: who does not fetch the reports is not bothered by them, and nothing piles up. */
+/* SHLD-20: who does not fetch the reports is not bothered by them, and nothing piles up. [RFC9293 SHLD-20] */
 CONV_TEST(reports_may_be_ignored)
 {
         struct elko_event ev;
@@ -233,7 +236,7 @@ CONV_TEST(reports_may_be_ignored)
         conv_state(c, ELKO_TCP_ESTABLISHED);
 }
 
-/* MUST-56: no soft error ends an attempt to open. */
+/* MUST-56: no soft error ends an attempt to open. [RFC9293 MUST-56] */
 CONV_TEST(soft_errors_in_syn_sent)
 {
         static const uint8_t v4[][2] = {{3, 0},  {3, 1},  {3, 5},  {3, 6},  {3, 7},  {3, 8},
@@ -262,7 +265,7 @@ static void small_buffers(struct elko_config *cfg)
         cfg->rcv_buf_bytes = cfg->rcv_buf_max_bytes = 4096;
 }
 
-/* MAY-8: our window stays closed for a day while nobody reads, and each probe is answered. */
+/* MAY-8: our window stays closed for a day while nobody reads, and each probe is answered. [RFC9293 MAY-8] */
 CONV_TEST(a_window_may_stay_closed)
 {
         static const struct conv_options small = {

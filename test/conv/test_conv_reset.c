@@ -46,6 +46,7 @@ static void reset_at(struct conv *c, int seq, const char *flags, unsigned payloa
         }
 }
 
+/* [RFC9293 3.10.7.4-2] */
 CONV_TEST(reset_at_every_edge)
 {
         static const struct {
@@ -61,7 +62,7 @@ CONV_TEST(reset_at_every_edge)
                         reset_at(c, at[i].seq, flags[k], 0, at[i].what);
 }
 
-/* SHLD-2: a reset may carry data, which is ignored. */
+/* SHLD-2: a reset may carry data, which is ignored. [RFC9293 SHLD-2] */
 CONV_TEST(reset_with_data)
 {
         conv_start(c, NULL);
@@ -138,6 +139,7 @@ CONV_TEST(reset_in_every_synchronized_state)
 
 /* ---- RFC 5961, 4.2: A3-2, SYN at the same places ---- */
 
+/* [RFC9293 3.10.7.4-4] */
 CONV_TEST(syn_at_every_edge)
 {
         static const int at[] = {-100000, 0, 1, 2, WND, WND + 1};
@@ -173,6 +175,7 @@ static void open_narrow(struct conv *c)
         conv_ignore(c);
 }
 
+/* [RFC9293 MAY-12] */
 CONV_TEST(data_with_an_ack_out_of_range)
 {
         static const struct {
@@ -316,6 +319,7 @@ CONV_TEST(challenge_ping_pong)
 
 /* ---- 3.5.2, group 3: unacceptable segments get an ACK, and data in it does not count ---- */
 
+/* [RFC9293 3.10.7.4-1] */
 CONV_TEST(unacceptable_segments)
 {
         static const char *const kinds[] = {"P. -10:0(10) ack 1", "P. 70000:70010(10) ack 1",
@@ -381,7 +385,7 @@ CONV_TEST(abort_with_data)
 
 /* ---- A11-5: data that nobody will read ---- */
 
-/* RFC 2525, 2.17; 3.10.4 MAY-1: close with unread data. */
+/* RFC 2525, 2.17; 3.10.4 MAY-1: close with unread data. [RFC9293 SHLD-3] */
 CONV_TEST(close_with_unread_data)
 {
         conv_start_open(c, NULL);
@@ -403,7 +407,7 @@ CONV_TEST(close_with_unread_data_and_fin)
         conv_state(c, ELKO_TCP_CLOSED);
 }
 
-/* RFC 2525, 2.16: data after close. */
+/* RFC 2525, 2.16: data after close. [RFC9293 MAY-1 SHLD-3] */
 CONV_TEST(data_after_close)
 {
         conv_start_open(c, NULL);

@@ -22,7 +22,8 @@ static void send_full(struct conv *c, unsigned segs)
 
 /* ---- SYN ---- */
 
-/* (2.1) 1 s, doubled (5.5), at most 60 s (2.5); the end after 180 s, not before (MUST-23). */
+/* (2.1) 1 s, doubled (5.5), at most 60 s (2.5); the end after 180 s, not before (MUST-23).
+ * [RFC9293 MUST-22 MUST-23] */
 CONV_TEST(a9_1_syn)
 {
         static const unsigned seconds[] = {1, 2, 4, 8, 16, 32, 60};
@@ -120,7 +121,7 @@ CONV_TEST(rfc6928_initial_window_after_two_lost_syns)
 /* ---- data ---- */
 
 /* RFC 6298 (5.4) to (5.6): 200 ms here (deviation, see rtt.c), doubled, at most 60 s. RFC 2525,
- * 2.10. */
+ * 2.10. [RFC9293 MUST-19 3.10.8] */
 CONV_TEST(a9_1_back_off)
 {
         uint64_t span = ELKO_MS(200);
@@ -137,7 +138,7 @@ CONV_TEST(a9_1_back_off)
         conv_quiet(c, ELKO_SEC(1000));
 }
 
-/* R2: exactly 15 minutes after the data left first; SHLD-10: at least 100 s. */
+/* R2: exactly 15 minutes after the data left first; SHLD-10: at least 100 s. [RFC9293 MUST-20 SHLD-11] */
 CONV_TEST(a9_1_r2)
 {
         conv_start_open(c, &plain);
@@ -279,7 +280,7 @@ CONV_TEST(a9_10_spurious_timeout)
 
 /* ---- samples ---- */
 
-/* Karn: no sample from what was sent twice. */
+/* Karn: no sample from what was sent twice. [RFC9293 MUST-18] */
 CONV_TEST(karn)
 {
         uint64_t before;

@@ -25,7 +25,7 @@ static uint32_t iss_of(struct conv *c, unsigned n)
 }
 
 /* One tuple: a clock of 4 us, so that a new incarnation lies beyond the old one (RFC 9293, 3.4.1).
- * */
+ * [RFC9293 MUST-8] */
 CONV_TEST(isn_of_one_tuple_is_a_clock)
 {
         uint32_t first, i;
@@ -38,7 +38,7 @@ CONV_TEST(isn_of_one_tuple_is_a_clock)
         }
 }
 
-/* Neighbouring tuples: the differences tell nothing. */
+/* Neighbouring tuples: the differences tell nothing. [RFC9293 SHLD-1] */
 CONV_TEST(isn_of_other_tuples)
 {
         uint32_t iss[CONV_FLOWS];
@@ -61,7 +61,7 @@ static void other_seed(struct elko_config *cfg)
         cfg->seed[ELKO_SEED_BYTES - 1] ^= seed_byte;
 }
 
-/* Another secret, by one bit anywhere in its second half: another sequence. */
+/* Another secret, by one bit anywhere in its second half: another sequence. [RFC9293 MUST-9] */
 CONV_TEST(isn_depends_on_the_seed)
 {
         uint32_t iss[9];
@@ -153,6 +153,7 @@ CONV_TEST(ports_towards_neighbours)
 
 /* ---- A3-9: identification 0 with DF on every packet (RFC 6864, 4.1), whatever is sent ---- */
 
+/* [RFC9293 MAY-4] */
 CONV_TEST(ip_identification)
 {
         /* conv.c looks at the field of every packet: it must be 0, and DF set. */

@@ -48,6 +48,7 @@ CONV_TEST(passive_step_1_window)
 
 /* ---- second, check the RST bit: back to LISTEN, the user is not informed ---- */
 
+/* [RFC9293 MUST-11 3.10.7.4-2] */
 CONV_TEST(passive_step_2_reset)
 {
         BEGIN(c, false);
@@ -93,6 +94,7 @@ CONV_TEST(passive_step_2_reset_elsewhere)
 
 /* ---- fourth, check the SYN bit: passive: back to LISTEN (which answers the new SYN) ---- */
 
+/* [RFC9293 3.10.7.4-4] */
 CONV_TEST(passive_step_4_another_syn)
 {
         BEGIN(c, false);
@@ -121,7 +123,7 @@ CONV_TEST(passive_step_5_no_ack)
         }
 }
 
-/* A6-4: SND.UNA < SEG.ACK =< SND.NXT, else <SEQ=SEG.ACK><CTL=RST>, and the state stays. */
+/* A6-4: SND.UNA < SEG.ACK =< SND.NXT, else <SEQ=SEG.ACK><CTL=RST>, and the state stays. [RFC9293 3.10.7.4-5] */
 CONV_TEST(passive_step_5_unacceptable_ack)
 {
         static const int acks[] = {0, 2, -1, 1000, 0x7fffffff};
@@ -303,7 +305,7 @@ CONV_TEST(active_step_1_not_acceptable)
         }
 }
 
-/* "the connection was refused; signal the user; ... enter the CLOSED state". */
+/* "the connection was refused; signal the user; ... enter the CLOSED state". [RFC9293 MUST-11] */
 CONV_TEST(active_step_2_reset)
 {
         BEGIN(c, true);
@@ -345,6 +347,7 @@ CONV_TEST(active_step_4_syn)
         conv_state(c, ELKO_TCP_SYN_RECEIVED);
 }
 
+/* [RFC9293 3.10.7.4-5] */
 CONV_TEST(active_step_5_no_ack)
 {
         BEGIN(c, true);

@@ -23,7 +23,7 @@ static bool begin(struct conv *c)
 
 /* ---- first, check the ACK bit ---- */
 
-/* "If SEG.ACK =< ISS or SEG.ACK > SND.NXT, send a reset <SEQ=SEG.ACK><CTL=RST>". A6-3. */
+/* "If SEG.ACK =< ISS or SEG.ACK > SND.NXT, send a reset <SEQ=SEG.ACK><CTL=RST>". A6-3. [RFC9293 3.10.7.3-1] */
 CONV_TEST(step_1_unacceptable_acks)
 {
         static const int acks[] = {0, 2, -1, 1000, -1000, 0x7fffffff, -0x7fffffff};
@@ -44,7 +44,7 @@ CONV_TEST(step_1_unacceptable_acks)
         conv_event(c, 0);
 }
 
-/* "unless the RST bit is set, if so drop the segment and return". */
+/* "unless the RST bit is set, if so drop the segment and return". [RFC9293 3.10.7.3-1] */
 CONV_TEST(step_1_unacceptable_ack_with_reset)
 {
         static const int acks[] = {0, 2, -1, 1000, -1000};
@@ -61,6 +61,7 @@ CONV_TEST(step_1_unacceptable_ack_with_reset)
 
 /* ---- second, check the RST bit ---- */
 
+/* [RFC9293 3.10.7.3-2] */
 CONV_TEST(step_2_reset_with_acceptable_ack)
 {
         BEGIN(c);
@@ -81,6 +82,7 @@ CONV_TEST(step_2_reset_with_acceptable_ack_and_data)
         conv_event_error(c, ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_ECONNREFUSED);
 }
 
+/* [RFC9293 3.10.7.3-2] */
 CONV_TEST(step_2_reset_without_ack)
 {
         static const char *const kinds[] = {"R 0:0(0)", "R =0:=0(0)", "RS 0:0(0)", "RF 0:0(0)",
@@ -98,6 +100,7 @@ CONV_TEST(step_2_reset_without_ack)
 
 /* ---- fourth, check the SYN bit ---- */
 
+/* [RFC9293 3.10.7.3-4] */
 CONV_TEST(step_4_syn_ack)
 {
         BEGIN(c);
@@ -198,7 +201,7 @@ CONV_TEST(step_4_syn_ack_with_data_and_fin)
         conv_recv_is(c, 0);
 }
 
-/* "Otherwise, enter SYN-RECEIVED, form a SYN,ACK segment <SEQ=ISS><ACK=RCV.NXT>". */
+/* "Otherwise, enter SYN-RECEIVED, form a SYN,ACK segment <SEQ=ISS><ACK=RCV.NXT>". [RFC9293 3.10.7.3-4] */
 CONV_TEST(step_4_syn)
 {
         BEGIN(c);
@@ -239,6 +242,7 @@ CONV_TEST(step_4_window_is_not_scaled)
 
 /* ---- fifth, neither SYN nor RST: drop ---- */
 
+/* [RFC9293 3.10.7.3-5] */
 CONV_TEST(step_5_no_syn)
 {
         static const char *const kinds[] = {". 0:0(0) ack 1", "F. 0:0(0) ack 1",  "P. 0:9(9) ack 1",

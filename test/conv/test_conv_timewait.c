@@ -26,6 +26,7 @@ static void ends_after(struct conv *c, uint64_t left)
 
 /* ---- 2 MSL ---- */
 
+/* [RFC9293 MUST-13 3.10.8] */
 CONV_TEST(two_msl)
 {
         conv_start(c, NULL);
@@ -44,6 +45,7 @@ CONV_TEST(two_msl_from_closing)
         ends_after(c, TWO_MSL(c));
 }
 
+/* [RFC9293 MUST-13] */
 CONV_TEST(two_msl_as_configured)
 {
         conv_start(c, &((struct conv_options){.msl_ns = ELKO_SEC(120)}));
@@ -100,7 +102,8 @@ CONV_TEST(unread_data_stays)
 
 /* ---- segments in TIME-WAIT ---- */
 
-/* 3.10.7.4 fifth and eighth, A11-4: a retransmitted FIN is acknowledged and restarts the wait. */
+/* 3.10.7.4 fifth and eighth, A11-4: a retransmitted FIN is acknowledged and restarts the wait.
+ * [RFC9293 3.10.7.4-8] */
 CONV_TEST(retransmitted_fin)
 {
         conv_start(c, NULL);
@@ -156,7 +159,7 @@ CONV_TEST(restarts_out_of_order)
         CONV_EQ(c, conv_memory(c).time_wait, 0);
 }
 
-/* RFC 1337, A11-1: resets don't end it, exact or not. */
+/* RFC 1337, A11-1: resets don't end it, exact or not. [RFC9293 3.10.7.4-2] */
 CONV_TEST(resets_are_ignored)
 {
         static const int at[] = {2, 1, 3, 100, -100};
@@ -270,7 +273,7 @@ static void syn_in_time_wait(struct conv *c, bool old_ts, int seq, const char *o
         conv_state(c, ELKO_TCP_ESTABLISHED);
 }
 
-/* RFC 6191, 2: the four cases, and the two where the SYN has no timestamp. */
+/* RFC 6191, 2: the four cases, and the two where the SYN has no timestamp. [RFC9293 SHLD-4] */
 CONV_TEST(new_syn_with_timestamps)
 {
         conv_start(c, NULL);
@@ -300,7 +303,7 @@ CONV_TEST(new_syn_without_timestamps)
 
 /* MAY-2 (1): "assigns its initial sequence number for the new connection to be larger than the
  * largest sequence number it used on the previous connection incarnation"; timestamps make up for
- * it. */
+ * it. [RFC9293 MAY-2] */
 CONV_TEST(new_iss_is_larger)
 {
         uint32_t last;
@@ -373,7 +376,7 @@ static void is_back(struct conv *c, struct conv_flow old, uint64_t spent)
 }
 
 /* MAY-2 (2): "returns to TIME-WAIT state if the SYN turns out to be an old duplicate", which the peer
- * says with a reset (3.5, figure 8). */
+ * says with a reset (3.5, figure 8). [RFC9293 MAY-2] */
 CONV_TEST(may_2_old_duplicate_syn)
 {
         struct conv_flow old;

@@ -8,6 +8,7 @@
 
 static const struct conv_options plain = {.no_sack = true, .no_ts = true};
 
+/* [RFC9293 MUST-30 MUST-31 MUST-32 MUST-33] */
 CONV_TEST(a1_20_every_pointer)
 {
         static const unsigned urp[] = {0, 1, 9, 10, 11, 65535};
@@ -22,7 +23,7 @@ CONV_TEST(a1_20_every_pointer)
         conv_recv(c, 60);
 }
 
-/* URG without data, and a pointer without URG. */
+/* URG without data, and a pointer without URG. [RFC9293 3.10.7.4-6] */
 CONV_TEST(a1_20_without_data)
 {
         conv_start_open(c, &plain);
@@ -58,7 +59,7 @@ CONV_TEST(a1_20_on_syn_and_fin)
         conv_recv_is(c, 0);
 }
 
-/* We never send it. */
+/* We never send it. [RFC9293 MUST-30] */
 CONV_TEST(never_sent)
 {
         conv_start_open(c, &plain);

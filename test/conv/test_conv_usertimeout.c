@@ -11,6 +11,7 @@ static void timeout(struct conv *c, uint64_t ns)
         conv_set(c, ELKO_OPTION_USER_TIMEOUT, ns);
 }
 
+/* [RFC9293 MUST-21 3.10.8] */
 CONV_TEST(exactly_then)
 {
         conv_start(c, &plain);

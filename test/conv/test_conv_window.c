@@ -47,7 +47,7 @@ CONV_TEST(a6_10_window_of_the_syn_is_not_scaled)
         CONV_EQ(c, conv_info(c).snd_wnd, 128000);
 }
 
-/* RELIABILITY A8-6: an older segment does not tell of the window (SND.WL1, SND.WL2). */
+/* RELIABILITY A8-6: an older segment does not tell of the window (SND.WL1, SND.WL2). [RFC9293 3.10.7.4-5] */
 CONV_TEST(a8_6_old_segments_do_not_update_the_window)
 {
         conv_start_open(c, &plain);
@@ -72,7 +72,7 @@ CONV_TEST(a8_6_old_segments_do_not_update_the_window)
 }
 
 /* RELIABILITY A8-4; 3.8.6, SHLD-15, SHLD-16: the window shrinks below what is under way. No new
- * data; what was lost goes again; nothing underflows. */
+ * data; what was lost goes again; nothing underflows. [RFC9293 MUST-34 SHLD-15 SHLD-16 MAY-7] */
 CONV_TEST(a8_4_the_peer_shrinks_its_window)
 {
         unsigned m;
@@ -96,7 +96,7 @@ CONV_TEST(a8_4_the_peer_shrinks_its_window)
 }
 
 /* MUST-35, MUST-37: shrunk to zero with data under way. It is probed, and as long as the peer
- * answers the connection stays, however long. */
+ * answers the connection stays, however long. [RFC9293 SHLD-17 MUST-35] */
 CONV_TEST(a8_4_shrunk_to_zero_and_answering)
 {
         uint64_t until;
@@ -155,7 +155,7 @@ CONV_TEST(a8_2_reopening_is_announced)
         conv_ignore(c);
 }
 
-/* RELIABILITY A8-3: a reader of single bytes makes no silly windows. */
+/* RELIABILITY A8-3: a reader of single bytes makes no silly windows. [RFC9293 MUST-39] */
 CONV_TEST(a8_3_one_byte_reader)
 {
         unsigned at = 1, edge = 4097, updates = 0, bytes = 0, segments = 0;
@@ -195,6 +195,7 @@ static void scaled_buffers(struct elko_config *cfg)
         cfg->rcv_buf_max_bytes = scale_buffers;
 }
 
+/* [RFC9293 SHLD-14] */
 CONV_TEST(a8_5_random_reads_at_every_scale)
 {
         static const struct conv_options scaled = {
@@ -255,6 +256,7 @@ CONV_TEST(a8_7_ack_of_refused_data_on_a_closed_window)
         CONV_EQ(c, conv_info(c).flight, 0);
 }
 
+/* [RFC9293 MUST-66] */
 CONV_TEST(a8_7_reset_on_a_closed_window)
 {
         close_window(c);
@@ -264,7 +266,7 @@ CONV_TEST(a8_7_reset_on_a_closed_window)
         conv_recv_is(c, ELKO_ECONNRESET);
 }
 
-/* SHLD-2: a reset may hold text, which is no reason to refuse it. */
+/* SHLD-2: a reset may hold text, which is no reason to refuse it. [RFC9293 SHLD-2] */
 CONV_TEST(a8_7_reset_with_text_on_a_closed_window)
 {
         close_window(c);

@@ -339,7 +339,7 @@ EK_TEST(a_neighbour_falls_silent_below_a_connection)
 }
 
 /* RFC 9293, 3.8.3 (b), MUST-20: the third retransmission without an answer makes the neighbour doubtful, so
- * that it is asked long before its time (15 s at least) is over, and found to be gone. */
+ * that it is asked long before its time (15 s at least) is over, and found to be gone. [RFC9293 MUST-20] */
 EK_TEST(retransmissions_make_the_neighbour_doubtful)
 {
         struct elko_config c;
@@ -644,7 +644,8 @@ EK_TEST(a_reset_between_reserve_and_commit)
         net_close(&n);
 }
 
-/* Another algorithm in the middle of a connection starts from what was known: ssthresh stays. */
+/* Another algorithm in the middle of a connection starts from what was known: ssthresh stays.
+ * [RFC9293 MAY-18] */
 EK_TEST(another_congestion_control_midway)
 {
         struct elko_config c;

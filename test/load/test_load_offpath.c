@@ -246,6 +246,7 @@ static void martians(struct arena *a, uint64_t slice)
         }
 }
 
+/* [RFC9293 MUST-63] */
 EK_TEST(a1_22_martians)
 {
         struct arena *a = arena_begin(NULL);

@@ -131,6 +131,7 @@ static void all_cells(bool v6, bool ts)
         }
 }
 
+/* [RFC9293 3.10.7.4-1] */
 EK_TEST(every_segment_in_every_state_ipv4)
 {
         begin();

@@ -324,6 +324,7 @@ static void all_sequences(const char *what, bool v6, unsigned sack, unsigned ran
         report(what);
 }
 
+/* [RFC9293 SHLD-31 MAY-13] */
 EK_TEST(three_segments_with_sack)
 {
         all_sequences("SACK", false, true, 64);

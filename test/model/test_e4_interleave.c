@@ -305,6 +305,7 @@ static bool seen(enum elko_tcp_state s)
         return run.seen >> s & 1;
 }
 
+/* [RFC9293 MUST-10] */
 EK_TEST(simultaneous_open)
 {
         static const struct script s = {

@@ -368,6 +368,7 @@ static void offload(unsigned k, const struct net_scenario *sc)
         compare(k, "M-6, packets at odd addresses");
 }
 
+/* [RFC9293 MUST-2] */
 EK_TEST(m6_offload)
 {
         each("M-6, checksum offload, unaligned packets", offload);

@@ -185,7 +185,7 @@ EK_TEST(promises_are_kept)
 }
 
 /* What the RFCs say of values that nobody has changed: RFC 9293, 3.8.3 (R2), 3.8.4 (keep-alives), 3.8.6.3 (delayed
- * ACKs); RFC 6298, 2.1 (the first RTO); RFC 6928, 2 (the initial window). */
+ * ACKs); RFC 6298, 2.1 (the first RTO); RFC 6928, 2 (the initial window). [RFC9293 SHLD-11] */
 EK_TEST(defaults_are_those_of_the_rfcs)
 {
         struct elko_config c;

@@ -69,6 +69,7 @@ static const struct route_case tcp_cases[] = {
         {"fd00::7", "fe80::1", ELKO_DROP_IP_NOT_MINE}, /* ours, but on the other link */
 };
 
+/* [RFC9293 MUST-57 MUST-63] */
 EK_TEST(addresses)
 {
         const struct route_case *t = tcp_cases;
@@ -119,6 +120,7 @@ EK_TEST(scope_is_embedded_on_the_way_in)
         CHECK_EQ(ek_ip_strip_scope(&w.in.hdr.src), 0);
 }
 
+/* [RFC9293 MUST-57] */
 EK_TEST(ethernet_filter)
 {
         uint8_t p[64], tcp[20] = {0};
@@ -434,6 +436,7 @@ static enum ek_ip_verdict feed_error4(uint8_t type, uint8_t code, uint32_t word,
         return feed_icmp(TUN, "198.51.100.1", "10.0.0.1", 60, icmp, 8 + quote_len);
 }
 
+/* [RFC9293 MUST-54] */
 EK_TEST(errors_about_tcp_v4)
 {
         static const struct {

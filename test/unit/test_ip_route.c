@@ -340,6 +340,7 @@ static const char *source(const char *dst, uint16_t scope)
         return text;
 }
 
+/* [RFC9293 MUST-44] */
 EK_TEST(source_selection)
 {
         world_new();

@@ -18,6 +18,7 @@ static struct ek_delack past_the_quick_ones(uint32_t mss)
         return d;
 }
 
+/* [RFC9293 SHLD-19] */
 EK_TEST(every_second_full_segment)
 {
         struct ek_delack d = past_the_quick_ones(1000);

@@ -6,7 +6,7 @@
 
 #include "ek_test.h"
 
-/* RFC 6691, 2: the option says MTU minus fixed headers, whatever options will be used. */
+/* RFC 6691, 2: the option says MTU minus fixed headers, whatever options will be used. [RFC9293 MUST-67] */
 EK_TEST(what_to_announce)
 {
         CHECK_EQ(ek_mss_to_announce(1500, true, 0), 1460);
@@ -18,7 +18,7 @@ EK_TEST(what_to_announce)
         CHECK_EQ(ek_mss_to_announce(1500, true, 9000), 1460);
 }
 
-/* MUST-15: without the option 536, 1220 for IPv6. */
+/* MUST-15: without the option 536, 1220 for IPv6. [RFC9293 MUST-15] */
 EK_TEST(a1_10_no_option)
 {
         CHECK_EQ(ek_mss_from_peer(0, true, 48), 536);
@@ -32,7 +32,7 @@ EK_TEST(a1_9_floor)
         CHECK_EQ(ek_mss_from_peer(65535, true, 48), 65535);
 }
 
-/* MUST-16: Eff.snd.MSS = min(SendMSS + 20, MMS_S) - TCPhdrsize - IPoptionsize. */
+/* MUST-16: Eff.snd.MSS = min(SendMSS + 20, MMS_S) - TCPhdrsize - IPoptionsize. [RFC9293 MUST-16] */
 EK_TEST(effective)
 {
         CHECK_EQ(ek_mss_effective(1460, 1500, true, 0, 0), 1460);

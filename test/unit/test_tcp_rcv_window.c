@@ -139,7 +139,7 @@ static void random_step(struct bench *b)
                 ack(b);
 }
 
-/* RELIABILITY A8-5: a random peer and a random reader. */
+/* RELIABILITY A8-5: a random peer and a random reader. [RFC9293 SHLD-14] */
 EK_TEST(a8_5_the_edge_never_goes_back)
 {
         for (uint32_t i = ek_test_rounds(300); i > 0; i--) {
@@ -154,7 +154,7 @@ EK_TEST(a8_5_the_edge_never_goes_back)
 }
 
 /* RELIABILITY A8-3: a reader of single bytes; the peer sends whatever fits at once. On average a
- * segment must be at least half of what it could be. */
+ * segment must be at least half of what it could be. [RFC9293 MUST-39] */
 EK_TEST(a8_3_no_silly_windows)
 {
         uint32_t segments = 0, bytes = 0;

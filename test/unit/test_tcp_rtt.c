@@ -37,7 +37,8 @@ EK_TEST(first_measurement)
         CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_MS(1200));
 }
 
-/* (2.3) RTTVAR = 3/4 RTTVAR + 1/4 |SRTT - R'|, with the old SRTT; SRTT = 7/8 SRTT + 1/8 R'. */
+/* (2.3) RTTVAR = 3/4 RTTVAR + 1/4 |SRTT - R'|, with the old SRTT; SRTT = 7/8 SRTT + 1/8 R'.
+ * [RFC9293 MUST-18] */
 EK_TEST(later_measurements)
 {
         struct ek_rtt r = {0};

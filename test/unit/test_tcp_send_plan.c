@@ -161,6 +161,7 @@ static void check_row(const struct situation *s)
                              (int)p.kind, p.len, p.space, p.flags, (int)p.limited_by);
 }
 
+/* [RFC9293 SHLD-16 MAY-7] */
 EK_TEST(table_of_situations)
 {
         for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)

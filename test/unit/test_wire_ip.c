@@ -203,6 +203,7 @@ EK_TEST(v4_fragments)
         }
 }
 
+/* [RFC9293 MUST-50 MUST-51 MUST-52 MUST-53 SHLD-24] */
 EK_TEST(v4_options)
 {
         static const struct {
@@ -239,7 +240,7 @@ EK_TEST(v4_options)
         }
 }
 
-/* All lists of 4 option bytes over the interesting values: no over-read, and it ends. */
+/* All lists of 4 option bytes over the interesting values: no over-read, and it ends. [RFC9293 MUST-50] */
 EK_TEST(v4_options_exhaustive)
 {
         static const uint8_t v[] = {0, 1, 2, 3, 4, 5, 7, 131, 137, 255};

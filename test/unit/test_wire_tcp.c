@@ -121,6 +121,7 @@ struct opt_case {
         bool malformed;
 };
 
+/* [RFC9293 MUST-68] */
 EK_TEST(option_lists)
 {
         static const struct opt_case t[] = {
@@ -277,6 +278,7 @@ static bool model_malformed(const uint8_t *p, uint32_t n)
         }
 }
 
+/* [RFC9293 MUST-7] */
 EK_TEST(all_lists_of_six_bytes)
 {
         static const uint8_t v[] = {0, 1, 2, 3, 4, 5, 8, 10};
@@ -427,6 +429,24 @@ EK_TEST(emit_then_parse)
                 }
                 CHECK_MEM_EQ(&back.opt, &h.opt, sizeof(h.opt));
                 free(p);
+        }
+}
+
+/* MUST-69: zeros would have to follow End of List; there is none, because NOPs fill the words in front of the
+ * options. [RFC9293 MUST-69] */
+EK_TEST(no_padding_is_needed)
+{
+        for (uint32_t round = 0; round < ek_test_rounds(10000); round++) {
+                struct ek_tcp_opts o = random_opts();
+                uint8_t p[EK_TCP_OPT_MAX_BYTES];
+                uint32_t n = ek_tcp_opts_emit(p, &o), at = 0;
+
+                CHECK_EQ(n % 4, 0);
+                while (at < n) {
+                        CHECK(p[at] != EK_TCP_OPT_EOL);
+                        at += p[at] == EK_TCP_OPT_NOP ? 1u : p[at + 1];
+                }
+                CHECK_EQ(at, n);
         }
 }
 
