@@ -207,12 +207,17 @@ void ek_recovery_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tx
 void ek_recovery_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         struct ek_congestion *c = &tcb->cong;
+        uint32_t flight = ek_tcb_flight(tcb);
 
+        /* The loss of a retransmission is a second sign of congestion, for which cwnd and ssthresh are lowered
+         * once more (RFC 5681, 4.3): not from what is outstanding, which is still the first one's. */
+        if (c->state == ELKO_CA_RECOVERY)
+                flight = ek_min_u32(flight, c->out.cwnd_bytes);
         /* "When a TCP sender detects segment loss using the retransmission timer and the given segment
          * has already been retransmitted by way of the timer at least once, the value of ssthresh is
          * held constant" (RFC 5681, 3.1). */
         if (tcb->rtt.backoff == 0)
-                congestion(t, tcb, ELKO_CONGESTION_TIMEOUT, ek_tcb_flight(tcb));
+                congestion(t, tcb, ELKO_CONGESTION_TIMEOUT, flight);
         else
                 c->out.cwnd_bytes = ek_tcb_eff_mss(t, tcb);
         tcb->act->inflation = 0;

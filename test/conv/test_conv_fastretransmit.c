@@ -146,6 +146,26 @@ CONV_TEST(partial_acks)
         CONV_EQ(c, elko_counters_get(c->st)->tcp_fast_retrans, 1);
 }
 
+/* A departure from RFC 6582, 3.2 step 3, which restarts the timer with the first partial ACK only: RFC 6298
+ * (5.3) does with each that acknowledges new data. */
+CONV_TEST(every_partial_ack_restarts_the_timer)
+{
+        conv_start(c, &plain);
+        ten_out(c, 0);
+        for (unsigned i = 0; i < 3; i++)
+                ack(c, 0);
+        again(c, 0);
+        for (unsigned i = 1; i < 6; i++) {
+                conv_quiet(c, ELKO_MS(150));
+                ack(c, i);
+                again(c, i);
+        }
+        conv_quiet(c, conv_info(c).rto_ns - 1);
+        conv_advance(c, 1);
+        again(c, 5);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_LOSS);
+}
+
 /* RFC 6582, 3.2 step 1: duplicates of the full ACK start no second episode. */
 CONV_TEST(not_twice_in_one_window)
 {
@@ -165,7 +185,7 @@ CONV_TEST(not_twice_in_one_window)
         ack(c, 12);
 }
 
-/* The retransmission is lost as well: the timer. */
+/* The retransmission is lost as well: the timer, and another sign of congestion (RFC 5681, 4.3). */
 CONV_TEST(lost_retransmission)
 {
         conv_start(c, &plain);
@@ -173,8 +193,11 @@ CONV_TEST(lost_retransmission)
         for (unsigned i = 0; i < 3; i++)
                 ack(c, 0);
         again(c, 0);
+        CONV_EQ(c, conv_info(c).snd_ssthresh, 5 * c->mss);
         conv_out_after(c, ELKO_MS(200), "P. 1:%u(%u) ack 1", 1 + c->mss, c->mss);
         CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_LOSS);
+        CONV_EQ(c, conv_info(c).snd_cwnd, c->mss);
+        CONV_EQ(c, conv_info(c).snd_ssthresh, 5 * c->mss / 2);
         ack(c, 10);
         conv_none(c);
 }

@@ -288,4 +288,122 @@ CONV_TEST(a_window_may_stay_closed)
         conv_out(c, ". 1:1(0) ack 4097 win 4096");
 }
 
+/* ---- RFC 7323 ---- */
+
+/* 2.3: the field of an ACK counts units of 16 bytes here. */
+CONV_TEST(the_window_field_is_shifted)
+{
+        conv_start(c, NULL);
+        conv_open_active(c);
+        CONV_EQ(c, conv_info(c).rcv_wscale, 4);
+        CONV_EQ(c, conv_info(c).rcv_wnd, 65536);
+        conv_in(c, "P. 1:161(160) ack 1");
+        conv_out(c, ". 1:1(0) ack 161 win %u", (65536 - 160) >> 4);
+}
+
+/* 3.2: TSecr without ACK means nothing, in LISTEN and where SYNs cross. */
+CONV_TEST(tsecr_without_ack_means_nothing)
+{
+        conv_start(c, NULL);
+        conv_listen(c);
+        conv_in(c, "S 0:0(0) win 65535 <mss M,TS val 100 ecr =3735928559>");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M,TS val 0 ecr 100>");
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_accept(c);
+        conv_flow(c, 1);
+        conv_connect(c);
+        conv_out(c, "S 0:0(0) <mss M,...>");
+        conv_in(c, "S 0:0(0) win 65535 <mss M,TS val 100 ecr =3735928559>");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M,TS val 0 ecr 100>");
+        conv_state(c, ELKO_TCP_SYN_RECEIVED);
+}
+
+/* 4.1, the RTTM rule: a duplicate ACK echoes something, and is no sample. */
+CONV_TEST(an_echo_without_progress_is_no_sample)
+{
+        uint64_t srtt;
+
+        conv_start_open(c, &((struct conv_options){.no_sack = true}));
+        conv_send(c, 100);
+        conv_out(c, "P. 1:101(100) ack 1");
+        conv_out_after(c, ELKO_MS(200), "P. 1:101(100) ack 1");
+        srtt = conv_info(c).srtt_ns;
+        conv_advance(c, ELKO_MS(80));
+        conv_in(c, ". 1:1(0) ack 1");
+        CONV_EQ(c, conv_info(c).srtt_ns, srtt);
+        conv_in(c, ". 1:1(0) ack 101");
+        CONV_CHECK(c, conv_info(c).srtt_ns > srtt);
+}
+
+static void open_with_timestamps(struct conv *c)
+{
+        conv_listen(c);
+        conv_in(c, "S 0:0(0) win 65535 <mss M,TS val 100 ecr 0>");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M,TS val 0 ecr 100>");
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_accept(c);
+}
+
+/* 5.2: what a reset says of the time is forgotten. This one gets a challenge; the next segment is older. */
+CONV_TEST(ts_recent_not_from_a_reset)
+{
+        conv_start(c, NULL);
+        open_with_timestamps(c);
+        conv_in(c, "R 1000:1000(0) <TS val 2000000 ecr 0>");
+        conv_out(c, ". 1:1(0) ack 1 <TS val 0 ecr 100>");
+        conv_in(c, "P. 1:11(10) ack 1 <TS val 101 ecr 0>");
+        conv_out(c, ". 1:1(0) ack 11 <TS val 0 ecr 101>");
+        conv_recv(c, 10);
+}
+
+/* 5.3: PAWS comes before the window; and what it let in is not asked again when the hole is filled. */
+CONV_TEST(paws_is_first_and_asks_once)
+{
+        conv_start(c, NULL);
+        open_with_timestamps(c);
+        conv_in(c, "P. 900000:900010(10) ack 1 <TS val 99 ecr 0>");
+        conv_dropped(c, ELKO_DROP_TCP_PAWS);
+        conv_out(c, ". 1:1(0) ack 1 <TS val 0 ecr 100>");
+        conv_in(c, "P. 11:21(10) ack 1 <TS val 101 ecr 0>"); /* C.1 of 5.3's example */
+        conv_out(c, ". 1:1(0) ack 1 <TS val 0 ecr 100>");
+        conv_in(c, "P. 1:11(10) ack 1 <TS val 300 ecr 0>"); /* B.2 */
+        conv_out(c, ". 1:1(0) ack 21 <TS val 0 ecr 300>");
+        conv_recv(c, 20);
+}
+
+/* ---- others ---- */
+
+/* RFC 5961, 7: the time between challenge ACKs can be set. */
+static void seldom(struct elko_config *cfg)
+{
+        cfg->challenge_ack_interval_ms = 5000;
+}
+
+CONV_TEST(the_limit_of_challenges_can_be_set)
+{
+        conv_start_open(c, &((struct conv_options){.config = seldom}));
+        conv_in(c, "R 2:2(0)");
+        conv_out(c, ". 1:1(0) ack 1");
+        for (unsigned i = 0; i < 4; i++) {
+                conv_quiet(c, ELKO_SEC(1));
+                conv_in(c, "R 2:2(0)");
+                conv_none(c);
+        }
+        conv_quiet(c, ELKO_SEC(1));
+        conv_in(c, "R 2:2(0)");
+        conv_out(c, ". 1:1(0) ack 1");
+}
+
+/* RFC 2018, 4: ACKs with data have no room for blocks (a departure); the pure ones have them. */
+CONV_TEST(no_sack_on_data)
+{
+        conv_start_open(c, &((struct conv_options){.no_ts = true}));
+        conv_in(c, "P. 11:21(10) ack 1");
+        conv_out(c, ". 1:1(0) ack 1 <sack 11:21>");
+        conv_send(c, 10);
+        conv_out(c, "P. 1:11(10) ack 1 <>");
+        conv_in(c, "P. 31:41(10) ack 11");
+        conv_out(c, ". 11:11(0) ack 1 <sack 31:41 11:21>");
+}
+
 EK_TEST_MAIN();

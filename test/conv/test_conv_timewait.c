@@ -301,6 +301,16 @@ CONV_TEST(new_syn_without_timestamps)
         syn_in_time_wait(c, false, 1000, "<mss M,TS val 1 ecr 0>", NEW);
 }
 
+/* RFC 6191, 2 would take any SYN with a timestamp when the old incarnation had none (a departure): its segments
+ * have none, and those are taken without PAWS, so only the number keeps them out. */
+CONV_TEST(new_syn_brings_timestamps)
+{
+        conv_start(c, NULL);
+        syn_in_time_wait(c, false, 3, "<mss M,TS val 1 ecr 0>", NEW);
+        syn_in_time_wait(c, false, 2, "<mss M,TS val 1 ecr 0>", KEPT);
+        syn_in_time_wait(c, false, -1000, "<mss M,TS val 1 ecr 0>", KEPT);
+}
+
 /* MAY-2 (1): "assigns its initial sequence number for the new connection to be larger than the
  * largest sequence number it used on the previous connection incarnation"; timestamps make up for
  * it. [RFC9293 MAY-2] */
