@@ -20,6 +20,7 @@ static uint32_t digest(const struct ek_tcp *t, const struct ek_key *key, uint64_
         return (uint32_t)ek_siphash24(&k, &in, sizeof(in));
 }
 
+/* [RFC6056 3.2a 3.3a 3.3.4] */
 bool ek_ports_choose(struct ek_tcp *t, struct ek_key *key)
 {
         uint32_t range = (uint32_t)t->cfg.port_max - t->cfg.port_min + 1u;

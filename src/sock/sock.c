@@ -256,7 +256,7 @@ static bool in(uint64_t v, uint64_t lo, uint64_t hi)
 
 enum { BUF_LEAST = 2048, BUF_MOST = 1 << 30 };
 
-/* [RFC9293 MUST-40] */
+/* [RFC9293 MUST-40; RFC5681 4.2b] */
 static bool set_span_or_switch(struct ek_settings *s, enum elko_option option, uint64_t v)
 {
         switch (option) {

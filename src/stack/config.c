@@ -9,7 +9,7 @@
 
 enum { CONFIG_VERSION = 1 };
 
-/* [RFC9293 SHLD-11 MUST-28] */
+/* [RFC9293 SHLD-11 MUST-28; RFC6056 3.2b] */
 void elko_config_default(struct elko_config *c)
 {
         *c = (struct elko_config){
@@ -52,7 +52,8 @@ void elko_config_default(struct elko_config *c)
                 .rcv_buf_max_bytes = 512u << 10,
                 .max_ooo_ranges = 64,
                 .min_mss = 48,
-                .port_min = 49152, /* RFC 6335's dynamic ports */
+                /* Deviation: RFC 6056, 3.2 says 1024; from here on are RFC 6335's dynamic ports. */
+                .port_min = 49152,
                 .port_max = 65535,
                 .timestamps = true,
                 .sack = true,
@@ -68,6 +69,7 @@ static bool in(uint64_t v, uint64_t lo, uint64_t hi)
         return v >= lo && v <= hi;
 }
 
+/* [RFC6528 4] */
 static bool has_seed(const struct elko_config *c)
 {
         for (size_t i = 0; i < ELKO_SEED_BYTES; i++)
@@ -102,7 +104,7 @@ static const char *check_limits(const struct elko_config *c)
         return NULL;
 }
 
-/* [RFC9293 MUST-40] */
+/* [RFC9293 MUST-40; RFC5681 4.2b] */
 static const char *check_times(const struct elko_config *c)
 {
         if (!in(c->clock_resolution_ns, 1, ELKO_MS(100)))

@@ -18,6 +18,7 @@ EK_STATIC_ASSERT(sizeof(struct newreno) <= ELKO_CC_PRIVATE_BYTES, "private area"
 
 enum { CWND_MAX = 1u << 30 };
 
+/* [RFC5681 3.1f] */
 static void newreno_init(void *priv, struct elko_cc_out *out, const struct elko_cc_init *ev)
 {
         struct newreno *nr = priv;
@@ -28,7 +29,7 @@ static void newreno_init(void *priv, struct elko_cc_out *out, const struct elko_
         out->pacing_bytes_per_s = 0;
 }
 
-/* [RFC9293 MUST-19] */
+/* [RFC9293 MUST-19; RFC5681 3.1h 3.1i 3.1j; RFC2525 2.6] */
 static void newreno_on_ack(void *priv, struct elko_cc_out *out, const struct elko_cc_ack *ev)
 {
         struct newreno *nr = priv;
@@ -37,8 +38,8 @@ static void newreno_on_ack(void *priv, struct elko_cc_out *out, const struct elk
         if (ev->in_recovery || !ev->cwnd_limited || out->cwnd_bytes >= CWND_MAX)
                 return;
         if (out->cwnd_bytes < out->ssthresh_bytes) {
-                /* (3.1) equation 2, RFC 3465 2.2: cwnd += min(N, 2 SMSS) per ACK. Our peers' ACKs may
-                 * cover a whole batch; what they cover left the network all the same. */
+                /* Deviation: (3.1) equation 2 says cwnd += min(N, SMSS) per ACK, RFC 3465, 2.2 min(N, 2 SMSS). Our
+                 * peers' ACKs may cover a whole batch; what they cover left the network all the same. */
                 out->cwnd_bytes += ev->acked_bytes;
                 if (out->cwnd_bytes > out->ssthresh_bytes)
                         out->cwnd_bytes = ek_max_u32(out->ssthresh_bytes, ev->mss);
@@ -52,6 +53,7 @@ static void newreno_on_ack(void *priv, struct elko_cc_out *out, const struct elk
         }
 }
 
+/* [RFC5681 3.1g 3.1l 3.1n] */
 static void newreno_on_congestion(void *priv, struct elko_cc_out *out,
                                   const struct elko_cc_event *ev)
 {

@@ -55,6 +55,7 @@ static uint32_t digest(const struct ek_siphash_key *secret, const struct ek_key 
         return (uint32_t)ek_siphash24(secret, &in, sizeof(in)) & HASH_MASK;
 }
 
+/* [RFC4987 3.6c] */
 seq_t ek_cookie_make(const struct ek_siphash_key *secret, const struct ek_key *key, seq_t irs,
                      uint16_t mss, uint64_t now)
 {
@@ -67,6 +68,7 @@ seq_t ek_cookie_make(const struct ek_siphash_key *secret, const struct ek_key *k
                         digest(secret, key, irs, when, index));
 }
 
+/* [RFC4987 3.6b] */
 bool ek_cookie_check(const struct ek_siphash_key *secret, const struct ek_key *key, seq_t irs,
                      seq_t iss, uint64_t now, struct ek_cookie *out)
 {
@@ -100,6 +102,7 @@ static uint32_t ts_low(const struct ek_siphash_key *secret, const struct ek_key 
         return offer | ((uint32_t)ek_siphash24(secret, &in, sizeof(in)) << OFFER_BITS & TS_MASK);
 }
 
+/* [RFC4987 3.6d] */
 uint32_t ek_cookie_ts(const struct ek_siphash_key *secret, const struct ek_key *key, seq_t iss,
                       uint32_t ts_val, const struct ek_cookie *c)
 {

@@ -19,7 +19,7 @@ void ek_delack_init(struct ek_delack *d)
         d->quick = QUICK_ACKS;
 }
 
-/* [RFC9293 SHLD-19] */
+/* [RFC9293 SHLD-19; RFC5681 4.2c; RFC2525 2.13] */
 enum ek_delack_verdict ek_delack_on_data(struct ek_delack *d, uint32_t len, uint32_t mss)
 {
         d->bytes = d->bytes + len < d->bytes ? UINT32_MAX : d->bytes + len;

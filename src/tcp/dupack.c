@@ -3,17 +3,19 @@
 
 /*
  * RFC 5681, 3.2 with RFC 6582 (NewReno) and RFC 3042 (limited transmit), for connections that did not
- * negotiate SACK - and, until the SACK sender stands, for all.
+ * negotiate SACK - and, until the SACK sender stands, for all (Deviation: RFC 2018, 5).
  *
  * `recover` guards against a second fast retransmit for the same window: the duplicate ACKs that a
  * go-back-N after a time-out provokes must not start one (RFC 6582, 3.2 step 1).
  */
 
+/* [RFC5681 2] */
 bool ek_dupack_is_duplicate(const struct ek_dupack_facts *f)
 {
         return f->outstanding && f->no_data && f->no_syn_fin && f->ack_is_una && f->window_same;
 }
 
+/* [RFC5681 3.2c; RFC6582 3.2-1 3.2-2] */
 enum ek_dupack_verdict ek_dupack_on_duplicate(struct ek_dupack *d, seq_t una, seq_t nxt)
 {
         if (d->count == 0)
@@ -35,6 +37,7 @@ enum ek_dupack_verdict ek_dupack_on_duplicate(struct ek_dupack *d, seq_t una, se
         return EK_DUPACK_ENTER;
 }
 
+/* [RFC6582 6b 6c] */
 enum ek_dupack_ack ek_dupack_on_progress(struct ek_dupack *d, seq_t una)
 {
         d->count = 0;
@@ -50,6 +53,7 @@ enum ek_dupack_ack ek_dupack_on_progress(struct ek_dupack *d, seq_t una)
         return EK_DUPACK_FULL;
 }
 
+/* [RFC6582 3.2-4] */
 void ek_dupack_on_timeout(struct ek_dupack *d, seq_t nxt)
 {
         d->recover = nxt;

@@ -67,6 +67,7 @@ static void list_remove(struct ek_tcp *t, uint32_t index)
         l->count[stage]--;
 }
 
+/* [RFC4987 3.2] */
 struct ek_half_open *ek_half_open_new(struct ek_tcp *t, const struct ek_key *key,
                                       enum ek_half_open_stage stage, uint32_t *index)
 {
@@ -158,6 +159,7 @@ static uint64_t due_at(struct ek_tcp *t, unsigned stage, uint32_t index)
         return age >= after ? t->now : t->now + (after - age);
 }
 
+/* [RFC4987 3.3] */
 static void on_due(struct ek_tcp *t, unsigned stage, uint32_t index)
 {
         struct ek_key key = ek_half_open_at(t, index)->conn.key;

@@ -29,7 +29,7 @@ static bool is_hard(enum ek_icmp_kind kind)
 }
 
 /* RFC 1191, 6.4 and RFC 8201, 5.4: a smaller path MTU is no sign of congestion; what was too big goes
- * again at once in smaller segments. */
+ * again at once in smaller segments. [RFC7323 5.7] */
 static void on_too_big(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_icmp_error *err)
 {
         uint16_t before = tcb->path_mtu;

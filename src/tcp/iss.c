@@ -22,7 +22,7 @@ uint32_t ek_iss_ticks(const struct ek_tcp *t)
         return (uint32_t)(t->now / TICK_NS);
 }
 
-/* [RFC9293 MUST-8 SHLD-1 MUST-9] */
+/* [RFC9293 MUST-8 SHLD-1 MUST-9; RFC6528 3a 3b] */
 seq_t ek_iss_make(const struct ek_tcp *t, const struct ek_key *key, uint32_t ticks_4us)
 {
         return seq_make(ticks_4us + (uint32_t)ek_siphash24(&t->secrets.iss, key, sizeof(*key)));
@@ -65,6 +65,7 @@ void ek_iss_given_up(struct ek_tcp *t, const struct ek_key *key, seq_t iss)
                 (struct ek_given_up){.offset = offset, .born = born, .known = true};
 }
 
+/* [RFC7323 7.1; RFC6191 3] */
 uint32_t ek_iss_ts_offset(const struct ek_tcp *t, const struct ek_key *key)
 {
         return (uint32_t)ek_siphash24(&t->secrets.ts, key, sizeof(*key));

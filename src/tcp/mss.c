@@ -38,7 +38,7 @@ uint16_t ek_mss_from_peer(uint16_t option, bool v4, uint16_t floor)
         return option < floor ? floor : option;
 }
 
-/* [RFC9293 MUST-16] */
+/* [RFC9293 MUST-16; RFC2525 2.18] */
 uint32_t ek_mss_effective(uint16_t send_mss, uint16_t path_mtu, bool v4, uint16_t limit,
                           uint32_t opts)
 {

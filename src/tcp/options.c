@@ -9,7 +9,8 @@
 
 enum { LOWEST_SCALED = 65535 };
 
-/* The least scale with which the largest buffer of this connection fits the field (RFC 7323, 2.3). */
+/* The least scale with which the largest buffer of this connection fits the field (RFC 7323, 2.3).
+ * [RFC7323 2.3b] */
 uint8_t ek_options_rcv_wscale(const struct ek_tcp *t, uint32_t rcv_buf_max)
 {
         uint8_t scale = 0;
@@ -21,7 +22,7 @@ uint8_t ek_options_rcv_wscale(const struct ek_tcp *t, uint32_t rcv_buf_max)
         return scale;
 }
 
-/* The peer's SYN or SYN+ACK. [RFC9293 MUST-14] */
+/* The peer's SYN or SYN+ACK. [RFC9293 MUST-14; RFC7323 2.2c 2.3c] */
 void ek_options_on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tcp_opts *opt)
 {
         bool v4 = ek_addr_is_v4(&tcb->conn.key.remote);
@@ -47,7 +48,8 @@ void ek_options_on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tcp
         tcb->rcv_mss = (uint16_t)ek_min_u32(536, tcb->adv_mss - ek_options_data_bytes(tcb));
 }
 
-/* Options of our SYN, or of our SYN+ACK in a simultaneous open. [RFC9293 MUST-14 SHLD-5 MAY-3] */
+/* Options of our SYN, or of our SYN+ACK in a simultaneous open.
+ * [RFC9293 MUST-14 SHLD-5 MAY-3; RFC7323 2.2a 3.2a 3.2g; RFC2018 2] */
 void ek_options_for_syn(const struct ek_tcp *t, const struct ek_tcb *tcb, struct ek_tcp_opts *out)
 {
         bool answer = tcb->state != ELKO_TCP_SYN_SENT;

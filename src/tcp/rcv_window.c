@@ -20,6 +20,7 @@ void ek_rcv_window_init(struct ek_rcv_window *w, uint32_t space, seq_t rcv_nxt, 
         w->mark_at = now;
 }
 
+/* [RFC7323 2.4-1] */
 uint32_t ek_rcv_window_left(const struct ek_rcv_window *w, seq_t rcv_nxt)
 {
         return seq_gt(w->edge, rcv_nxt) ? seq_diff(w->edge, rcv_nxt) : 0;
@@ -40,7 +41,7 @@ static uint32_t useful_step(const struct ek_rcv_window *w, uint32_t mss)
         return ek_max_u32(1, ek_min_u32(w->space / 2, mss));
 }
 
-/* [RFC9293 SHLD-14] */
+/* [RFC9293 SHLD-14; RFC7323 2.3e] */
 struct ek_rcv_adv ek_rcv_window_plan(const struct ek_rcv_window *w, seq_t rcv_nxt, uint32_t used,
                                      uint32_t mss, uint8_t scale)
 {
@@ -64,6 +65,7 @@ struct ek_rcv_adv ek_rcv_window_plan(const struct ek_rcv_window *w, seq_t rcv_nx
         return adv;
 }
 
+/* [RFC7323 2.4-2] */
 void ek_rcv_window_on_sent(struct ek_rcv_window *w, seq_t rcv_nxt, uint32_t bytes)
 {
         seq_t edge = seq_add(rcv_nxt, bytes);

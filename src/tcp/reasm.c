@@ -11,6 +11,7 @@
  * RFC 2018, 4: the first block reports the segment that came last; the others repeat the most recent.
  */
 
+/* [RFC2018 8a] */
 enum ek_reasm_result ek_reasm_add(struct ek_reasm *r, uint64_t lo, uint64_t hi)
 {
         EK_ASSERT(r->ranges != NULL && lo < hi);
@@ -35,6 +36,7 @@ void ek_reasm_on_duplicate(struct ek_reasm *r, uint64_t lo, uint64_t hi)
         r->dsack_hi = hi;
 }
 
+/* [RFC2883 4.2b] */
 bool ek_reasm_note_overlap(struct ek_reasm *r, uint64_t lo, uint64_t hi)
 {
         struct ek_range found;
@@ -45,6 +47,7 @@ bool ek_reasm_note_overlap(struct ek_reasm *r, uint64_t lo, uint64_t hi)
         return true;
 }
 
+/* [RFC2018 4e 4f 4g; RFC2883 4-4 4-5] */
 uint32_t ek_reasm_blocks(const struct ek_reasm *r, struct ek_reasm_block *out, uint32_t max)
 {
         struct ek_range recent[4];
@@ -66,6 +69,7 @@ uint32_t ek_reasm_blocks(const struct ek_reasm *r, struct ek_reasm_block *out, u
         return n;
 }
 
+/* [RFC2883 4-2 4-3] */
 void ek_reasm_on_sent(struct ek_reasm *r)
 {
         r->dsack_lo = 0;

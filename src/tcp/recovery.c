@@ -11,14 +11,16 @@
  * network is `inflation`, kept apart so that an algorithm never sees it.
  */
 
+/* [RFC5681 3.1b] */
 uint32_t ek_recovery_initial_cwnd(const struct ek_tcp *t, uint32_t mss)
 {
         uint32_t segs = t->cfg.initial_window_segs;
 
-        /* RFC 6928, 2: min(10 MSS, max(2 MSS, 14600)) */
+        /* Deviation from RFC 5681, 3.1: RFC 6928, 2, min(10 MSS, max(2 MSS, 14600)) */
         return ek_min_u32(segs * mss, ek_max_u32(2 * mss, segs * 1460));
 }
 
+/* [RFC6298 5.7; RFC5681 3.1c 3.1d; RFC2525 2.1 2.3] */
 void ek_recovery_start(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         uint32_t mss = ek_tcb_eff_mss(t, tcb);
@@ -88,6 +90,7 @@ static void retransmit_head(struct ek_tcp *t, struct ek_tcb *tcb)
         }
 }
 
+/* [RFC5681 3.2-1 3.2-2 3.2-3 3.2-4 3.2-5 4.3a 4.3b; RFC6582 4; RFC2018 5.1a] */
 void ek_recovery_on_duplicate(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         struct ek_congestion *c = &tcb->cong;
@@ -122,7 +125,7 @@ void ek_recovery_on_duplicate(struct ek_tcp *t, struct ek_tcb *tcb)
         }
 }
 
-/* RFC 6582, 3.2 step 3: full acknowledgement. */
+/* RFC 6582, 3.2 step 3: full acknowledgement. [RFC5681 3.2-6 4.3c; RFC6582 3.2-3a 6a; RFC2525 2.8] */
 static void on_full_ack(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         uint32_t mss = ek_tcb_eff_mss(t, tcb);
@@ -135,7 +138,7 @@ static void on_full_ack(struct ek_tcp *t, struct ek_tcb *tcb)
         ek_trace_recovery(t, tcb, "recovered");
 }
 
-/* RFC 6582, 3.2 step 3: partial acknowledgement - the next hole shows. */
+/* RFC 6582, 3.2 step 3: partial acknowledgement - the next hole shows. [RFC6582 3.2-3b] */
 static void on_partial_ack(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t acked)
 {
         uint32_t mss = ek_tcb_eff_mss(t, tcb);
@@ -157,6 +160,7 @@ static bool was_cwnd_limited(struct ek_tcb *tcb, uint32_t flight_before)
                            flight_before >= tcb->cong.out.cwnd_bytes / 2);
 }
 
+/* [RFC6582 6d] */
 void ek_recovery_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_txq_acked *acked,
                         uint64_t rtt_ns, uint32_t flight_before)
 {
@@ -203,7 +207,8 @@ void ek_recovery_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tx
                 c->ops->on_ack(tcb->act->priv, &c->out, &ev);
 }
 
-/* RFC 6298 (5.4)-(5.6) and RFC 5681, 3.1: everything outstanding is taken as lost. */
+/* RFC 6298 (5.4)-(5.6) and RFC 5681, 3.1: everything outstanding is taken as lost.
+ * [RFC6298 5.4; RFC5681 3.1m 4.3d; RFC2018 5c 5.1b; RFC2525 2.2 2.14] */
 void ek_recovery_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         struct ek_congestion *c = &tcb->cong;
@@ -228,7 +233,7 @@ void ek_recovery_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb)
 }
 
 /* RFC 5681, 3.1: when segments turn out to be too large for the path, the window shrinks as they do. Else what
- * was ten segments would be a burst of many small ones. */
+ * was ten segments would be a burst of many small ones. [RFC5681 3.1e] */
 void ek_recovery_on_mss(struct ek_tcb *tcb, uint32_t before, uint32_t mss)
 {
         uint64_t cwnd = tcb->cong.out.cwnd_bytes;
@@ -237,7 +242,7 @@ void ek_recovery_on_mss(struct ek_tcb *tcb, uint32_t before, uint32_t mss)
                 tcb->cong.out.cwnd_bytes = ek_max_u32(mss, (uint32_t)(cwnd * mss / before));
 }
 
-/* RFC 5681, 4.1: after a silence of more than one RTO the path is unknown again. */
+/* RFC 5681, 4.1: after a silence of more than one RTO the path is unknown again. [RFC5681 4.1] */
 void ek_recovery_before_send(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         uint32_t idle_ms = ek_tcp_ms(t) - tcb->stats.data_sent_ms;

@@ -5,10 +5,14 @@
  * RFC 6298. Two exponential averages, SRTT of the round-trip time and RTTVAR of its deviation, give the
  * time-out RTO = SRTT + max(G, 4 RTTVAR). Which segments may be measured (Karn's algorithm: only those
  * sent once, unless a timestamp tells which copy was answered) is the caller's to decide.
+ *
+ * Deviation: RFC 7323, 4.2 would have samples count the less, the more of them come in one round trip. The
+ * estimate follows the path sooner without, and the floor keeps the time-out from being too short.
  */
 
 #define AFTER_LOST_SYN_NS 3000000000u
 
+/* [RFC7323 4.2; RFC6298 2.2 2.3a 2.3b] */
 void ek_rtt_on_sample(struct ek_rtt *r, uint64_t sample_ns)
 {
         uint64_t dev;
@@ -29,7 +33,7 @@ void ek_rtt_on_sample(struct ek_rtt *r, uint64_t sample_ns)
         r->srtt_ns = r->srtt_ns - r->srtt_ns / 8 + sample_ns / 8; /* from 1 up it never gets 0 */
 }
 
-/* [RFC9293 MUST-18] */
+/* [RFC9293 MUST-18; RFC6298 1 2.1 2.3c 4 2.4 2.5 5.7; RFC2525 2.7] */
 uint64_t ek_rtt_rto(const struct ek_rtt *r, const struct ek_rtt_limits *lim)
 {
         uint64_t rto;
@@ -51,7 +55,7 @@ uint64_t ek_rtt_rto(const struct ek_rtt *r, const struct ek_rtt_limits *lim)
         return ek_min_u64(rto, lim->max_ns); /* (2.5) */
 }
 
-/* [RFC9293 MUST-19] */
+/* [RFC9293 MUST-19; RFC6298 5.5; RFC2525 2.10] */
 void ek_rtt_on_timeout(struct ek_rtt *r)
 {
         if (r->backoff < UINT8_MAX)

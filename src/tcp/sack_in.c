@@ -24,6 +24,7 @@ static bool contains(const struct elko_sack_block *out, const struct elko_sack_b
                seq_leq(seq_make(in->right), seq_make(out->right));
 }
 
+/* [RFC2883 5a 5b] */
 uint32_t ek_sack_in_duplicate(const struct ek_sack_seen *seen)
 {
         const struct elko_sack_block *first = seen->block;

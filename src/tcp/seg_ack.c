@@ -29,7 +29,7 @@ static void reset_reply(struct ek_tcp *t, const struct ek_seg *seg)
         ek_tcp_reply(t, &r);
 }
 
-/* SEG.WND in bytes. [RFC9293 MUST-1 REC-1] */
+/* SEG.WND in bytes. [RFC9293 MUST-1 REC-1; RFC7323 2.3d] */
 static uint32_t window_of(const struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         return (uint32_t)seg->hdr->wnd << (seg->unscaled ? 0 : tcb->snd_wscale);
@@ -54,7 +54,7 @@ static enum ek_verdict leave_syn_received(struct ek_tcp *t, struct ek_tcb *tcb,
         return EK_NEXT;
 }
 
-/* RFC 5961, 5.2: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT. [RFC9293 MAY-12] */
+/* RFC 5961, 5.2: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT. [RFC9293 MAY-12; RFC5961 5.2-1] */
 bool ek_ack_in_range(const struct ek_tcb *tcb, seq_t ack)
 {
         return seq_leq(ack, tcb->snd_nxt) &&
@@ -114,7 +114,7 @@ static void advance_una(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_se
 /*
  * One sample for each ACK: from the record that was acknowledged last, if it was sent once; else the
  * timestamp tells which copy was answered (RFC 7323, 4.1), in whole milliseconds.
- * [RFC9293 MUST-18]
+ * [RFC9293 MUST-18; RFC7323 4.1b; RFC6298 3a 3b]
  */
 static void measure(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg,
                     struct ack_ev *ev)
@@ -218,7 +218,7 @@ static enum ek_verdict run_pipeline(struct ek_tcp *t, struct ek_tcb *tcb, const 
         return EK_NEXT;
 }
 
-/* [RFC9293 3.10.7.4-5] */
+/* [RFC9293 3.10.7.4-5; RFC5961 5.2-2] */
 enum ek_verdict ek_step_5_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         if (!ek_seg_has(seg, ELKO_ACK)) {

@@ -8,7 +8,8 @@
  * exact reset.
  *
  * Challenge ACKs are limited for each connection, not for the host: a host-wide limit can be read by
- * anyone and tells about other connections (CVE-2016-5696). Segments with data always get their ACK: they
+ * anyone and tells about other connections (CVE-2016-5696). Deviation: it is one in a span that can be set;
+ * RFC 5961, 7 would have their number set as well. Segments with data always get their ACK: they
  * may be retransmissions whose ACK was lost.
  */
 
@@ -19,6 +20,7 @@ static uint32_t ts_ms(const struct ek_tcp *t)
         return ek_tcp_ms(t);
 }
 
+/* [RFC5961 3.2-6 7-1 7-2] */
 void ek_challenge_ack(struct ek_tcp *t, struct ek_tcb *tcb, bool limited)
 {
         uint32_t now = ts_ms(t) != 0 ? ts_ms(t) : 1;
@@ -34,7 +36,8 @@ void ek_challenge_ack(struct ek_tcp *t, struct ek_tcb *tcb, bool limited)
         ek_tcb_owe_ack(t, tcb, ELKO_WHY_CHALLENGE);
 }
 
-/* RFC 7323, 5.3 (R1), with 5.5: TS.Recent is invalid after 24 days of silence. Resets are exempt. */
+/* RFC 7323, 5.3 (R1), with 5.5: TS.Recent is invalid after 24 days of silence. Resets are exempt.
+ * [RFC7323 3.2d 3.2e 3.2f 5.2a 5.2d 5.3-R1 5.5] */
 static bool paws_rejects(const struct ek_tcp *t, const struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         const struct ek_tcp_opts *opt = &seg->hdr->opt;
@@ -51,7 +54,8 @@ static bool paws_rejects(const struct ek_tcp *t, const struct ek_tcb *tcb, const
 }
 
 /* RFC 7323, 4.3 (2). Not from a segment that the fourth or fifth step will drop: one such from outside, with
- * a TSval of the future, would make PAWS refuse all that the peer ever sends. */
+ * a TSval of the future, would make PAWS refuse all that the peer ever sends.
+ * [RFC7323 3.2f 4.3a 4.3b 4.3c 5.3-R3 5.2e] */
 static void note_timestamp(const struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         const struct ek_tcp_opts *opt = &seg->hdr->opt;
@@ -126,7 +130,7 @@ static void note_duplicate(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek
         }
 }
 
-/* [RFC9293 MAY-8] */
+/* [RFC9293 MAY-8; RFC5961 3.2-1 4.2-1 4.2-2] */
 static void on_unacceptable(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         if (ek_seg_has(seg, ELKO_RST)) {
@@ -153,7 +157,7 @@ static void on_unacceptable(struct ek_tcp *t, struct ek_tcb *tcb, const struct e
         ek_trace_drop(t, seg, tcb, ELKO_DROP_TCP_SEQ);
 }
 
-/* [RFC9293 3.10.7.4-1] */
+/* [RFC9293 3.10.7.4-1; RFC7323 5.3a 5.3-R1 5.3-R2] */
 enum ek_verdict ek_step_1_sequence(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         if (paws_rejects(t, tcb, seg)) {
@@ -174,7 +178,7 @@ enum ek_verdict ek_step_1_sequence(struct ek_tcp *t, struct ek_tcb *tcb, const s
         return EK_NEXT;
 }
 
-/* [RFC9293 MUST-11 3.10.7.4-2] */
+/* [RFC9293 MUST-11 3.10.7.4-2; RFC5961 3.2-2 3.2-3 3.2-4 4.2-3] */
 enum ek_verdict ek_step_2_reset(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         int error = ELKO_ECONNRESET;
@@ -195,7 +199,7 @@ enum ek_verdict ek_step_2_reset(struct ek_tcp *t, struct ek_tcb *tcb, const stru
         return EK_DONE;
 }
 
-/* [RFC9293 3.10.7.4-4] */
+/* [RFC9293 3.10.7.4-4; RFC5961 4.2-1 4.2-2] */
 enum ek_verdict ek_step_4_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         if (!ek_seg_has(seg, ELKO_SYN))

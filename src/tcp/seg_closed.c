@@ -4,10 +4,11 @@
 /*
  * CLOSED, RFC 9293, 3.10.7.1 and 3.5.2 group 1: a segment for no connection is answered by a reset that
  * the sender will find acceptable. A reset is never answered. The rate of resets towards one source is
- * bounded by a bucket that others don't see.
+ * bounded by a bucket that others don't see. Deviation: RFC 7323, 5.2 would echo the segment's timestamp; resets
+ * without a connection have no options.
  */
 
-/* [RFC9293 3.10.7.1] */
+/* [RFC9293 3.10.7.1; RFC7323 5.2b] */
 void ek_seg_on_closed(struct ek_tcp *t, const struct ek_seg *seg, enum elko_drop reason)
 {
         struct ek_stateless r = {.key = seg->key, .why = ELKO_WHY_RST};

@@ -10,7 +10,7 @@
  * is answered; for those a full queue means silence.
  */
 
-/* Answer without keeping anything. */
+/* Answer without keeping anything. [RFC4987 3.6a] */
 static void answer_with_cookie(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
 {
         const struct ek_tcp_opts *opt = &seg->hdr->opt;
@@ -57,6 +57,7 @@ static bool could_open(struct ek_tcp *t)
                ek_slab_reserve(&t->records);
 }
 
+/* [RFC4987 3.5a 3.5b] */
 static void new_half_open(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
 {
         const struct ek_tcp_opts *opt = &seg->hdr->opt;
@@ -93,7 +94,7 @@ static void new_half_open(struct ek_tcp *t, struct ek_listener *ls, const struct
                 ek_listener_tell(t, ls, ELKO_EV_SYN);
 }
 
-/* [RFC9293 MUST-7 3.10.7.2-1 3.10.7.2-2 3.10.7.2-3 3.10.7.2-4] */
+/* [RFC9293 MUST-7 3.10.7.2-1 3.10.7.2-2 3.10.7.2-3 3.10.7.2-4; RFC4987 3.7] */
 void ek_seg_on_listen(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
 {
         bool verdict = (ls->flags & ELKO_LISTEN_VERDICT) != 0;

@@ -367,6 +367,7 @@ static bool echoes_cookie(const struct ek_tcp *t, const struct ek_seg *seg)
                age <= 2 * EK_COOKIE_LIFE_SECONDS * 1000 + (1u << EK_COOKIE_TS_BITS);
 }
 
+/* [RFC4987 3.6a 3.6e] */
 bool ek_seg_on_cookie(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
 {
         const struct ek_tcp_opts *opt = &seg->hdr->opt;

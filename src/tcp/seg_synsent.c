@@ -42,6 +42,7 @@ static bool is_echo_ours(const struct ek_tcp *t, const struct ek_tcb *tcb, const
         return age <= ek_tcp_ms(t) - tcb->ts_recent_ms; /* since our first SYN */
 }
 
+/* [RFC7323 2.2d] */
 static void take_peer_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         tcb->irs = seg->seq;
@@ -83,7 +84,7 @@ static void on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *se
         ek_tcb_has_work(t, tcb);
 }
 
-/* [RFC9293 3.10.7.3-1 3.10.7.3-2 3.10.7.3-4 3.10.7.3-5] */
+/* [RFC9293 3.10.7.3-1 3.10.7.3-2 3.10.7.3-4 3.10.7.3-5; RFC7323 3.2i; RFC5961 3.2-5] */
 void ek_seg_on_syn_sent(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         bool ack = ek_seg_has(seg, ELKO_ACK);

@@ -72,7 +72,7 @@ static void advance_rcv_nxt(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t n)
         tcb->dup_acks = 0;
 }
 
-/* [RFC9293 SHLD-18] */
+/* [RFC9293 SHLD-18; RFC7323 5.3-R4; RFC5681 3.2b 4.2a; RFC6582 5] */
 static void take_in_order(struct ek_tcp *t, struct ek_tcb *tcb, const struct text *x)
 {
         bool had_holes = ek_reasm_has_holes(&tcb->act->reasm);
@@ -99,7 +99,7 @@ static void take_in_order(struct ek_tcp *t, struct ek_tcb *tcb, const struct tex
         }
 }
 
-/* [RFC9293 SHLD-31 MAY-13] */
+/* [RFC9293 SHLD-31 MAY-13; RFC7323 5.3-R5; RFC5681 3.2a; RFC2018 4d; RFC2525 2.5] */
 static void take_out_of_order(struct ek_tcp *t, struct ek_tcb *tcb, const struct text *x)
 {
         uint32_t ahead = seq_diff(x->seq, tcb->rcv_nxt);
@@ -123,7 +123,7 @@ static void take_out_of_order(struct ek_tcp *t, struct ek_tcb *tcb, const struct
         tcb->stats.rcv_ooopack++;
 }
 
-/* RFC 2525, 2.16 and RFC 9293, 3.6.1: nobody will ever read this. [RFC9293 SHLD-3] */
+/* RFC 2525, 2.16 and RFC 9293, 3.6.1: nobody will ever read this. [RFC9293 SHLD-3; RFC2525 2.16] */
 static enum ek_verdict refuse_data(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_DATA_CLOSED);
@@ -131,7 +131,7 @@ static enum ek_verdict refuse_data(struct ek_tcp *t, struct ek_tcb *tcb, const s
         return EK_DONE;
 }
 
-/* [RFC9293 3.10.7.4-7] */
+/* [RFC9293 3.10.7.4-7; RFC2883 4.2a] */
 enum ek_verdict ek_step_7_text(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         struct text x;

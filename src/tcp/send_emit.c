@@ -119,7 +119,7 @@ static void emit_reply(struct ek_tcp *t, struct target *to, const struct ek_stat
 
 /* ---- half-open connections ---- */
 
-/* [RFC9293 SHLD-5 MAY-3] */
+/* [RFC9293 SHLD-5 MAY-3; RFC7323 2.2b 2.3a 3.2a] */
 static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
 {
         struct ek_half_open *ho = ek_half_open_at(t, index);
@@ -160,6 +160,7 @@ static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
 
 /* ---- connections ---- */
 
+/* [RFC2018 3a 3b] */
 static uint32_t sack_blocks(const struct ek_tcb *tcb, struct ek_tcp_opts *opt)
 {
         struct ek_reasm_block blocks[4];
@@ -178,7 +179,8 @@ static uint32_t sack_blocks(const struct ek_tcb *tcb, struct ek_tcp_opts *opt)
 }
 
 /* Options of everything but SYN. SACK blocks go on every ACK without text, a FIN too (RFC 2018, 4); text has no
- * room to spare (MSS). [RFC9293 MUST-65] */
+ * room to spare (MSS). [RFC9293 MUST-65]
+ * [RFC9293 MUST-65; RFC7323 3.2b 3.2h 4.1a 5.4a 5.4b 5.4c; RFC2018 4a 4b 4c] */
 static void data_options(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p,
                          struct ek_tcp_opts *opt)
 {
@@ -194,7 +196,7 @@ static void data_options(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_p
         t->ctr->tcp_sack_blocks_out += sack_blocks(tcb, opt);
 }
 
-/* The window field; SYNs are never scaled (RFC 7323, 2.2). */
+/* The window field; SYNs are never scaled (RFC 7323, 2.2). [RFC7323 2.2d] */
 static uint16_t window_field(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p)
 {
         struct ek_rcv_adv adv;
@@ -211,6 +213,7 @@ static uint16_t window_field(struct ek_tcp *t, struct ek_tcb *tcb, const struct 
         return adv.field;
 }
 
+/* [RFC2525 2.4] */
 static void payload_at(const struct ek_tcb *tcb, const struct ek_plan *p, struct elko_slice out[2])
 {
         struct ek_slice s[2];
@@ -226,7 +229,7 @@ static void payload_at(const struct ek_tcb *tcb, const struct ek_plan *p, struct
         }
 }
 
-/* The ACK that this segment carried is no longer owed. */
+/* The ACK that this segment carried is no longer owed. [RFC2883 4-1] */
 static void account_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p)
 {
         if (!(p->flags & ELKO_ACK) || (p->flags & ELKO_RST))
@@ -309,7 +312,7 @@ static void account(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *
         ek_tcb_rearm_retransmit(t, tcb, false);
 }
 
-/* Write the planned segment and account for it. [RFC9293 MUST-48 SHLD-21 SHLD-22 MUST-49] */
+/* Write the planned segment and account for it. [RFC9293 MUST-48 SHLD-21 SHLD-22 MUST-49; RFC7323 3.2c 5.2c] */
 static void emit(struct ek_tcp *t, struct target *to, struct ek_tcb *tcb, const struct ek_plan *p,
                  uint32_t mss)
 {

@@ -17,6 +17,7 @@ static uint32_t pipe_bytes(const struct ek_tcb *tcb)
         return tcb->act->txq.bytes - tcb->act->txq.lost_bytes;
 }
 
+/* [RFC5681 3] */
 static uint32_t cwnd_room(const struct ek_tcb *tcb)
 {
         uint64_t cwnd = (uint64_t)tcb->cong.out.cwnd_bytes + tcb->act->inflation;
@@ -25,7 +26,7 @@ static uint32_t cwnd_room(const struct ek_tcb *tcb)
         return cwnd > pipe ? (uint32_t)ek_min_u64(cwnd - pipe, UINT32_MAX) : 0;
 }
 
-/* The usable window, U = SND.UNA + SND.WND - SND.NXT. [RFC9293 MUST-34 SHLD-15] */
+/* The usable window, U = SND.UNA + SND.WND - SND.NXT. [RFC9293 MUST-34 SHLD-15; RFC7323 2.4-0 2.4-3] */
 static uint32_t usable_window(const struct ek_tcb *tcb)
 {
         uint32_t flight = ek_tcb_flight(tcb);
@@ -67,7 +68,8 @@ static struct ek_plan blocked(enum elko_limited_by why)
         return p;
 }
 
-/* [RFC9293 SHLD-16 MAY-7] */
+/* Deviation: RFC 7323, 2.4 (5) would have a second retransmission stay inside of a window that shrank. These are
+ * the probes of such a window. [RFC9293 SHLD-16 MAY-7; RFC7323 2.4-4 2.4-5] */
 static struct ek_plan plan_lost(const struct ek_tcb *tcb, const struct ek_plan_env *env)
 {
         const struct ek_txrec *rec = env->lost;
@@ -130,7 +132,7 @@ static bool cut_may_go(const struct ek_tcb *tcb, uint32_t len)
         return (tcb->todo & EK_TODO_PUSH_SMALL) || len >= tcb->snd_wnd_max / 2;
 }
 
-/* [RFC9293 SHLD-28 MUST-61 SHLD-27] */
+/* [RFC9293 SHLD-28 MUST-61 SHLD-27; RFC5681 3.1a; RFC2525 2.15] */
 static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_env *env)
 {
         uint32_t unsent = ek_tcb_unsent(tcb), usable = usable_window(tcb);

@@ -102,7 +102,7 @@ void ek_tcp_remove(struct ek_tcp *t, struct ek_conn *conn, uint32_t ref)
 
 /* ---- the instance ---- */
 
-/* [RFC9293 MUST-9] */
+/* [RFC9293 MUST-9; RFC6528 3c] */
 static void init_secrets(struct ek_tcp *t)
 {
         struct ek_siphash_key *keys[] = {&t->secrets.table, &t->secrets.iss, &t->secrets.ts,
@@ -447,7 +447,7 @@ void ek_tcb_has_work(struct ek_tcp *t, struct ek_tcb *tcb)
                 ek_list_push_back(&t->work[link], &tcb->work);
 }
 
-/* [RFC9293 MUST-58 MUST-59] */
+/* [RFC9293 MUST-58 MUST-59; RFC5681 4.2d] */
 void ek_tcb_owe_ack(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_why why)
 {
         if (!(tcb->todo & EK_TODO_ACK) || why == ELKO_WHY_CHALLENGE)

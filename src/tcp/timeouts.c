@@ -37,13 +37,15 @@ static bool persists_patiently(const struct ek_tcp *t, const struct ek_tcb *tcb)
         return !ek_tcb_has(tcb, EK_TCB_ORPHAN) && ek_tcb_settings(t, tcb)->user_timeout_ns == 0;
 }
 
+/* [RFC6298 5 5.1 5.2 5.3; RFC6582 3.2-3c] */
 void ek_tcb_rearm_retransmit(struct ek_tcp *t, struct ek_tcb *tcb, bool progress)
 {
         if (!ek_txq_is_empty(&tcb->act->txq)) {
                 tcb->at[EK_DL_PERSIST] = EK_NEVER;
                 tcb->persist_backoff = 0;
                 if (progress || tcb->at[EK_DL_RTO] == EK_NEVER) {
-                        /* RFC 6298 (5.1), (5.3) */
+                        /* RFC 6298 (5.1), (5.3). Deviation: RFC 6582, 3.2 step 3 would not restart it with the
+                         * second partial ACK and later ones. */
                         ek_tcb_arm(t, tcb, EK_DL_RTO,
                                    ek_time_add(t->now, ek_rtt_rto(&tcb->rtt, &t->rtt_limits)));
                         if (!is_opening(tcb) && (progress || tcb->at[EK_DL_ABORT] == EK_NEVER))
@@ -97,7 +99,7 @@ static void on_r1(struct ek_tcp *t, struct ek_tcb *tcb)
         ek_tcb_tell(t, tcb, ELKO_EV_SOFT_ERROR);
 }
 
-/* [RFC9293 MUST-22] */
+/* [RFC9293 MUST-22; RFC6298 5.6] */
 static void on_rto(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         if (ek_txq_is_empty(&tcb->act->txq)) {
@@ -122,7 +124,7 @@ static void on_rto(struct ek_tcp *t, struct ek_tcb *tcb)
 }
 
 /* RFC 9293, 3.8.6.1 (window closed), 3.8.6.2.1 (override of silly window avoidance), or a neighbour that
- * did not answer. [RFC9293 MUST-60 MUST-36] */
+ * did not answer. [RFC9293 MUST-60 MUST-36; RFC2525 2.12] */
 static void on_persist(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         if (!ek_txq_is_empty(&tcb->act->txq))
@@ -170,7 +172,7 @@ static void on_delack(struct ek_tcp *t, struct ek_tcb *tcb)
 }
 
 /* RFC 9293, 3.8.4. Only an idle connection is probed: nothing outstanding, nothing waiting.
- * [RFC9293 MAY-5 MUST-26 MUST-29] */
+ * [RFC9293 MAY-5 MUST-26 MUST-29; RFC2525 2.9 2.11] */
 static void on_keepalive(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         const struct ek_settings *s = ek_tcb_settings(t, tcb);

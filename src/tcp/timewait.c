@@ -259,7 +259,11 @@ static void acknowledge(struct ek_tcp *t, const struct ek_time_wait *tw)
  * RFC 6191, 2. Without timestamps RFC 9293, 3.6.1 (MAY-2): the peer's number is beyond all that the old
  * incarnation used, and ours will be. The clock of ISNs sees to the latter, unless the old incarnation was
  * faster than 250 kB/s; then the peer asks in vain until the clock has passed.
- * [RFC9293 MAY-2 SHLD-4]
+ *
+ * Deviation: a SYN that brings timestamps, when the old incarnation had none, needs a newer number all the same:
+ * what is left of the old one has no timestamps, and that is taken without PAWS (seg_check.c). And a SYN that does
+ * not reopen is not dropped silently, but gets the ACK of RFC 9293, 3.10.7.4.
+ * [RFC9293 MAY-2 SHLD-4; RFC6191 2a 2b 2c 2e 2f 2g]
  */
 static bool may_reopen(struct ek_tcp *t, const struct ek_time_wait *tw, const struct ek_seg *seg)
 {
@@ -305,6 +309,7 @@ static void note_timestamp(struct ek_time_wait *tw, const struct ek_seg *seg)
 /*
  * A segment for a connection in TIME-WAIT. Returns true when the connection was reopened: the caller
  * then offers the segment, a SYN, to the listener.
+ * [RFC6191 2d; RFC1337 3-F1 2]
  */
 bool ek_seg_on_time_wait(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
 {

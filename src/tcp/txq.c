@@ -126,6 +126,7 @@ static void note_acked(struct ek_txq_acked *out, const struct ek_txrec *rec, uin
         }
 }
 
+/* [RFC2018 8d] */
 struct ek_txq_acked ek_txq_ack(struct ek_txq *q, struct ek_slab *slab, seq_t una)
 {
         struct ek_txq_acked out = {0};

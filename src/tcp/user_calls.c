@@ -264,7 +264,7 @@ static void orphan(struct ek_tcp *t, struct ek_tcb *tcb)
                         ek_min_u64(tcb->at[EK_DL_ABORT], ek_time_add(t->now, ek_tcb_r2(t, tcb))));
 }
 
-/* [RFC9293 MAY-1 SHLD-3] */
+/* [RFC9293 MAY-1 SHLD-3; RFC2525 2.17] */
 void ek_user_close(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         bool unread = tcb->act->rcv.len > 0 || ek_reasm_has_holes(&tcb->act->reasm);

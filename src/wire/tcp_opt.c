@@ -61,14 +61,15 @@ static void take_mss(const uint8_t *value, struct ek_tcp_opts *out)
         out->mss = ek_get16be(value);
 }
 
-/* RFC 7323, 2.3: larger shifts count as 14. */
+/* RFC 7323, 2.3: larger shifts count as 14. Deviation: nothing is logged; there is no log.
+ * [RFC7323 2.3f 2.3g] */
 static void take_wscale(const uint8_t *value, struct ek_tcp_opts *out)
 {
         out->present |= ELKO_OPT_WSCALE;
         out->wscale = value[0] < EK_TCP_MAX_WSCALE ? value[0] : EK_TCP_MAX_WSCALE;
 }
 
-/* RFC 5482, 3. */
+/* RFC 5482, 3. [RFC5482 3a] */
 static void take_user_timeout(const uint8_t *value, struct ek_tcp_opts *out)
 {
         out->present |= ELKO_OPT_USER_TIMEOUT;

@@ -413,7 +413,7 @@ static void option(struct conv *c, enum elko_option o, uint64_t v, bool good)
         CONV_EQ(c, after, good ? v : before);
 }
 
-/* [RFC9293 MUST-40] */
+/* [RFC9293 MUST-40; RFC5681 4.2b] */
 CONV_TEST(a12_options_out_of_range)
 {
         static const struct {

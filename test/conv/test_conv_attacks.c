@@ -60,7 +60,8 @@ static uint32_t in_order(struct conv *c, uint32_t una)
 }
 
 /* RELIABILITY A9-8: the peer reports the last three of four segments, and forgets them. A SACK is only a
- * hint: nothing is released before the acknowledgement, and the time-out sends everything once more. */
+ * hint: nothing is released before the acknowledgement, and the time-out sends everything once more.
+ * [RFC2018 5a 5c 5.1b 8d] */
 CONV_TEST(a9_8_reneging_peer)
 {
         uint32_t una = 1, end;

@@ -256,7 +256,7 @@ CONV_TEST(closing_with_a_lost_ack)
 
 /* ---- reset instead of FIN ---- */
 
-/* RFC 2525, 2.17; RFC 9293, 3.10.4, MAY-1. */
+/* RFC 2525, 2.17; RFC 9293, 3.10.4, MAY-1. [RFC2525 2.17] */
 CONV_TEST(rfc2525_2_17_close_with_unread_data)
 {
         conv_start_open(c, &plain);
@@ -300,7 +300,7 @@ CONV_TEST(close_with_everything_read)
         conv_state(c, ELKO_TCP_FIN_WAIT_1);
 }
 
-/* RFC 2525, 2.15: the FIN leaves at once, behind the queued data. */
+/* RFC 2525, 2.15: the FIN leaves at once, behind the queued data. [RFC2525 2.15] */
 CONV_TEST(rfc2525_2_15_fin_at_once)
 {
         conv_start_open(c, &plain);

@@ -105,6 +105,7 @@ EK_TEST(limits_of_times)
         TAKEN(synack_retries, 0);
 }
 
+/* [RFC6528 4] */
 EK_TEST(limits_of_tcp)
 {
         static const struct elko_cc_ops large = {.name = "large",

@@ -388,11 +388,13 @@ static void data_after_close(struct conv *c, bool fin_acked)
         conv_state(c, ELKO_TCP_CLOSED);
 }
 
+/* [RFC2525 2.16] */
 CONV_TEST(rfc2525_2_16_data_after_close_in_fin_wait_1)
 {
         data_after_close(c, false);
 }
 
+/* [RFC2525 2.16] */
 CONV_TEST(rfc2525_2_16_data_after_close_in_fin_wait_2)
 {
         data_after_close(c, true);
@@ -431,7 +433,7 @@ CONV_TEST(a7_13_push)
         conv_in(c, ". 1:1(0) ack %u", 2 + 2 * m);
 }
 
-/* RFC 2525, 2.18: options count in the segment size (RFC 6691); here 12 bytes of timestamps. */
+/* RFC 2525, 2.18: options count in the segment size (RFC 6691); here 12 bytes of timestamps. [RFC2525 2.18] */
 CONV_TEST(a13_options_in_the_mss_calculation)
 {
         unsigned m;

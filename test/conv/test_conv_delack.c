@@ -27,7 +27,7 @@ static void past_the_quick_ones(struct conv *c)
         conv_recv(c, QUICK);
 }
 
-/* [RFC9293 SHLD-18] */
+/* [RFC9293 SHLD-18; RFC5681 4.2a] */
 CONV_TEST(forty_milliseconds)
 {
         start(c);
@@ -37,7 +37,7 @@ CONV_TEST(forty_milliseconds)
         conv_quiet(c, ELKO_SEC(10));
 }
 
-/* The clock runs from the first segment that is not acknowledged. [RFC9293 MUST-40] */
+/* The clock runs from the first segment that is not acknowledged. [RFC9293 MUST-40; RFC5681 4.2b] */
 CONV_TEST(from_the_first_segment_on)
 {
         start(c);
@@ -49,7 +49,8 @@ CONV_TEST(from_the_first_segment_on)
         conv_out_after(c, ELKO_MS(40), ". 1:1(0) ack 311");
 }
 
-/* RFC 5681, 4.2; RFC 2525, 2.13: every second full-sized segment. [RFC9293 SHLD-19] */
+/* RFC 5681, 4.2; RFC 2525, 2.13: every second full-sized segment.
+ * [RFC9293 SHLD-19; RFC5681 4.2c; RFC2525 2.13] */
 CONV_TEST(a13_stretch_ack_every_second_full_segment)
 {
         unsigned m, at = 11;
@@ -97,6 +98,7 @@ static void every_second_small_segment(struct conv *c, bool ts, unsigned m)
         conv_quiet(c, ELKO_SEC(1));
 }
 
+/* [RFC5681 4.2c] */
 CONV_TEST(a13_stretch_ack_of_segments_of_100_bytes)
 {
         every_second_small_segment(c, false, 100);
@@ -136,6 +138,7 @@ CONV_TEST(piggybacked)
         conv_quiet(c, ELKO_SEC(10));
 }
 
+/* [RFC5681 3.2b] */
 CONV_TEST(at_once_out_of_order_and_for_the_fill)
 {
         start(c);
@@ -146,7 +149,7 @@ CONV_TEST(at_once_out_of_order_and_for_the_fill)
         conv_quiet(c, ELKO_SEC(1));
 }
 
-/* Part of a hole is filled: at once as well. */
+/* Part of a hole is filled: at once as well. [RFC5681 3.2b; RFC6582 5] */
 CONV_TEST(at_once_while_a_hole_remains)
 {
         start(c);

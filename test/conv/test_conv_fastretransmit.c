@@ -38,7 +38,7 @@ static void ten_out(struct conv *c, unsigned queued)
         conv_none(c);
 }
 
-/* RFC 6928; RFC 2525, 2.1 and 2.3. [RFC9293 MUST-19] */
+/* RFC 6928; RFC 2525, 2.1 and 2.3. [RFC9293 MUST-19; RFC5681 3.1b; RFC2525 2.1 2.3] */
 CONV_TEST(a13_initial_window_and_slow_start)
 {
         unsigned next = 10;
@@ -57,7 +57,7 @@ CONV_TEST(a13_initial_window_and_slow_start)
         CONV_EQ(c, conv_info(c).snd_cwnd, 30 * c->mss);
 }
 
-/* RELIABILITY A9-5: at no time is more under way than cwnd (or the initial window says). */
+/* RELIABILITY A9-5: at no time is more under way than cwnd (or the initial window says). [RFC5681 3 3.1a] */
 CONV_TEST(a9_5_flight_is_bounded_by_cwnd)
 {
         conv_start(c, &plain);
@@ -69,7 +69,8 @@ CONV_TEST(a9_5_flight_is_bounded_by_cwnd)
         }
 }
 
-/* RFC 5681, 3.2: the third duplicate, and the first segment goes at once. */
+/* RFC 5681, 3.2: the third duplicate, and the first segment goes at once.
+ * [RFC5681 3.1g 3.2c 3.2-6; RFC6582 6d; RFC2018 5.1a; RFC2525 2.8] */
 CONV_TEST(third_duplicate)
 {
         conv_start(c, &plain);
@@ -92,7 +93,8 @@ CONV_TEST(third_duplicate)
 }
 
 /* RFC 3042: the first two duplicates let one new segment go each. RFC 5681, 3.2 step 2: these do
- * not count in FlightSize. RFC 6582, 3.2 step 2: inflation, one segment for each duplicate. */
+ * not count in FlightSize. RFC 6582, 3.2 step 2: inflation, one segment for each duplicate.
+ * [RFC5681 3.2-1 3.2-2 3.2-3 3.2-4 3.2-5 4.3b; RFC6582 6a] */
 CONV_TEST(limited_transmit_and_inflation)
 {
         unsigned m;
@@ -123,7 +125,8 @@ CONV_TEST(limited_transmit_and_inflation)
         conv_ignore(c);
 }
 
-/* RFC 6582, 3.2 step 3: each partial ACK brings the next hole, without new duplicates. */
+/* RFC 6582, 3.2 step 3: each partial ACK brings the next hole, without new duplicates.
+ * [RFC5681 4.3a; RFC6582 3.2-3a 3.2-3b] */
 CONV_TEST(partial_acks)
 {
         conv_start(c, &plain);
@@ -147,7 +150,7 @@ CONV_TEST(partial_acks)
 }
 
 /* A departure from RFC 6582, 3.2 step 3, which restarts the timer with the first partial ACK only: RFC 6298
- * (5.3) does with each that acknowledges new data. */
+ * (5.3) does with each that acknowledges new data. [RFC6582 3.2-3c] */
 CONV_TEST(every_partial_ack_restarts_the_timer)
 {
         conv_start(c, &plain);
@@ -166,7 +169,7 @@ CONV_TEST(every_partial_ack_restarts_the_timer)
         CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_LOSS);
 }
 
-/* RFC 6582, 3.2 step 1: duplicates of the full ACK start no second episode. */
+/* RFC 6582, 3.2 step 1: duplicates of the full ACK start no second episode. [RFC6582 3.2-2 3.2-3a] */
 CONV_TEST(not_twice_in_one_window)
 {
         conv_start(c, &plain);
@@ -185,7 +188,8 @@ CONV_TEST(not_twice_in_one_window)
         ack(c, 12);
 }
 
-/* The retransmission is lost as well: the timer, and another sign of congestion (RFC 5681, 4.3). */
+/* The retransmission is lost as well: the timer, and another sign of congestion (RFC 5681, 4.3).
+ * [RFC5681 4.3d; RFC6582 3.2-4] */
 CONV_TEST(lost_retransmission)
 {
         conv_start(c, &plain);
@@ -202,7 +206,7 @@ CONV_TEST(lost_retransmission)
         conv_none(c);
 }
 
-/* RFC 6582, 4: after a time-out duplicates come from our own retransmissions. */
+/* RFC 6582, 4: after a time-out duplicates come from our own retransmissions. [RFC6582 4] */
 CONV_TEST(duplicates_after_a_timeout)
 {
         conv_start(c, &plain);
@@ -216,7 +220,7 @@ CONV_TEST(duplicates_after_a_timeout)
         CONV_EQ(c, elko_counters_get(c->st)->tcp_fast_retrans, 0);
 }
 
-/* RELIABILITY A9-3, RFC 5681, 2: what is no duplicate. */
+/* RELIABILITY A9-3, RFC 5681, 2: what is no duplicate. [RFC5681 2] */
 CONV_TEST(a9_3_not_duplicates)
 {
         conv_start(c, &plain);
@@ -242,7 +246,7 @@ CONV_TEST(a9_3_no_duplicates_when_nothing_is_outstanding)
 }
 
 /* RELIABILITY A4-11 and A7-10: duplicates without end buy no window beyond what is out, and
- * overflow nothing. */
+ * overflow nothing. [RFC5681 3.2-4] */
 CONV_TEST(a4_11_invented_duplicates)
 {
         unsigned sent = 0;
@@ -269,7 +273,8 @@ CONV_TEST(a4_11_optimistic_ack)
         CONV_EQ(c, conv_info(c).flight, 10 * c->mss);
 }
 
-/* After recovery: congestion avoidance, one segment more for each window. [RFC9293 MUST-19] */
+/* After recovery: congestion avoidance, one segment more for each window.
+ * [RFC9293 MUST-19; RFC5681 3.1i 3.1j 4.3c] */
 CONV_TEST(congestion_avoidance)
 {
         uint32_t m, before;
@@ -298,7 +303,8 @@ CONV_TEST(congestion_avoidance)
         CONV_CHECK(c, conv_info(c).snd_cwnd <= 10 * m);
 }
 
-/* RFC 5681, 4.1: after a silence of more than an RTO at most the initial window; ssthresh stays. */
+/* RFC 5681, 4.1: after a silence of more than an RTO at most the initial window; ssthresh stays.
+ * [RFC5681 4.1] */
 CONV_TEST(restart_after_idle)
 {
         unsigned next = 10;

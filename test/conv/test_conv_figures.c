@@ -169,6 +169,7 @@ static void peer_b_of_figure_9(struct conv *c, const char *seq)
         conv_none(c);
 }
 
+/* [RFC5961 4.2-3] */
 CONV_TEST(figure_9_peer_b_syn_outside_of_the_window)
 {
         conv_start(c, NULL);

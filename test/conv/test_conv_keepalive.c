@@ -30,7 +30,7 @@ CONV_TEST(off_by_default)
 }
 
 /* RFC 2525, 2.9 and 2.11: the defaults, to the nanosecond; death after nine.
- * [RFC9293 MUST-28 MUST-29 SHLD-12] */
+ * [RFC9293 MUST-28 MUST-29 SHLD-12; RFC2525 2.9 2.11] */
 CONV_TEST(a13_default_times_and_death)
 {
         conv_start_open(c, &plain);

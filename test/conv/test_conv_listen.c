@@ -45,7 +45,7 @@ CONV_TEST(step_2_any_ack_is_bad)
 
 /* ---- third, check for a SYN ---- */
 
-/* [RFC9293 3.10.7.2-3] */
+/* [RFC9293 3.10.7.2-3; RFC4987 3.5a] */
 CONV_TEST(step_3_syn)
 {
         conv_start(c, NULL);
@@ -62,7 +62,8 @@ CONV_TEST(step_3_syn)
         CONV_EQ(c, conv_memory(c).connections, 0);
 }
 
-/* A6-6: text on a SYN is not acknowledged, so it is not lost: the peer sends it again. [RFC9293 3.10.7.2-3] */
+/* A6-6: text on a SYN is not acknowledged, so it is not lost: the peer sends it again.
+ * [RFC9293 3.10.7.2-3; RFC4987 3.5b] */
 CONV_TEST(step_3_syn_with_data)
 {
         conv_start(c, NULL);
@@ -131,7 +132,7 @@ CONV_TEST(step_4_neither_syn_nor_ack)
 
 /* ---- the answer's timing: RFC 9293, 3.8.1; RFC 6298, 2.1 and 5.5 ---- */
 
-/* [RFC9293 MUST-23] */
+/* [RFC9293 MUST-23; RFC4987 3.3] */
 CONV_TEST(syn_ack_retransmissions)
 {
         conv_start(c, NULL);

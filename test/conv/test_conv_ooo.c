@@ -24,7 +24,7 @@ static const struct conv_options small = {
         .no_sack = true, .no_ts = true, .no_wscale = true, .config = small_buffers};
 
 /* RFC 5681, 4.2: a duplicate ACK for each, and an ACK at once when the hole is filled.
- * [RFC9293 SHLD-31 MAY-13] */
+ * [RFC9293 SHLD-31 MAY-13; RFC5681 3.2a] */
 CONV_TEST(every_early_segment_gets_a_duplicate_ack)
 {
         conv_start_open(c, &plain);
@@ -51,7 +51,7 @@ CONV_TEST(a_filled_hole_leaves_no_duplicate_acks_behind)
         conv_none(c);
 }
 
-/* RFC 2018, 4: the newest first. */
+/* RFC 2018, 4: the newest first. [RFC2018 3a 3b 4b 4c 4d 4e 4f 4g] */
 CONV_TEST(sack_blocks)
 {
         conv_start_open(c, &sack);
@@ -72,7 +72,7 @@ CONV_TEST(sack_blocks)
         conv_recv(c, 500);
 }
 
-/* With timestamps there is room for three. */
+/* With timestamps there is room for three. [RFC2018 3b] */
 CONV_TEST(sack_blocks_with_timestamps)
 {
         conv_start_open(c, NULL);
@@ -86,7 +86,7 @@ CONV_TEST(sack_blocks_with_timestamps)
         conv_out(c, ". 1:1(0) ack 1 <sack 801:901 601:701 401:501,...>");
 }
 
-/* RFC 2018, 2: not without permission by both. */
+/* RFC 2018, 2: not without permission by both. [RFC2018 4a] */
 CONV_TEST(no_sack_without_permission)
 {
         conv_start(c, &sack);
@@ -101,7 +101,7 @@ CONV_TEST(no_sack_without_permission)
         conv_out(c, ". 1:1(0) ack 1 <>");
 }
 
-/* RFC 2883, 4.1: duplicates, reported once. */
+/* RFC 2883, 4.1: duplicates, reported once. [RFC2883 4-2 4-3] */
 CONV_TEST(rfc2883_4_1_1_old_duplicate)
 {
         conv_start_open(c, &sack);
@@ -116,6 +116,7 @@ CONV_TEST(rfc2883_4_1_1_old_duplicate)
         conv_recv(c, 1500);
 }
 
+/* [RFC2883 4-5] */
 CONV_TEST(rfc2883_4_1_2_duplicate_and_hole)
 {
         conv_start_open(c, &sack);
@@ -130,6 +131,7 @@ CONV_TEST(rfc2883_4_1_2_duplicate_and_hole)
         conv_recv(c, 1500);
 }
 
+/* [RFC2883 4-4] */
 CONV_TEST(rfc2883_4_1_3_duplicate_of_an_early_segment)
 {
         conv_start_open(c, &sack);
@@ -143,7 +145,7 @@ CONV_TEST(rfc2883_4_1_3_duplicate_of_an_early_segment)
         conv_out(c, ". 1:1(0) ack 1501 <>");
 }
 
-/* RFC 2883, 4.2: part of the segment is old. */
+/* RFC 2883, 4.2: part of the segment is old. [RFC2883 4.2a] */
 CONV_TEST(rfc2883_4_2_1_partial_duplicate)
 {
         conv_start_open(c, &sack);
@@ -168,7 +170,7 @@ CONV_TEST(d_sack_after_the_fin)
 }
 
 /* RELIABILITY A4-5: more holes than are kept. What is not kept is not reported; the segment that
- * fits at RCV.NXT is always taken; nothing that was reported is dropped (I-16). */
+ * fits at RCV.NXT is always taken; nothing that was reported is dropped (I-16). [RFC2018 8a] */
 CONV_TEST(a4_5_too_many_holes)
 {
         conv_start_open(c, &few);
@@ -225,6 +227,7 @@ static void random_grid(struct conv *c, unsigned cells, unsigned cell)
         conv_recv_is(c, 0);
 }
 
+/* [RFC2525 2.5] */
 CONV_TEST(a7_1_random_overlaps)
 {
         conv_start(c, NULL);

@@ -129,7 +129,7 @@ CONV_TEST(mss_without_syn)
 
 /* ---- window scale: RFC 7323, 2 ---- */
 
-/* [RFC9293 REC-1] */
+/* [RFC9293 REC-1; RFC7323 2.3d 2.3f] */
 CONV_TEST(wscale_0_to_14_and_beyond)
 {
         for (unsigned shift = 0; shift <= 16; shift++) {
@@ -154,6 +154,7 @@ CONV_TEST(wscale_0_to_14_and_beyond)
         }
 }
 
+/* [RFC7323 2.3g] */
 CONV_TEST(wscale_255)
 {
         conv_start(c, NULL);
@@ -165,7 +166,7 @@ CONV_TEST(wscale_255)
         CONV_EQ(c, conv_info(c).snd_wnd, 1u << 14);
 }
 
-/* Only when both SYNs have it: none of ours is scaled either. [RFC9293 MUST-1] */
+/* Only when both SYNs have it: none of ours is scaled either. [RFC9293 MUST-1; RFC7323 2.3c] */
 CONV_TEST(wscale_absent)
 {
         conv_start(c, NULL);
@@ -178,6 +179,7 @@ CONV_TEST(wscale_absent)
         conv_recv(c, 10);
 }
 
+/* [RFC7323 2.2a 2.3c] */
 CONV_TEST(wscale_absent_active)
 {
         conv_start(c, NULL);
@@ -190,7 +192,7 @@ CONV_TEST(wscale_absent_active)
         CONV_EQ(c, conv_info(c).rcv_wscale, 0);
 }
 
-/* RFC 7323, 2.2: "The Window field in a segment where the SYN bit is set MUST NOT be scaled." */
+/* RFC 7323, 2.2: "The Window field in a segment where the SYN bit is set MUST NOT be scaled." [RFC7323 2.2d] */
 CONV_TEST(wscale_not_on_syn_passive)
 {
         conv_start(c, NULL);
@@ -216,7 +218,7 @@ CONV_TEST(wscale_not_on_syn_in_a_simultaneous_open)
         CONV_EQ(c, conv_info(c).snd_wnd, 1000);
 }
 
-/* An option in a later segment is not the handshake's. */
+/* An option in a later segment is not the handshake's. [RFC7323 2.2c] */
 CONV_TEST(wscale_without_syn)
 {
         conv_start(c, NULL);
@@ -237,6 +239,7 @@ CONV_TEST(wscale_not_offered_by_us)
 
 /* ---- SACK permitted: RFC 2018, 2 ---- */
 
+/* [RFC2018 2] */
 CONV_TEST(sack_both)
 {
         conv_start(c, NULL);
@@ -272,7 +275,7 @@ CONV_TEST(sack_not_answered)
         conv_out(c, ". 1:1(0) ack 1 <>");
 }
 
-/* RFC 2018, 2: "MUST NOT be sent on non-SYN segments"; one that comes is ignored. */
+/* RFC 2018, 2: "MUST NOT be sent on non-SYN segments"; one that comes is ignored. [RFC2018 2] */
 CONV_TEST(sack_permitted_without_syn)
 {
         conv_start(c, NULL);
@@ -295,7 +298,7 @@ CONV_TEST(sack_blocks_not_negotiated)
 
 /* ---- timestamps: RFC 7323, 3 to 5 ---- */
 
-/* [RFC9293 MUST-65] */
+/* [RFC9293 MUST-65; RFC7323 3.2b 3.2h] */
 CONV_TEST(ts_both)
 {
         conv_start(c, NULL);
@@ -309,6 +312,7 @@ CONV_TEST(ts_both)
         conv_out(c, "F. 6:6(0) ack 11 <TS val 25 ecr 200>");
 }
 
+/* [RFC7323 3.2a] */
 CONV_TEST(ts_not_offered_by_the_peer)
 {
         conv_start(c, NULL);
@@ -325,7 +329,7 @@ CONV_TEST(ts_not_offered_by_us)
         conv_out(c, ". 1:1(0) ack 11 <>");
 }
 
-/* A6-8: only on the third segment: "once not negotiated, MUST ignore" (RFC 7323, 3.2). */
+/* A6-8: only on the third segment: "once not negotiated, MUST ignore" (RFC 7323, 3.2). [RFC7323 3.2f] */
 CONV_TEST(ts_only_after_the_handshake)
 {
         conv_start(c, NULL);
@@ -339,7 +343,8 @@ CONV_TEST(ts_only_after_the_handshake)
         conv_out(c, ". 1:1(0) ack 11 <>");
 }
 
-/* A6-8: missing after negotiation. RFC 7323, 3.2 says SHOULD drop; elko takes it without PAWS. */
+/* A6-8: missing after negotiation. RFC 7323, 3.2 says SHOULD drop; elko takes it without PAWS.
+ * [RFC7323 3.2d 3.2e] */
 CONV_TEST(ts_missing_later)
 {
         conv_start(c, NULL);
@@ -361,7 +366,7 @@ CONV_TEST(ts_val_0)
         conv_recv(c, 20);
 }
 
-/* A10-6, I-36: our TSval is a clock of 1 ms and never goes back, over the wrap as well. */
+/* A10-6, I-36: our TSval is a clock of 1 ms and never goes back, over the wrap as well. [RFC7323 4.1a 5.4a] */
 CONV_TEST(ts_clock)
 {
         static const unsigned steps[] = {1, 10, 999, 60000, 3600000};
@@ -378,7 +383,7 @@ CONV_TEST(ts_clock)
         }
 }
 
-/* A3-10: the clock of each connection has its own offset (RFC 7323, 5.4). */
+/* A3-10: the clock of each connection has its own offset (RFC 7323, 5.4). [RFC7323 7.1] */
 CONV_TEST(ts_offsets_differ)
 {
         uint32_t first;
@@ -393,7 +398,8 @@ CONV_TEST(ts_offsets_differ)
 
 /* ---- TS.Recent: RFC 7323, 4.3 ---- */
 
-/* (2): only from a segment with SEG.TSval >= TS.Recent and SEG.SEQ <= Last.ACK.sent. A10-5. */
+/* (2): only from a segment with SEG.TSval >= TS.Recent and SEG.SEQ <= Last.ACK.sent. A10-5.
+ * [RFC7323 4.3b 4.3c 5.3-R3] */
 CONV_TEST(ts_recent_not_from_out_of_order)
 {
         conv_start(c, NULL);
@@ -405,7 +411,7 @@ CONV_TEST(ts_recent_not_from_out_of_order)
         conv_recv(c, 20);
 }
 
-/* Of a delayed ACK's segments the first one is echoed: its time includes the delay. */
+/* Of a delayed ACK's segments the first one is echoed: its time includes the delay. [RFC7323 4.3a] */
 CONV_TEST(ts_recent_of_a_delayed_ack)
 {
         conv_start(c, NULL);
@@ -422,7 +428,7 @@ CONV_TEST(ts_recent_of_a_delayed_ack)
         conv_out_after(c, ELKO_MS(30), ". 1:1(0) ack 31 <TS val 40 ecr 110>");
 }
 
-/* A3-14: a forged segment outside of the window does not poison TS.Recent. */
+/* A3-14: a forged segment outside of the window does not poison TS.Recent. [RFC7323 5.3-R2] */
 CONV_TEST(ts_recent_not_from_outside)
 {
         conv_start(c, NULL);
@@ -449,7 +455,7 @@ CONV_TEST(ts_recent_not_from_the_middle_of_the_window)
 
 /* ---- PAWS: RFC 7323, 5.3 ---- */
 
-/* R1: older: dropped, answered by an ACK. A10-4. */
+/* R1: older: dropped, answered by an ACK. A10-4. [RFC7323 5.2a 5.3-R1] */
 CONV_TEST(paws_old_data)
 {
         conv_start(c, NULL);
@@ -463,6 +469,7 @@ CONV_TEST(paws_old_data)
         conv_out(c, ". 1:1(0) ack 1 <TS val 0 ecr 100>");
 }
 
+/* [RFC7323 5.3-R4] */
 CONV_TEST(paws_equal)
 {
         conv_start(c, NULL);
@@ -472,7 +479,7 @@ CONV_TEST(paws_equal)
         conv_recv(c, 10);
 }
 
-/* Half of the circle: 2^31 - 1 ahead is newer, 2^31 ahead is older. */
+/* Half of the circle: 2^31 - 1 ahead is newer, 2^31 ahead is older. [RFC7323 5.3-R1] */
 CONV_TEST(paws_half_of_the_circle)
 {
         conv_start(c, NULL);
@@ -500,7 +507,7 @@ CONV_TEST(paws_old_acks_are_limited)
         CONV_EQ(c, n, 1);
 }
 
-/* A10-2: resets are exempt from PAWS (RFC 7323, 5.2). */
+/* A10-2: resets are exempt from PAWS (RFC 7323, 5.2). [RFC7323 5.2d] */
 CONV_TEST(paws_spares_resets)
 {
         conv_start(c, NULL);
@@ -510,7 +517,7 @@ CONV_TEST(paws_spares_resets)
         conv_state(c, ELKO_TCP_CLOSED);
 }
 
-/* 5.5, A10-1: after more than 24 days of silence TS.Recent is not valid any more. */
+/* 5.5, A10-1: after more than 24 days of silence TS.Recent is not valid any more. [RFC7323 5.5] */
 CONV_TEST(paws_after_24_days)
 {
         conv_start(c, NULL);
@@ -537,6 +544,7 @@ CONV_TEST(paws_after_24_days_and_20_hours)
         conv_recv(c, 10);
 }
 
+/* [RFC7323 5.5] */
 CONV_TEST(paws_still_after_23_days)
 {
         conv_start(c, NULL);
@@ -571,7 +579,7 @@ static void accepts_syn(struct conv *c, const char *options)
         conv_accept(c);
 }
 
-/* MUST-6: "ignore without error any TCP Option it does not implement". [RFC9293 MUST-6 MUST-68] */
+/* MUST-6: "ignore without error any TCP Option it does not implement". [RFC9293 MUST-6 MUST-68; RFC5482 3a] */
 CONV_TEST(unknown_options)
 {
         static const char *const lists[] = {
@@ -701,6 +709,7 @@ CONV_TEST(full_and_unaligned)
 
 /* ---- both sides must offer: every combination of three options ---- */
 
+/* [RFC7323 2.2b 2.3a 3.2a] */
 CONV_TEST(every_combination)
 {
         for (unsigned ours = 0; ours < 8; ours++) {

@@ -89,7 +89,8 @@ CONV_TEST(silent_peer_is_given_up)
         conv_event_error(c, ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_ETIMEDOUT);
 }
 
-/* RELIABILITY A8-1: the update that reopened the window is lost; the next probe brings it. [RFC9293 MUST-36] */
+/* RELIABILITY A8-1: the update that reopened the window is lost; the next probe brings it.
+ * [RFC9293 MUST-36; RFC2525 2.12] */
 CONV_TEST(a8_1_lost_window_update)
 {
         conv_start(c, &plain);

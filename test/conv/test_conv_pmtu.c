@@ -28,7 +28,7 @@ static unsigned one_out(struct conv *c)
 }
 
 /* Segments of the new size, from the first byte that is outstanding on; no sign of congestion.
- * [RFC9293 MUST-54] */
+ * [RFC9293 MUST-54; RFC7323 5.7] */
 CONV_TEST(too_big_resends_in_smaller_segments)
 {
         unsigned m, n;
@@ -56,7 +56,7 @@ CONV_TEST(too_big_resends_in_smaller_segments)
 }
 
 /* RFC 5681, 3.1: the congestion window shrinks as the segments do, so that as many as before may be under
- * way, not a burst of smaller ones. */
+ * way, not a burst of smaller ones. [RFC5681 3.1e] */
 CONV_TEST(as_many_segments_as_before)
 {
         unsigned m, n, sent = 0;

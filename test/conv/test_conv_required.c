@@ -290,7 +290,7 @@ CONV_TEST(a_window_may_stay_closed)
 
 /* ---- RFC 7323 ---- */
 
-/* 2.3: the field of an ACK counts units of 16 bytes here. */
+/* 2.3: the field of an ACK counts units of 16 bytes here. [RFC7323 2.3e] */
 CONV_TEST(the_window_field_is_shifted)
 {
         conv_start(c, NULL);
@@ -301,7 +301,7 @@ CONV_TEST(the_window_field_is_shifted)
         conv_out(c, ". 1:1(0) ack 161 win %u", (65536 - 160) >> 4);
 }
 
-/* 3.2: TSecr without ACK means nothing, in LISTEN and where SYNs cross. */
+/* 3.2: TSecr without ACK means nothing, in LISTEN and where SYNs cross. [RFC7323 3.2i] */
 CONV_TEST(tsecr_without_ack_means_nothing)
 {
         conv_start(c, NULL);
@@ -318,7 +318,7 @@ CONV_TEST(tsecr_without_ack_means_nothing)
         conv_state(c, ELKO_TCP_SYN_RECEIVED);
 }
 
-/* 4.1, the RTTM rule: a duplicate ACK echoes something, and is no sample. */
+/* 4.1, the RTTM rule: a duplicate ACK echoes something, and is no sample. [RFC7323 4.1b] */
 CONV_TEST(an_echo_without_progress_is_no_sample)
 {
         uint64_t srtt;
@@ -344,7 +344,8 @@ static void open_with_timestamps(struct conv *c)
         conv_accept(c);
 }
 
-/* 5.2: what a reset says of the time is forgotten. This one gets a challenge; the next segment is older. */
+/* 5.2: what a reset says of the time is forgotten. This one gets a challenge; the next segment is older.
+ * [RFC7323 5.2e] */
 CONV_TEST(ts_recent_not_from_a_reset)
 {
         conv_start(c, NULL);
@@ -356,7 +357,8 @@ CONV_TEST(ts_recent_not_from_a_reset)
         conv_recv(c, 10);
 }
 
-/* 5.3: PAWS comes before the window; and what it let in is not asked again when the hole is filled. */
+/* 5.3: PAWS comes before the window; and what it let in is not asked again when the hole is filled.
+ * [RFC7323 5.3a 5.3-R5] */
 CONV_TEST(paws_is_first_and_asks_once)
 {
         conv_start(c, NULL);
@@ -379,6 +381,7 @@ static void seldom(struct elko_config *cfg)
         cfg->challenge_ack_interval_ms = 5000;
 }
 
+/* [RFC5961 7-2] */
 CONV_TEST(the_limit_of_challenges_can_be_set)
 {
         conv_start_open(c, &((struct conv_options){.config = seldom}));
@@ -394,7 +397,7 @@ CONV_TEST(the_limit_of_challenges_can_be_set)
         conv_out(c, ". 1:1(0) ack 1");
 }
 
-/* RFC 2018, 4: ACKs with data have no room for blocks (a departure); the pure ones have them. */
+/* RFC 2018, 4: ACKs with data have no room for blocks (a departure); the pure ones have them. [RFC2018 4c] */
 CONV_TEST(no_sack_on_data)
 {
         conv_start_open(c, &((struct conv_options){.no_ts = true}));

@@ -46,7 +46,7 @@ static void reset_at(struct conv *c, int seq, const char *flags, unsigned payloa
         }
 }
 
-/* [RFC9293 3.10.7.4-2] */
+/* [RFC9293 3.10.7.4-2; RFC5961 3.2-1 3.2-2 3.2-3] */
 CONV_TEST(reset_at_every_edge)
 {
         static const struct {
@@ -62,7 +62,7 @@ CONV_TEST(reset_at_every_edge)
                         reset_at(c, at[i].seq, flags[k], 0, at[i].what);
 }
 
-/* SHLD-2: a reset may carry data, which is ignored. [RFC9293 SHLD-2] */
+/* SHLD-2: a reset may carry data, which is ignored. [RFC9293 SHLD-2; RFC5961 3.2-4] */
 CONV_TEST(reset_with_data)
 {
         conv_start(c, NULL);
@@ -139,7 +139,7 @@ CONV_TEST(reset_in_every_synchronized_state)
 
 /* ---- RFC 5961, 4.2: A3-2, SYN at the same places ---- */
 
-/* [RFC9293 3.10.7.4-4] */
+/* [RFC9293 3.10.7.4-4; RFC5961 4.2-1 4.2-2] */
 CONV_TEST(syn_at_every_edge)
 {
         static const int at[] = {-100000, 0, 1, 2, WND, WND + 1};
@@ -175,7 +175,7 @@ static void open_narrow(struct conv *c)
         conv_ignore(c);
 }
 
-/* [RFC9293 MAY-12] */
+/* [RFC9293 MAY-12; RFC5961 5.2-1 5.2-2] */
 CONV_TEST(data_with_an_ack_out_of_range)
 {
         static const struct {
@@ -202,7 +202,7 @@ CONV_TEST(data_with_an_ack_out_of_range)
         }
 }
 
-/* F-Stack's regression, as TCP-Fuzz found it. */
+/* F-Stack's regression, as TCP-Fuzz found it. [RFC5961 5.2-2] */
 CONV_TEST(data_with_a_random_ack)
 {
         conv_start_open(c, NULL);
@@ -217,7 +217,7 @@ CONV_TEST(data_with_a_random_ack)
 /* ---- challenge ACKs: their form and their limit (I-44) ---- */
 
 /* A3-5: <SEQ=SND.NXT><ACK=RCV.NXT>, not the numbers of the segment; so the peer's answer is exact.
- * */
+ * [RFC5961 3.2-6] */
 CONV_TEST(challenge_of_a_peer_that_is_gone)
 {
         conv_start_open(c, NULL);
@@ -230,7 +230,7 @@ CONV_TEST(challenge_of_a_peer_that_is_gone)
         conv_none(c);
 }
 
-/* One in 500 ms on one connection, whatever provokes them. */
+/* One in 500 ms on one connection, whatever provokes them. [RFC5961 7-1] */
 CONV_TEST(challenge_limit)
 {
         conv_start_open(c, NULL);
@@ -268,7 +268,7 @@ CONV_TEST(challenge_limit_and_data)
 }
 
 /* A3-4: no limit that connections share (CVE-2016-5696): the attacker learns nothing from its own.
- * */
+ * [RFC5961 7-1] */
 CONV_TEST(challenge_limit_is_not_shared_between_connections)
 {
         conv_start_open(c, NULL);
@@ -355,6 +355,7 @@ static void abort_in(struct conv *c, enum elko_tcp_state state, bool reset)
         conv_quiet(c, ELKO_SEC(200));
 }
 
+/* [RFC7323 3.2c 5.2c] */
 CONV_TEST(abort_in_every_state)
 {
         conv_start(c, NULL);

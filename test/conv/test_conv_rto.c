@@ -23,7 +23,7 @@ static void send_full(struct conv *c, unsigned segs)
 /* ---- SYN ---- */
 
 /* (2.1) 1 s, doubled (5.5), at most 60 s (2.5); the end after 180 s, not before (MUST-23).
- * [RFC9293 MUST-22 MUST-23] */
+ * [RFC9293 MUST-22 MUST-23; RFC6298 2.1] */
 CONV_TEST(a9_1_syn)
 {
         static const unsigned seconds[] = {1, 2, 4, 8, 16, 32, 60};
@@ -61,7 +61,7 @@ CONV_TEST(a5_4_wrong_acks_in_syn_sent_start_no_war)
         conv_out_after(c, ELKO_SEC(1), "S 0:0(0) <mss M,...>");
 }
 
-/* (5.7): the SYN had to be sent again, without a sample of it: data starts with 3 s. */
+/* (5.7): the SYN had to be sent again, without a sample of it: data starts with 3 s. [RFC6298 5.7] */
 CONV_TEST(rfc6298_5_7_three_seconds_after_a_lost_syn)
 {
         conv_start(c, &plain);
@@ -103,16 +103,19 @@ static void lost_syns(struct conv *c, unsigned lost, unsigned segs)
         conv_none(c);
 }
 
+/* [RFC5681 3.1c] */
 CONV_TEST(rfc6928_initial_window_without_loss)
 {
         lost_syns(c, 0, 10);
 }
 
+/* [RFC5681 3.1d] */
 CONV_TEST(rfc6928_initial_window_after_one_lost_syn)
 {
         lost_syns(c, 1, 10);
 }
 
+/* [RFC5681 3.1d] */
 CONV_TEST(rfc6928_initial_window_after_two_lost_syns)
 {
         lost_syns(c, 2, 1);
@@ -121,7 +124,7 @@ CONV_TEST(rfc6928_initial_window_after_two_lost_syns)
 /* ---- data ---- */
 
 /* RFC 6298 (5.4) to (5.6): 200 ms here (deviation, see rtt.c), doubled, at most 60 s. RFC 2525,
- * 2.10. [RFC9293 MUST-19 3.10.8] */
+ * 2.10. [RFC9293 MUST-19 3.10.8; RFC6298 5 5.5 5.6; RFC2525 2.10] */
 CONV_TEST(a9_1_back_off)
 {
         uint64_t span = ELKO_MS(200);
@@ -174,7 +177,8 @@ CONV_TEST(r2_counts_from_the_last_progress)
         conv_state(c, ELKO_TCP_CLOSED);
 }
 
-/* (5.3): an ACK for new data restarts the timer. (5.2): when all is acknowledged it stops. */
+/* (5.3): an ACK for new data restarts the timer. (5.2): when all is acknowledged it stops.
+ * [RFC6298 5 5.2 5.3] */
 CONV_TEST(restarted_by_progress)
 {
         unsigned m;
@@ -193,7 +197,7 @@ CONV_TEST(restarted_by_progress)
         conv_quiet(c, ELKO_SEC(100));
 }
 
-/* RELIABILITY A9-2: what is no progress does not restart it: duplicates, window updates, data. */
+/* RELIABILITY A9-2: what is no progress does not restart it: duplicates, window updates, data. [RFC6298 5.3] */
 CONV_TEST(a9_2_not_restarted_by_anything_else)
 {
         conv_start_open(c, &plain);
@@ -208,7 +212,7 @@ CONV_TEST(a9_2_not_restarted_by_anything_else)
         conv_out_after(c, ELKO_MS(10), "P. 1:%u(%u) ack 2", 1 + c->mss, c->mss);
 }
 
-/* (5.1): a segment sent while the timer runs does not restart it. */
+/* (5.1): a segment sent while the timer runs does not restart it. [RFC6298 5.1] */
 CONV_TEST(not_restarted_by_sending)
 {
         unsigned m;
@@ -222,7 +226,8 @@ CONV_TEST(not_restarted_by_sending)
         conv_out_after(c, ELKO_MS(50), "P. 1:%u(%u) ack 1", 1 + m, m);
 }
 
-/* RFC 5681, 3.1, RFC 2525, 2.2 and 2.14: after a time-out one segment, then slow start. */
+/* RFC 5681, 3.1, RFC 2525, 2.2 and 2.14: after a time-out one segment, then slow start.
+ * [RFC6298 5.4; RFC5681 3.1l 3.1n; RFC2525 2.2 2.14] */
 CONV_TEST(a13_slow_start_after_a_timeout)
 {
         unsigned m;
@@ -244,7 +249,7 @@ CONV_TEST(a13_slow_start_after_a_timeout)
         CONV_CHECK(c, conv_info(c).snd_cwnd <= 5 * m);
 }
 
-/* RFC 5681, 3.1: a segment lost again does not halve ssthresh again. */
+/* RFC 5681, 3.1: a segment lost again does not halve ssthresh again. [RFC5681 3.1m] */
 CONV_TEST(a9_6_second_timeout_keeps_ssthresh)
 {
         unsigned m;
@@ -280,7 +285,7 @@ CONV_TEST(a9_10_spurious_timeout)
 
 /* ---- samples ---- */
 
-/* Karn: no sample from what was sent twice. [RFC9293 MUST-18] */
+/* Karn: no sample from what was sent twice. [RFC9293 MUST-18; RFC6298 3a] */
 CONV_TEST(karn)
 {
         uint64_t before;
@@ -296,7 +301,7 @@ CONV_TEST(karn)
         CONV_EQ(c, conv_info(c).backoff, 0);
 }
 
-/* RFC 7323, 4.1: with timestamps the copy is known. */
+/* RFC 7323, 4.1: with timestamps the copy is known. [RFC6298 3a] */
 CONV_TEST(timestamps_sample_a_retransmission)
 {
         conv_start_open(c, &ts);
@@ -308,7 +313,7 @@ CONV_TEST(timestamps_sample_a_retransmission)
         CONV_CHECK(c, conv_info(c).srtt_ns >= ELKO_MS(10) && conv_info(c).srtt_ns <= ELKO_MS(11));
 }
 
-/* The sample is taken when the ACK arrives, with the clock's full resolution. */
+/* The sample is taken when the ACK arrives, with the clock's full resolution. [RFC6298 3b] */
 CONV_TEST(sample_of_a_microsecond)
 {
         conv_start_open(c, &plain);
@@ -368,7 +373,7 @@ CONV_TEST(a9_12_link_down_with_data_in_flight)
 }
 
 /* RFC 2525, 2.4 and RELIABILITY A7-12: a number always stands for the same byte (the harness
- * compares); here the application writes on while the head is sent again and again. */
+ * compares); here the application writes on while the head is sent again and again. [RFC2525 2.4] */
 CONV_TEST(a7_12_same_bytes_every_time)
 {
         conv_start_open(c, &plain);

@@ -25,7 +25,7 @@ static uint32_t iss_of(struct conv *c, unsigned n)
 }
 
 /* One tuple: a clock of 4 us, so that a new incarnation lies beyond the old one (RFC 9293, 3.4.1).
- * [RFC9293 MUST-8] */
+ * [RFC9293 MUST-8; RFC6528 3a] */
 CONV_TEST(isn_of_one_tuple_is_a_clock)
 {
         uint32_t first, i;
@@ -38,7 +38,7 @@ CONV_TEST(isn_of_one_tuple_is_a_clock)
         }
 }
 
-/* Neighbouring tuples: the differences tell nothing. [RFC9293 SHLD-1] */
+/* Neighbouring tuples: the differences tell nothing. [RFC9293 SHLD-1; RFC6528 3b] */
 CONV_TEST(isn_of_other_tuples)
 {
         uint32_t iss[CONV_FLOWS];
@@ -61,7 +61,7 @@ static void other_seed(struct elko_config *cfg)
         cfg->seed[ELKO_SEED_BYTES - 1] ^= seed_byte;
 }
 
-/* Another secret, by one bit anywhere in its second half: another sequence. [RFC9293 MUST-9] */
+/* Another secret, by one bit anywhere in its second half: another sequence. [RFC9293 MUST-9; RFC6528 3c] */
 CONV_TEST(isn_depends_on_the_seed)
 {
         uint32_t iss[9];
@@ -115,6 +115,7 @@ static uint16_t port_towards(struct conv *c, uint8_t host, uint16_t port)
         return info.local.port;
 }
 
+/* [RFC6056 3.2b 3.3.4] */
 CONV_TEST(ports)
 {
         static bool used[65536];
@@ -133,7 +134,7 @@ CONV_TEST(ports)
         conv_hold(c, false);
 }
 
-/* One destination's say nothing of another's. */
+/* One destination's say nothing of another's. [RFC6056 3.3a] */
 CONV_TEST(ports_towards_neighbours)
 {
         unsigned near = 0;
@@ -166,6 +167,7 @@ CONV_TEST(ip_identification)
 
 /* ---- A10-6: our timestamps run over the end of their circle ---- */
 
+/* [RFC7323 5.4b 5.4c] */
 CONV_TEST(own_timestamps_wrap)
 {
         uint64_t rtt;

@@ -144,7 +144,7 @@ CONV_TEST(empty_chunks_are_given_up_for_the_first_buffer)
 }
 
 /* RFC 2883, 4 (1): a D-SACK is about the latest packet. The ACK of the duplicate may be one with data, which
- * has no room for the block; the next packet's ACK must not name it. */
+ * has no room for the block; the next packet's ACK must not name it. [RFC2883 4-1] */
 CONV_TEST(a_dsack_is_not_kept_for_another_packet)
 {
         const struct conv_options options = {.no_ts = true};

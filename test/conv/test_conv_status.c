@@ -334,7 +334,7 @@ CONV_TEST(a_loss_is_no_reordering)
         CONV_EQ(c, conv_info(c).dsack_dups, 1);
 }
 
-/* RFC 2883, 4: above the ACK the second block contains the first; RFC 4898 counts segments. */
+/* RFC 2883, 4: above the ACK the second block contains the first; RFC 4898 counts segments. [RFC2883 5a 5b] */
 CONV_TEST(dsack)
 {
         unsigned m;

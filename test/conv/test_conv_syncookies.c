@@ -43,6 +43,7 @@ static void cookie_taken(struct conv *c)
 
 /* ---- what a cookie looks like, and what comes back from it ---- */
 
+/* [RFC4987 3.6a] */
 CONV_TEST(all_options)
 {
         conv_start(c, NULL);
@@ -72,7 +73,7 @@ CONV_TEST(all_options)
         conv_in(c, ". 12:12(0) ack 12");
 }
 
-/* Without timestamps there is room for the MSS only: nothing else is offered. */
+/* Without timestamps there is room for the MSS only: nothing else is offered. [RFC4987 3.6d] */
 CONV_TEST(without_timestamps)
 {
         conv_start(c, NULL);
@@ -135,6 +136,7 @@ CONV_TEST(the_echo_of_a_cookie_is_no_round_trip)
         CONV_EQ(c, conv_info(c).rcv_rtt_ns, 0);
 }
 
+/* [RFC4987 3.6d] */
 CONV_TEST(every_window_scale)
 {
         conv_start(c, NULL);
@@ -154,7 +156,7 @@ CONV_TEST(every_window_scale)
         }
 }
 
-/* The MSS comes back as the largest of a few values that is not larger. */
+/* The MSS comes back as the largest of a few values that is not larger. [RFC4987 3.6c] */
 CONV_TEST(every_mss)
 {
         static const struct {
@@ -197,6 +199,7 @@ CONV_TEST(timestamp_is_not_ahead)
 
 /* ---- the third segment carries more (A4-2, A6-11) ---- */
 
+/* [RFC4987 3.6e] */
 CONV_TEST(ack_with_data)
 {
         conv_start(c, NULL);
@@ -345,6 +348,7 @@ CONV_TEST(no_cookies_given)
 
 /* ---- how long it is good ---- */
 
+/* [RFC4987 3.6b] */
 CONV_TEST(good_for_60_seconds)
 {
         conv_start(c, NULL);
@@ -356,6 +360,7 @@ CONV_TEST(good_for_60_seconds)
         cookie_taken(c);
 }
 
+/* [RFC4987 3.6b] */
 CONV_TEST(bad_after_two_epochs)
 {
         conv_start(c, NULL);
@@ -442,7 +447,7 @@ CONV_TEST(cookie_then_entry_second_answer)
         conv_accept(c);
 }
 
-/* Entry first, the queue fills up, the SYN comes again: the entry answers, no cookie. */
+/* Entry first, the queue fills up, the SYN comes again: the entry answers, no cookie. [RFC4987 3.7] */
 CONV_TEST(entry_then_full)
 {
         conv_start(c, NULL);
@@ -483,7 +488,7 @@ CONV_TEST(listener_reopened)
         cookie_taken(c);
 }
 
-/* After the flood: entries again (A4-3, gVisor's cookies for ever). */
+/* After the flood: entries again (A4-3, gVisor's cookies for ever). [RFC4987 3.7] */
 CONV_TEST(back_to_entries)
 {
         conv_start(c, NULL);
@@ -557,7 +562,7 @@ CONV_TEST(accept_queue_full)
         cookie_taken(c);
 }
 
-/* A4-1: a flood: a bounded number of entries, no memory beyond them. */
+/* A4-1: a flood: a bounded number of entries, no memory beyond them. [RFC4987 3.6a] */
 CONV_TEST(flood)
 {
         uint64_t used;

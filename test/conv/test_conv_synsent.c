@@ -44,7 +44,7 @@ CONV_TEST(step_1_unacceptable_acks)
         conv_event(c, 0);
 }
 
-/* "unless the RST bit is set, if so drop the segment and return". [RFC9293 3.10.7.3-1] */
+/* "unless the RST bit is set, if so drop the segment and return". [RFC9293 3.10.7.3-1; RFC5961 3.2-5] */
 CONV_TEST(step_1_unacceptable_ack_with_reset)
 {
         static const int acks[] = {0, 2, -1, 1000, -1000};
@@ -61,7 +61,7 @@ CONV_TEST(step_1_unacceptable_ack_with_reset)
 
 /* ---- second, check the RST bit ---- */
 
-/* [RFC9293 3.10.7.3-2] */
+/* [RFC9293 3.10.7.3-2; RFC5961 3.2-5] */
 CONV_TEST(step_2_reset_with_acceptable_ack)
 {
         BEGIN(c);
@@ -82,7 +82,7 @@ CONV_TEST(step_2_reset_with_acceptable_ack_and_data)
         conv_event_error(c, ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_ECONNREFUSED);
 }
 
-/* [RFC9293 3.10.7.3-2] */
+/* [RFC9293 3.10.7.3-2; RFC5961 3.2-5] */
 CONV_TEST(step_2_reset_without_ack)
 {
         static const char *const kinds[] = {"R 0:0(0)", "R =0:=0(0)", "RS 0:0(0)", "RF 0:0(0)",
@@ -112,7 +112,8 @@ CONV_TEST(step_4_syn_ack)
         conv_quiet(c, ELKO_SEC(1000));
 }
 
-/* A6-9: an echo of what we did not send is no answer to our SYN: reset, and the SYN once more. */
+/* A6-9: an echo of what we did not send is no answer to our SYN: reset, and the SYN once more.
+ * [RFC7323 5.2b] */
 CONV_TEST(a6_9_syn_ack_with_an_echo_that_is_not_ours)
 {
         static const char *const foreign[] = {"1", "1000", "-1", "2147483647", "-2147483648"};
@@ -261,6 +262,7 @@ CONV_TEST(step_5_no_syn)
 
 /* ---- 3.8.3: R2 for SYN is at least 3 minutes; RFC 6298: 1 s, doubled, at most 60 s ---- */
 
+/* [RFC7323 3.2g] */
 CONV_TEST(no_answer)
 {
         static const unsigned waits[] = {1, 2, 4, 8, 16, 32, 60};

@@ -159,7 +159,7 @@ CONV_TEST(restarts_out_of_order)
         CONV_EQ(c, conv_memory(c).time_wait, 0);
 }
 
-/* RFC 1337, A11-1: resets don't end it, exact or not. [RFC9293 3.10.7.4-2] */
+/* RFC 1337, A11-1: resets don't end it, exact or not. [RFC9293 3.10.7.4-2; RFC1337 3-F1] */
 CONV_TEST(resets_are_ignored)
 {
         static const int at[] = {2, 1, 3, 100, -100};
@@ -175,7 +175,7 @@ CONV_TEST(resets_are_ignored)
         ends_after(c, TWO_MSL(c));
 }
 
-/* RFC 1337's hazard: old duplicate data gets an ACK; the peer's reset for that ACK does no harm. */
+/* RFC 1337's hazard: old duplicate data gets an ACK; the peer's reset for that ACK does no harm. [RFC1337 2] */
 CONV_TEST(assassination)
 {
         conv_start(c, NULL);
@@ -273,7 +273,8 @@ static void syn_in_time_wait(struct conv *c, bool old_ts, int seq, const char *o
         conv_state(c, ELKO_TCP_ESTABLISHED);
 }
 
-/* RFC 6191, 2: the four cases, and the two where the SYN has no timestamp. [RFC9293 SHLD-4] */
+/* RFC 6191, 2: the four cases, and the two where the SYN has no timestamp.
+ * [RFC9293 SHLD-4; RFC6191 2a 2b 2c 2d] */
 CONV_TEST(new_syn_with_timestamps)
 {
         conv_start(c, NULL);
@@ -287,7 +288,7 @@ CONV_TEST(new_syn_with_timestamps)
         syn_in_time_wait(c, true, -1000, "<mss M>", KEPT);
 }
 
-/* RFC 1122's rule: beyond the last number of the old incarnation. */
+/* RFC 1122's rule: beyond the last number of the old incarnation. [RFC6191 2f 2g] */
 CONV_TEST(new_syn_without_timestamps)
 {
         conv_start(c, NULL);
@@ -302,7 +303,7 @@ CONV_TEST(new_syn_without_timestamps)
 }
 
 /* RFC 6191, 2 would take any SYN with a timestamp when the old incarnation had none (a departure): its segments
- * have none, and those are taken without PAWS, so only the number keeps them out. */
+ * have none, and those are taken without PAWS, so only the number keeps them out. [RFC6191 2e] */
 CONV_TEST(new_syn_brings_timestamps)
 {
         conv_start(c, NULL);

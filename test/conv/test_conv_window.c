@@ -17,7 +17,7 @@ static const struct conv_options small = {
 
 /* ---- the peer's window ---- */
 
-/* 3.8.6: not a byte beyond SND.UNA + SND.WND. */
+/* 3.8.6: not a byte beyond SND.UNA + SND.WND. [RFC7323 2.4-3; RFC5681 3.1a] */
 CONV_TEST(the_usable_window)
 {
         conv_start_open(c, &plain);
@@ -32,7 +32,7 @@ CONV_TEST(the_usable_window)
         conv_none(c);
 }
 
-/* RELIABILITY A6-10: the SYN's window is not scaled, all others are (RFC 7323, 2.2). */
+/* RELIABILITY A6-10: the SYN's window is not scaled, all others are (RFC 7323, 2.2). [RFC7323 2.2d] */
 CONV_TEST(a6_10_window_of_the_syn_is_not_scaled)
 {
         static const struct conv_options scaled = {.no_sack = true, .no_ts = true};
@@ -72,7 +72,7 @@ CONV_TEST(a8_6_old_segments_do_not_update_the_window)
 }
 
 /* RELIABILITY A8-4; 3.8.6, SHLD-15, SHLD-16: the window shrinks below what is under way. No new
- * data; what was lost goes again; nothing underflows. [RFC9293 MUST-34 SHLD-15 SHLD-16 MAY-7] */
+ * data; what was lost goes again; nothing underflows. [RFC9293 MUST-34 SHLD-15 SHLD-16 MAY-7; RFC7323 2.4-0] */
 CONV_TEST(a8_4_the_peer_shrinks_its_window)
 {
         unsigned m;
@@ -96,7 +96,7 @@ CONV_TEST(a8_4_the_peer_shrinks_its_window)
 }
 
 /* MUST-35, MUST-37: shrunk to zero with data under way. It is probed, and as long as the peer
- * answers the connection stays, however long. [RFC9293 SHLD-17 MUST-35] */
+ * answers the connection stays, however long. [RFC9293 SHLD-17 MUST-35; RFC7323 2.4-5] */
 CONV_TEST(a8_4_shrunk_to_zero_and_answering)
 {
         uint64_t until;
@@ -195,7 +195,7 @@ static void scaled_buffers(struct elko_config *cfg)
         cfg->rcv_buf_max_bytes = scale_buffers;
 }
 
-/* [RFC9293 SHLD-14] */
+/* [RFC9293 SHLD-14; RFC7323 2.3b] */
 CONV_TEST(a8_5_random_reads_at_every_scale)
 {
         static const struct conv_options scaled = {

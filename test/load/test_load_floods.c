@@ -44,6 +44,7 @@ static void syn_flood(struct arena *a, uint64_t slice)
         }
 }
 
+/* [RFC4987 3.5a] */
 EK_TEST(a4_1_syn_flood)
 {
         struct arena *a = arena_begin(&small);
@@ -172,6 +173,7 @@ static void colliding_syns(struct arena *a, uint64_t slice)
         }
 }
 
+/* [RFC4987 3.2] */
 EK_TEST(a4_13_hash_flooding)
 {
         struct arena *a = arena_begin(NULL);

@@ -131,7 +131,7 @@ static void all_cells(bool v6, bool ts)
         }
 }
 
-/* [RFC9293 3.10.7.4-1] */
+/* [RFC9293 3.10.7.4-1; RFC5681 4.2d] */
 EK_TEST(every_segment_in_every_state_ipv4)
 {
         begin();

@@ -35,7 +35,7 @@ EK_TEST(the_table_is_keyed)
 }
 
 /* Initial sequence numbers and timestamps of different tuples have nothing to do with each other; those of
- * one tuple move with the clock and stay put. */
+ * one tuple move with the clock and stay put. [RFC7323 7.1; RFC6528 3b; RFC6191 3] */
 EK_TEST(every_tuple_has_its_own_clocks)
 {
         static struct ek_tcp t;
@@ -106,7 +106,7 @@ EK_TEST(a_window_that_is_not_used_stays)
 }
 
 /* RFC 5681, 3.2 and RFC 6582, 3.2 against a model that counts without bounds: one recovery for each window,
- * at the third duplicate, however many follow. */
+ * at the third duplicate, however many follow. [RFC5681 4.3a; RFC6582 3.2-2] */
 EK_TEST(one_recovery_for_each_window)
 {
         for (uint32_t round = 0; round < ek_test_rounds(2000); round++) {
@@ -151,7 +151,7 @@ EK_TEST(one_recovery_for_each_window)
 }
 
 /* RFC 9293, 3.8.6 (the window is not shrunk): what was promised once stays promised, at every scale, with
- * reads and segments of any size; and no promise exceeds the buffer. */
+ * reads and segments of any size; and no promise exceeds the buffer. [RFC7323 2.4-1 2.4-2] */
 EK_TEST(promises_are_kept)
 {
         for (uint32_t round = 0; round < ek_test_rounds(3000); round++) {
@@ -185,7 +185,7 @@ EK_TEST(promises_are_kept)
 }
 
 /* What the RFCs say of values that nobody has changed: RFC 9293, 3.8.3 (R2), 3.8.4 (keep-alives), 3.8.6.3 (delayed
- * ACKs); RFC 6298, 2.1 (the first RTO); RFC 6928, 2 (the initial window). [RFC9293 SHLD-11] */
+ * ACKs); RFC 6298, 2.1 (the first RTO); RFC 6928, 2 (the initial window). [RFC9293 SHLD-11; RFC6298 2.5] */
 EK_TEST(defaults_are_those_of_the_rfcs)
 {
         struct elko_config c;
@@ -231,7 +231,7 @@ static uint16_t port_towards(struct ek_tcp *t, uint32_t peer)
         return key.lport;
 }
 
-/* 3.2: who sees the ports towards himself can't guess those towards another. */
+/* 3.2: who sees the ports towards himself can't guess those towards another. [RFC6056 3.3a] */
 EK_TEST(ports_towards_different_peers_have_nothing_in_common)
 {
         struct ek_tcp *t = &stack_with_ports(49152, 65535)->tcp;
@@ -245,7 +245,7 @@ EK_TEST(ports_towards_different_peers_have_nothing_in_common)
         CHECK(close < 40); /* 8 expected, standard deviation 3 */
 }
 
-/* 3.1: a port towards one peer comes back only after the whole range. */
+/* 3.1: a port towards one peer comes back only after the whole range. [RFC6056 3.3.4] */
 EK_TEST(ports_towards_one_peer_come_back_late)
 {
         struct ek_tcp *t = &stack_with_ports(50000, 50099)->tcp;
@@ -259,7 +259,7 @@ EK_TEST(ports_towards_one_peer_come_back_late)
         }
 }
 
-/* With every port taken the search says so, after each port was looked at once. */
+/* With every port taken the search says so, after each port was looked at once. [RFC6056 3.2a] */
 EK_TEST(ports_that_are_all_taken)
 {
         elko_stack *st = stack_with_ports(50000, 50003);

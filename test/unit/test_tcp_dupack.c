@@ -12,7 +12,7 @@ static seq_t at(uint32_t n)
         return seq_make(0xfffffff0u + n);
 }
 
-/* RFC 5681, 2: all of (a) to (e), and nothing less. */
+/* RFC 5681, 2: all of (a) to (e), and nothing less. [RFC5681 2] */
 EK_TEST(definition)
 {
         for (unsigned bits = 0; bits < 32; bits++) {
@@ -35,7 +35,7 @@ static void three(struct ek_dupack *d, seq_t una, seq_t nxt)
         CHECK_EQ(ek_dupack_on_duplicate(d, una, nxt), EK_DUPACK_ENTER);
 }
 
-/* RFC 6582, 3.2: the third enters, more inflate, partial ACKs stay, the full ACK leaves. */
+/* RFC 6582, 3.2: the third enters, more inflate, partial ACKs stay, the full ACK leaves. [RFC6582 3.2-1 6b] */
 EK_TEST(an_episode)
 {
         struct ek_dupack d = {0};
@@ -67,7 +67,7 @@ EK_TEST(not_twice_in_one_window)
         three(&d, at(110), at(150));
 }
 
-/* RFC 6582, 4: after a time-out the duplicates that go-back-N provokes start nothing. */
+/* RFC 6582, 4: after a time-out the duplicates that go-back-N provokes start nothing. [RFC6582 3.2-4] */
 EK_TEST(after_a_timeout)
 {
         struct ek_dupack d = {0};
@@ -143,7 +143,7 @@ EK_TEST(rows_of_any_length)
         }
 }
 
-/* RELIABILITY A7-9: an old `recover` must not block when the circle has turned half over it. */
+/* RELIABILITY A7-9: an old `recover` must not block when the circle has turned half over it. [RFC6582 6c] */
 EK_TEST(a7_9_an_old_mark_is_forgotten)
 {
         struct ek_dupack d = {0};

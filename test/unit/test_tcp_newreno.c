@@ -40,6 +40,7 @@ static void congestion(struct bench *b, enum elko_congestion kind, uint32_t flig
         elko_cc_newreno.on_congestion(b->priv, &b->out, &ev);
 }
 
+/* [RFC5681 3.1f] */
 EK_TEST(starts_with_the_initial_window)
 {
         struct bench b;
@@ -50,7 +51,7 @@ EK_TEST(starts_with_the_initial_window)
         CHECK_EQ(b.out.pacing_bytes_per_s, 0);
 }
 
-/* (3.1) slow start: a window of ACKs doubles cwnd, not more (RFC 2525, 2.1). */
+/* (3.1) slow start: a window of ACKs doubles cwnd, not more (RFC 2525, 2.1). [RFC5681 3.1h] */
 EK_TEST(slow_start_doubles)
 {
         struct bench b;
@@ -65,7 +66,7 @@ EK_TEST(slow_start_doubles)
         }
 }
 
-/* RELIABILITY A4-11, Savage's ACK division: bytes count, not ACKs. */
+/* RELIABILITY A4-11, Savage's ACK division: bytes count, not ACKs. [RFC5681 3.1h] */
 EK_TEST(a4_11_ack_division_gains_nothing)
 {
         struct bench b, whole;
@@ -82,7 +83,8 @@ EK_TEST(a4_11_ack_division_gains_nothing)
         CHECK_EQ(b.out.cwnd_bytes, 11 * MSS);
 }
 
-/* (3.1) congestion avoidance: one SMSS a window; no constant is added (RFC 2525, 2.6). */
+/* (3.1) congestion avoidance: one SMSS a window; no constant is added (RFC 2525, 2.6).
+ * [RFC5681 3.1i 3.1j; RFC2525 2.6] */
 EK_TEST(congestion_avoidance_one_segment_a_window)
 {
         struct bench b;
@@ -100,7 +102,8 @@ EK_TEST(congestion_avoidance_one_segment_a_window)
         }
 }
 
-/* (3.1) time-out: cwnd is one segment, ssthresh half of the flight, at least two segments. */
+/* (3.1) time-out: cwnd is one segment, ssthresh half of the flight, at least two segments.
+ * [RFC5681 3.1l 3.1n] */
 EK_TEST(timeout)
 {
         struct bench b;

@@ -139,7 +139,7 @@ static void random_step(struct bench *b)
                 ack(b);
 }
 
-/* RELIABILITY A8-5: a random peer and a random reader. [RFC9293 SHLD-14] */
+/* RELIABILITY A8-5: a random peer and a random reader. [RFC9293 SHLD-14; RFC7323 2.4-2] */
 EK_TEST(a8_5_the_edge_never_goes_back)
 {
         for (uint32_t i = ek_test_rounds(300); i > 0; i--) {

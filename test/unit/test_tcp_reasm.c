@@ -140,7 +140,7 @@ static void expect(const struct ek_reasm *r, uint32_t max, uint32_t n, const uin
 }
 
 /* RFC 2018, 4: the first block holds the segment that triggered the ACK, the rest repeats the most
- * recently reported ones; 7, case 2: the first of eight segments is lost. */
+ * recently reported ones; 7, case 2: the first of eight segments is lost. [RFC2018 4e 4f 4g] */
 EK_TEST(rfc2018_4_order_of_blocks)
 {
         struct ek_reasm r = {.ranges = memory(8)};
@@ -227,7 +227,7 @@ EK_TEST(rfc2883_4_2_partial_duplicate)
         CHECK(!ek_reasm_has_dsack(&r));
 }
 
-/* RFC 2883, 4.3: two duplicate parts; only the first is reported. */
+/* RFC 2883, 4.3: two duplicate parts; only the first is reported. [RFC2883 4.2b] */
 EK_TEST(rfc2883_4_3_two_duplicate_parts)
 {
         struct ek_reasm r = {.ranges = memory(8)};

@@ -17,7 +17,7 @@ static const struct ek_rtt_limits limits = {
         .granularity_ns = ELKO_MS(1),
 };
 
-/* (2.1) Until there is a measurement, RTO is 1 s. */
+/* (2.1) Until there is a measurement, RTO is 1 s. [RFC6298 2.1; RFC2525 2.7] */
 EK_TEST(initial_rto)
 {
         struct ek_rtt r = {0};
@@ -25,7 +25,7 @@ EK_TEST(initial_rto)
         CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_SEC(1));
 }
 
-/* (2.2) SRTT = R, RTTVAR = R/2, RTO = SRTT + max(G, 4 RTTVAR) = 3 R. */
+/* (2.2) SRTT = R, RTTVAR = R/2, RTO = SRTT + max(G, 4 RTTVAR) = 3 R. [RFC6298 2.2] */
 EK_TEST(first_measurement)
 {
         struct ek_rtt r = {0};
@@ -38,7 +38,7 @@ EK_TEST(first_measurement)
 }
 
 /* (2.3) RTTVAR = 3/4 RTTVAR + 1/4 |SRTT - R'|, with the old SRTT; SRTT = 7/8 SRTT + 1/8 R'.
- * [RFC9293 MUST-18] */
+ * [RFC9293 MUST-18; RFC7323 4.2; RFC6298 2.3a 2.3b 2.3c] */
 EK_TEST(later_measurements)
 {
         struct ek_rtt r = {0};
@@ -54,7 +54,7 @@ EK_TEST(later_measurements)
         CHECK_EQ(r.min_rtt_ns, ELKO_MS(50));
 }
 
-/* (2.3), (2.4): G and the floor. */
+/* (2.3), (2.4): G and the floor. [RFC6298 4 2.4] */
 EK_TEST(floor_and_granularity)
 {
         struct ek_rtt r = {0};
@@ -68,7 +68,7 @@ EK_TEST(floor_and_granularity)
         CHECK(ek_rtt_rto(&r, &coarse) <= ELKO_MS(511));
 }
 
-/* (2.5) a maximum of at least 60 s. */
+/* (2.5) a maximum of at least 60 s. [RFC6298 2.5] */
 EK_TEST(ceiling)
 {
         struct ek_rtt r = {0};
@@ -77,7 +77,7 @@ EK_TEST(ceiling)
         CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_SEC(60));
 }
 
-/* (5.5) doubling, up to the ceiling; progress ends it. */
+/* (5.5) doubling, up to the ceiling; progress ends it. [RFC6298 5.5] */
 EK_TEST(back_off)
 {
         static const uint64_t want[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
@@ -94,7 +94,7 @@ EK_TEST(back_off)
         CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_SEC(1));
 }
 
-/* (5.7) The SYN was sent again: 3 s, until the first sample. */
+/* (5.7) The SYN was sent again: 3 s, until the first sample. [RFC6298 5.7] */
 EK_TEST(after_a_lost_syn)
 {
         struct ek_rtt r = {.syn_lost = true};
@@ -121,7 +121,7 @@ EK_TEST(zero_sample)
 }
 
 /* Samples of any magnitude that a 100-year clock can give: RTO stays inside of its limits, SRTT
- * between the least and the greatest sample. */
+ * between the least and the greatest sample. [RFC6298 1] */
 EK_TEST(never_out_of_bounds)
 {
         for (uint32_t i = ek_test_rounds(2000); i > 0; i--) {

@@ -50,6 +50,7 @@ static struct ek_sack_seen seen(const struct row *r, struct elko_sack_block *blo
                                      .before = r->before};
 }
 
+/* [RFC2883 5a 5b] */
 EK_TEST(duplicates)
 {
         struct elko_sack_block block[3];

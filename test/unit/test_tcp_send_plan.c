@@ -161,7 +161,7 @@ static void check_row(const struct situation *s)
                              (int)p.kind, p.len, p.space, p.flags, (int)p.limited_by);
 }
 
-/* [RFC9293 SHLD-16 MAY-7] */
+/* [RFC9293 SHLD-16 MAY-7; RFC7323 2.4-4] */
 EK_TEST(table_of_situations)
 {
         for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
@@ -216,6 +216,7 @@ static void check_properties(const struct situation *s, const struct ek_plan *p)
                 CHECK(p->kind == EK_PLAN_DATA && p->len == MSS);
 }
 
+/* [RFC5681 3] */
 EK_TEST(properties_of_random_situations)
 {
         for (uint32_t i = ek_test_rounds(300000); i > 0; i--) {

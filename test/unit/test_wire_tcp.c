@@ -217,6 +217,7 @@ EK_TEST(option_values)
         CHECK_EQ(o.sack[1].right, 0);
 }
 
+/* [RFC7323 2.3f] */
 EK_TEST(wscale_is_clamped)
 {
         for (unsigned v = 0; v < 256; v++) {
