@@ -178,8 +178,8 @@ static uint32_t sack_blocks(const struct ek_tcb *tcb, struct ek_tcp_opts *opt)
         return n;
 }
 
-/* Options of everything but SYN. SACK blocks go on every ACK without text, a FIN too (RFC 2018, 4); text has no
- * room to spare (MSS). [RFC9293 MUST-65]
+/* Options of everything but SYN. SACK blocks go on every ACK without text, a FIN too. Deviation from RFC 2018, 4:
+ * text has no room to spare (MSS).
  * [RFC9293 MUST-65; RFC7323 3.2b 3.2h 4.1a 5.4a 5.4b 5.4c; RFC2018 4a 4b 4c] */
 static void data_options(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p,
                          struct ek_tcp_opts *opt)
