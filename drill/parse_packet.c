@@ -95,9 +95,9 @@ static bool flags(struct drill_lexer *l, struct drill_packet *p)
         struct drill_where where = l->tok.where;
         unsigned digits = 0;
 
-        drill_lex_raw(l, "");
-        if (l->tok.len == 0)
+        if (l->tok.kind == DRILL_T_END)
                 return drill_expected(l, "TCP flags");
+        drill_lex_raw(l, "");
         for (const char *c = l->tok.text; *c != '\0'; c++) {
                 switch (*c) {
                 case 'F': p->flags |= FIN; break;
