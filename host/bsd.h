@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ELKO_HOST_BSD_H
+#define ELKO_HOST_BSD_H
+
+/*
+ * Linux's sockets on an elko stack: the calls, their results and their errno, as tcp(7), socket(7) and ip(7) say.
+ *
+ * Theory: elko's calls (RFC 9293, 3.10.1 to 3.10.6) work on handles of connections and listeners, and never wait. A
+ * Linux socket is one descriptor through its whole life: made, bound, configured, then a listener or a connection, and
+ * after an error there is one more answer. This keeps that life. It waits for nothing either: who wants a blocking call
+ * repeats it when elko_bsd_poll() says that it is worth it (elko_bsd_blocks() tells whether the application wants to
+ * wait). So the same code serves scripts in virtual time, a plug-in with threads, and a program with real ones.
+ *
+ * Every function returns a result as the system call does, or -errno with Linux's numbers. Addresses are the system's
+ * sockaddr_in and sockaddr_in6. A struct is for one thread, as the stack is. After every elko_input(), elko_output() and
+ * elko_advance() call elko_bsd_update(), which takes the stack's events: nobody else may.
+ */
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <elko/elko.h>
+
+struct elko_bsd;
+
+/* NULL: no memory. `st` is used, not owned, and must live as long. */
+struct elko_bsd *elko_bsd_create(elko_stack *st);
+
+/* Abort what is open. NULL is allowed. */
+void elko_bsd_destroy(struct elko_bsd *b);
+
+/* Take the stack's events. */
+void elko_bsd_update(struct elko_bsd *b);
+
+/* ---- descriptors: small numbers of their own, from 0 ---- */
+
+int elko_bsd_socket(struct elko_bsd *b, int domain, int type, int protocol);
+int elko_bsd_bind(struct elko_bsd *b, int fd, const struct sockaddr *addr, socklen_t len);
+int elko_bsd_listen(struct elko_bsd *b, int fd, int backlog);
+
+/* -EAGAIN: nobody waits. `type` may hold SOCK_NONBLOCK. `addr` NULL: nobody asks. */
+int elko_bsd_accept(struct elko_bsd *b, int fd, struct sockaddr *addr, socklen_t *len, int type);
+
+/* -EINPROGRESS the first time, -EALREADY while it goes on; a blocking one waits for POLLOUT and asks for SO_ERROR. */
+int elko_bsd_connect(struct elko_bsd *b, int fd, const struct sockaddr *addr, socklen_t len);
+
+/* `buf` NULL with a length: -EFAULT. `flags`: MSG_*. -EAGAIN: now nothing, or no room. */
+ssize_t elko_bsd_recv(struct elko_bsd *b, int fd, void *buf, size_t len, int flags);
+ssize_t elko_bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, int flags);
+
+int elko_bsd_shutdown(struct elko_bsd *b, int fd, int how);
+int elko_bsd_close(struct elko_bsd *b, int fd);
+
+int elko_bsd_getsockopt(struct elko_bsd *b, int fd, int level, int name, void *value,
+                        socklen_t *len);
+int elko_bsd_setsockopt(struct elko_bsd *b, int fd, int level, int name, const void *value,
+                        socklen_t len);
+int elko_bsd_fcntl(struct elko_bsd *b, int fd, int cmd, int arg);
+int elko_bsd_ioctl(struct elko_bsd *b, int fd, unsigned long request, int *arg);
+int elko_bsd_getname(struct elko_bsd *b, int fd, bool peer, struct sockaddr *addr, socklen_t *len);
+
+/* Which of POLLIN, POLLOUT, POLLERR, POLLHUP, POLLRDHUP, POLLPRI hold now; POLLNVAL: no such descriptor. */
+unsigned elko_bsd_poll(struct elko_bsd *b, int fd);
+
+/* Does the application want its calls on this descriptor to wait (no O_NONBLOCK)? */
+bool elko_bsd_blocks(struct elko_bsd *b, int fd);
+
+/* The connection or listener behind a descriptor; ELKO_SOCK_NONE: none (yet). */
+elko_sock elko_bsd_handle(struct elko_bsd *b, int fd);
+
+/* ---- epoll ---- */
+
+int elko_bsd_epoll_create(struct elko_bsd *b);
+int elko_bsd_epoll_ctl(struct elko_bsd *b, int epfd, int op, int fd, struct epoll_event *ev);
+int elko_bsd_epoll_wait(struct elko_bsd *b, int epfd, struct epoll_event *ev, int max);
+
+#endif

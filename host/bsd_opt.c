@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * getsockopt() and setsockopt(), and TCP_INFO in Linux's layout.
+ *
+ * An option is kept here as Linux tells it, and given to elko where elko knows what it asks for. What elko has no
+ * counterpart for is kept and told back when it changes nothing that a peer or the application could see
+ * (SO_PRIORITY), and refused otherwise.
+ */
+#include "host/bsd_priv.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <string.h>
+
+/* Numbers that older headers lack. */
+enum {
+        OPT_TCP_NOTSENT_LOWAT = 25,
+        OPT_TCP_CC_INFO = 26,
+        OPT_SO_MEMINFO = 55,
+        OPT_IPV6_TCLASS = 67,
+};
+
+void bsd_default_options(struct bsd_options *o)
+{
+        *o = (struct bsd_options){.keep_idle = 7200,
+                                  .keep_interval = 75,
+                                  .keep_count = 9,
+                                  .quick_ack = 1,
+                                  .syn_count = 6,
+                                  .rcv_lowat = 1,
+                                  .snd_lowat = 1,
+                                  .ttl = -1,
+                                  .tos = -1};
+}
+
+/* ---- to elko ---- */
+
+static void set(struct elko_bsd *b, struct bsd_sock *s, enum elko_option option, uint64_t value)
+{
+        if (s->handle != ELKO_SOCK_NONE)
+                elko_set_option(b->st, s->handle, option, value);
+}
+
+static void apply_buffers(struct elko_bsd *b, struct bsd_sock *s)
+{
+        /* Linux doubles what was asked for, for its overhead (socket(7)); elko counts bytes of the stream. */
+        if (s->opt.snd_buf != 0)
+                set(b, s, ELKO_OPTION_SND_BUF_MAX, (uint64_t)s->opt.snd_buf / 2);
+        if (s->opt.rcv_buf != 0)
+                set(b, s, ELKO_OPTION_RCV_BUF_MAX, (uint64_t)s->opt.rcv_buf / 2);
+}
+
+static void apply_keepalive(struct elko_bsd *b, struct bsd_sock *s)
+{
+        set(b, s, ELKO_OPTION_KEEPALIVE_IDLE, ELKO_SEC(s->opt.keep_idle));
+        set(b, s, ELKO_OPTION_KEEPALIVE_INTERVAL, ELKO_SEC(s->opt.keep_interval));
+        set(b, s, ELKO_OPTION_KEEPALIVE_COUNT, (uint64_t)s->opt.keep_count);
+        set(b, s, ELKO_OPTION_KEEPALIVE, s->opt.keepalive != 0);
+}
+
+void bsd_apply_options(struct elko_bsd *b, struct bsd_sock *s)
+{
+        const struct bsd_options *o = &s->opt;
+
+        apply_buffers(b, s);
+        if (o->keepalive)
+                apply_keepalive(b, s);
+        if (o->nodelay)
+                set(b, s, ELKO_OPTION_NODELAY, 1);
+        if (o->cork)
+                set(b, s, ELKO_OPTION_CORK, 1);
+        if (o->max_seg != 0)
+                set(b, s, ELKO_OPTION_MAX_SEG, (uint64_t)o->max_seg);
+        if (o->user_timeout_ms != 0)
+                set(b, s, ELKO_OPTION_USER_TIMEOUT, ELKO_MS(o->user_timeout_ms));
+        if (o->linger.l_onoff && o->linger.l_linger > 0)
+                set(b, s, ELKO_OPTION_LINGER, ELKO_SEC(o->linger.l_linger));
+        if (o->ttl > 0)
+                set(b, s, ELKO_OPTION_TTL, (uint64_t)o->ttl);
+        if (o->tos >= 0)
+                set(b, s, ELKO_OPTION_TOS, (uint64_t)o->tos & 0xfc);
+}
+
+/* ---- integers ---- */
+
+/* The place of an option that is one int, and its range. */
+struct place {
+        int level, name, lo, hi;
+        size_t at;
+        void (*then)(struct elko_bsd *b, struct bsd_sock *s);
+};
+
+static void then_nodelay(struct elko_bsd *b, struct bsd_sock *s)
+{
+        set(b, s, ELKO_OPTION_NODELAY, s->opt.nodelay != 0);
+}
+
+static void then_cork(struct elko_bsd *b, struct bsd_sock *s)
+{
+        set(b, s, ELKO_OPTION_CORK, s->opt.cork != 0);
+}
+
+static void then_max_seg(struct elko_bsd *b, struct bsd_sock *s)
+{
+        set(b, s, ELKO_OPTION_MAX_SEG, (uint64_t)s->opt.max_seg);
+}
+
+static void then_user_timeout(struct elko_bsd *b, struct bsd_sock *s)
+{
+        set(b, s, ELKO_OPTION_USER_TIMEOUT, ELKO_MS(s->opt.user_timeout_ms));
+}
+
+static void then_ttl(struct elko_bsd *b, struct bsd_sock *s)
+{
+        set(b, s, ELKO_OPTION_TTL, s->opt.ttl > 0 ? (uint64_t)s->opt.ttl : 64);
+}
+
+static void then_tos(struct elko_bsd *b, struct bsd_sock *s)
+{
+        s->opt.tos &= 0xfc; /* the ECN bits are TCP's (RFC 3168, 6) */
+        set(b, s, ELKO_OPTION_TOS, (uint64_t)s->opt.tos);
+}
+
+#define AT(field) offsetof(struct bsd_options, field)
+
+static const struct place places[] = {
+        {SOL_SOCKET, SO_REUSEADDR, 0, INT32_MAX, AT(reuse_addr), NULL},
+        {SOL_SOCKET, SO_REUSEPORT, 0, INT32_MAX, AT(reuse_port), NULL},
+        {SOL_SOCKET, SO_KEEPALIVE, 0, INT32_MAX, AT(keepalive), apply_keepalive},
+        {SOL_SOCKET, SO_PRIORITY, 0, INT32_MAX, AT(priority), NULL},
+        {SOL_SOCKET, SO_MARK, INT32_MIN, INT32_MAX, AT(mark), NULL},
+        {SOL_SOCKET, SO_OOBINLINE, 0, INT32_MAX, AT(oob_inline), NULL},
+        {SOL_SOCKET, SO_RCVLOWAT, 0, INT32_MAX, AT(rcv_lowat), NULL},
+        {IPPROTO_TCP, TCP_NODELAY, 0, INT32_MAX, AT(nodelay), then_nodelay},
+        {IPPROTO_TCP, TCP_CORK, 0, INT32_MAX, AT(cork), then_cork},
+        {IPPROTO_TCP, TCP_MAXSEG, 88, 32767, AT(max_seg), then_max_seg},
+        {IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767, AT(keep_idle), apply_keepalive},
+        {IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767, AT(keep_interval), apply_keepalive},
+        {IPPROTO_TCP, TCP_KEEPCNT, 1, 127, AT(keep_count), apply_keepalive},
+        {IPPROTO_TCP, TCP_SYNCNT, 1, 127, AT(syn_count), NULL},
+        {IPPROTO_TCP, TCP_LINGER2, INT32_MIN, INT32_MAX, AT(linger2), NULL},
+        {IPPROTO_TCP, TCP_DEFER_ACCEPT, INT32_MIN, INT32_MAX, AT(defer_accept), NULL},
+        {IPPROTO_TCP, TCP_WINDOW_CLAMP, 0, INT32_MAX, AT(clamp), NULL},
+        {IPPROTO_TCP, TCP_QUICKACK, 0, INT32_MAX, AT(quick_ack), NULL},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, 0, INT32_MAX, AT(user_timeout_ms), then_user_timeout},
+        {IPPROTO_TCP, OPT_TCP_NOTSENT_LOWAT, INT32_MIN, INT32_MAX, AT(notsent_lowat), NULL},
+        {IPPROTO_IP, IP_TTL, -1, 255, AT(ttl), then_ttl},
+        {IPPROTO_IP, IP_TOS, 0, 255, AT(tos), then_tos},
+        {IPPROTO_IPV6, IPV6_UNICAST_HOPS, -1, 255, AT(ttl), then_ttl},
+        {IPPROTO_IPV6, OPT_IPV6_TCLASS, -1, 255, AT(tos), then_tos},
+        {IPPROTO_IPV6, IPV6_V6ONLY, 0, INT32_MAX, AT(v6_only), NULL},
+};
+
+static const struct place *place_of(int level, int name)
+{
+        for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+                if (places[i].level == level && places[i].name == name)
+                        return &places[i];
+        return NULL;
+}
+
+static int *value_at(struct bsd_sock *s, const struct place *p)
+{
+        return (int *)(void *)((unsigned char *)&s->opt + p->at);
+}
+
+/* ---- TCP_INFO ---- */
+
+/* Linux's struct tcp_info up to and including the AccECN fields, 280 bytes: the layout is part of the kernel's ABI. */
+struct linux_tcp_info {
+        uint8_t state, ca_state, retransmits, probes, backoff, options, wscales, app_limited;
+        uint32_t rto, ato, snd_mss, rcv_mss, unacked, sacked, lost, retrans, fackets;
+        uint32_t last_data_sent, last_ack_sent, last_data_recv, last_ack_recv;
+        uint32_t pmtu, rcv_ssthresh, rtt, rttvar, snd_ssthresh, snd_cwnd, advmss, reordering;
+        uint32_t rcv_rtt, rcv_space, total_retrans;
+        uint64_t pacing_rate, max_pacing_rate, bytes_acked, bytes_received;
+        uint32_t segs_out, segs_in, notsent_bytes, min_rtt, data_segs_in, data_segs_out;
+        uint64_t delivery_rate, busy_time, rwnd_limited, sndbuf_limited;
+        uint32_t delivered, delivered_ce;
+        uint64_t bytes_sent, bytes_retrans;
+        uint32_t dsack_dups, reord_seen, rcv_ooopack, snd_wnd, rcv_wnd, rehash;
+        uint16_t total_rto, total_rto_recoveries;
+        uint32_t total_rto_time, received_ce, accecn_bytes[6], accecn_bits;
+};
+
+_Static_assert(sizeof(struct linux_tcp_info) == 280, "the kernel's ABI");
+_Static_assert(offsetof(struct linux_tcp_info, unacked) == 24, "the kernel's ABI");
+_Static_assert(offsetof(struct linux_tcp_info, bytes_acked) == 120, "the kernel's ABI");
+_Static_assert(offsetof(struct linux_tcp_info, delivered) == 192, "the kernel's ABI");
+_Static_assert(offsetof(struct linux_tcp_info, rcv_wnd) == 232, "the kernel's ABI");
+_Static_assert(offsetof(struct linux_tcp_info, total_rto) == 240, "the kernel's ABI");
+_Static_assert(offsetof(struct linux_tcp_info, accecn_bits) == 276, "the kernel's ABI");
+
+/* TCP_ESTABLISHED 1 ... TCP_CLOSING 11. */
+static uint8_t state_number(const struct bsd_sock *s, const struct elko_tcp_info *i)
+{
+        static const uint8_t number[] = {
+                [ELKO_TCP_CLOSED] = 7,       [ELKO_TCP_LISTEN] = 10,     [ELKO_TCP_SYN_SENT] = 2,
+                [ELKO_TCP_SYN_RECEIVED] = 3, [ELKO_TCP_ESTABLISHED] = 1, [ELKO_TCP_FIN_WAIT_1] = 4,
+                [ELKO_TCP_FIN_WAIT_2] = 5,   [ELKO_TCP_CLOSE_WAIT] = 8,  [ELKO_TCP_CLOSING] = 11,
+                [ELKO_TCP_LAST_ACK] = 9,     [ELKO_TCP_TIME_WAIT] = 6,
+        };
+
+        if (s->kind == BSD_LISTENER)
+                return 10;
+        return (size_t)i->state < sizeof(number) ? number[i->state] : 7;
+}
+
+static uint32_t us(uint64_t ns)
+{
+        return ns / 1000 > UINT32_MAX ? UINT32_MAX : (uint32_t)(ns / 1000);
+}
+
+static uint32_t ms(uint64_t ns)
+{
+        return ns == ELKO_NEVER ? 0 : (uint32_t)(ns / 1000000);
+}
+
+static uint32_t segments(uint32_t bytes, uint32_t mss)
+{
+        return mss == 0 ? bytes : bytes / mss;
+}
+
+static void fill_info(const struct bsd_sock *s, const struct elko_tcp_info *i,
+                      struct linux_tcp_info *o)
+{
+        uint32_t mss = i->snd_mss;
+
+        *o = (struct linux_tcp_info){
+                .state = state_number(s, i),
+                .ca_state = (uint8_t)i->ca_state,
+                .retransmits = i->retransmits,
+                .probes = i->probes,
+                .backoff = i->backoff,
+                .options = (uint8_t)i->options,
+                .wscales = (uint8_t)((i->snd_wscale & 15) | i->rcv_wscale << 4),
+                .app_limited = i->limited_by == ELKO_LIMITED_APP,
+                .rto = us(i->rto_ns),
+                .ato = us(i->ato_ns),
+                .snd_mss = mss,
+                .rcv_mss = i->rcv_mss,
+                .unacked = i->unacked,
+                .sacked = i->sacked,
+                .lost = i->lost,
+                .retrans = i->retrans,
+                .last_data_sent = ms(i->last_data_sent_ns),
+                .last_ack_sent = ms(i->last_ack_sent_ns),
+                .last_data_recv = ms(i->last_data_recv_ns),
+                .last_ack_recv = ms(i->last_ack_recv_ns),
+                .pmtu = i->pmtu,
+                .rcv_ssthresh = i->rcv_wnd,
+                .rtt = us(i->srtt_ns),
+                .rttvar = us(i->rttvar_ns),
+                .snd_ssthresh =
+                        i->snd_ssthresh >= 0x7fffffff ? 0x7fffffff : segments(i->snd_ssthresh, mss),
+                .snd_cwnd = segments(i->snd_cwnd, mss),
+                .advmss = i->adv_mss,
+                .reordering = i->reordering,
+                .rcv_rtt = us(i->rcv_rtt_ns),
+                .rcv_space = i->rcv_buf,
+                .total_retrans = i->total_retrans,
+                .pacing_rate = i->pacing_rate != 0 ? i->pacing_rate : UINT64_MAX,
+                .max_pacing_rate = i->max_pacing_rate != 0 ? i->max_pacing_rate : UINT64_MAX,
+                .bytes_acked = i->bytes_acked,
+                .bytes_received = i->bytes_received,
+                .segs_out = i->segs_out,
+                .segs_in = i->segs_in,
+                .notsent_bytes = i->notsent,
+                .min_rtt = i->min_rtt_ns == 0 ? UINT32_MAX : us(i->min_rtt_ns),
+                .data_segs_in = i->data_segs_in,
+                .data_segs_out = i->data_segs_out,
+                .delivery_rate = i->delivery_rate,
+                .busy_time = i->busy_ns / 1000,
+                .rwnd_limited = i->rwnd_limited_ns / 1000,
+                .sndbuf_limited = i->sndbuf_limited_ns / 1000,
+                .delivered = i->delivered,
+                .bytes_sent = i->bytes_sent,
+                .bytes_retrans = i->bytes_retrans,
+                .dsack_dups = i->dsack_dups,
+                .reord_seen = i->reord_seen,
+                .rcv_ooopack = i->rcv_ooopack,
+                .snd_wnd = i->snd_wnd,
+                .rcv_wnd = i->rcv_wnd,
+                .total_rto = i->total_rto > UINT16_MAX ? UINT16_MAX : (uint16_t)i->total_rto,
+        };
+}
+
+/* ---- getsockopt ---- */
+
+static int give(void *value, socklen_t *len, const void *data, size_t size)
+{
+        if (value == NULL || len == NULL)
+                return -EFAULT;
+        if ((int32_t)*len < 0)
+                return -EINVAL;
+        if (*len > size)
+                *len = (socklen_t)size;
+        memcpy(value, data, *len);
+        return 0;
+}
+
+static int give_int(void *value, socklen_t *len, int v)
+{
+        return give(value, len, &v, sizeof(v));
+}
+
+static int get_socket(struct elko_bsd *b, struct bsd_sock *s, int name, void *value, socklen_t *len)
+{
+        uint32_t mem[9] = {0};
+        uint64_t v;
+        int error;
+
+        switch (name) {
+        case SO_ERROR:
+                elko_bsd_update(b);
+                error = s->error;
+                s->error = 0;
+                s->error_told = s->error_told || error != 0;
+                return give_int(value, len, error);
+        case SO_TYPE: return give_int(value, len, SOCK_STREAM);
+        case SO_DOMAIN: return give_int(value, len, s->domain);
+        case SO_PROTOCOL: return give_int(value, len, IPPROTO_TCP);
+        case SO_ACCEPTCONN: return give_int(value, len, s->kind == BSD_LISTENER);
+        case SO_LINGER: return give(value, len, &s->opt.linger, sizeof(s->opt.linger));
+        case SO_SNDBUF:
+        case SO_RCVBUF:
+                error = name == SO_SNDBUF ? s->opt.snd_buf : s->opt.rcv_buf;
+                if (error == 0 && s->handle != ELKO_SOCK_NONE &&
+                    elko_get_option(b->st, s->handle,
+                                    name == SO_SNDBUF ? ELKO_OPTION_SND_BUF_MAX
+                                                      : ELKO_OPTION_RCV_BUF_MAX,
+                                    &v) == ELKO_OK)
+                        error = v > INT32_MAX ? INT32_MAX : (int)v;
+                return give_int(value, len, error);
+        case OPT_SO_MEMINFO: return give(value, len, mem, sizeof(mem));
+        default: return -ENOPROTOOPT;
+        }
+}
+
+static int get_tcp(struct elko_bsd *b, struct bsd_sock *s, int name, void *value, socklen_t *len)
+{
+        struct elko_tcp_info info = {.state = ELKO_TCP_CLOSED};
+        struct linux_tcp_info out;
+        char cc[16] = "reno";
+
+        if (s->handle != ELKO_SOCK_NONE)
+                elko_tcp_info_get(b->st, s->handle, &info);
+        switch (name) {
+        case TCP_INFO: fill_info(s, &info, &out); return give(value, len, &out, sizeof(out));
+        case OPT_TCP_CC_INFO:
+                if (len != NULL)
+                        *len = 0;
+                return 0;
+        case TCP_CONGESTION:
+                if (info.congestion != NULL && strcmp(info.congestion, "newreno") != 0)
+                        strncpy(cc, info.congestion, sizeof(cc) - 1);
+                return give(value, len, cc, sizeof(cc));
+        default: return -ENOPROTOOPT;
+        }
+}
+
+int elko_bsd_getsockopt(struct elko_bsd *b, int fd, int level, int name, void *value,
+                        socklen_t *len)
+{
+        const struct place *p = place_of(level, name);
+        struct elko_tcp_info info;
+        int error;
+        struct bsd_sock *s = bsd_get(b, fd, &error);
+
+        if (s == NULL)
+                return error;
+        if (level == IPPROTO_TCP && name == TCP_MAXSEG && s->handle != ELKO_SOCK_NONE &&
+            s->kind != BSD_LISTENER && elko_tcp_info_get(b->st, s->handle, &info) == ELKO_OK &&
+            info.snd_mss != 0)
+                return give_int(value, len, (int)info.snd_mss);
+        if (p != NULL) {
+                int v = *value_at(s, p);
+
+                if (p->at == AT(ttl) && v < 0)
+                        v = 64;
+                else if (p->at == AT(tos) && v < 0)
+                        v = 0;
+                else if (p->at == AT(max_seg) && v == 0)
+                        v = 536;
+                return give_int(value, len, v);
+        }
+        if (level == SOL_SOCKET)
+                return get_socket(b, s, name, value, len);
+        return level == IPPROTO_TCP ? get_tcp(b, s, name, value, len) : -ENOPROTOOPT;
+}
+
+/* ---- setsockopt ---- */
+
+static int set_congestion(struct elko_bsd *b, struct bsd_sock *s, const void *value, socklen_t len)
+{
+        char name[16] = {0};
+
+        memcpy(name, value, len < sizeof(name) - 1 ? len : sizeof(name) - 1);
+        if (strcmp(name, "reno") != 0 && strcmp(name, "newreno") != 0)
+                return -ENOENT;
+        if (s->handle != ELKO_SOCK_NONE)
+                elko_set_congestion(b->st, s->handle, &elko_cc_newreno);
+        return 0;
+}
+
+static int set_buffer(struct elko_bsd *b, struct bsd_sock *s, int name, int v)
+{
+        int most = INT32_MAX / 2, least = name == SO_SNDBUF ? 2304 : 1152;
+
+        v = v < 0 || v > most ? most : v;
+        v = v < least ? least : v;
+        *(name == SO_SNDBUF ? &s->opt.snd_buf : &s->opt.rcv_buf) = 2 * v;
+        apply_buffers(b, s);
+        return 0;
+}
+
+int elko_bsd_setsockopt(struct elko_bsd *b, int fd, int level, int name, const void *value,
+                        socklen_t len)
+{
+        const struct place *p = place_of(level, name);
+        int error, v;
+        struct bsd_sock *s = bsd_get(b, fd, &error);
+
+        if (s == NULL)
+                return error;
+        if (value == NULL)
+                return -EFAULT;
+        if (level == IPPROTO_TCP && name == TCP_CONGESTION)
+                return set_congestion(b, s, value, len);
+        if (level == SOL_SOCKET && name == SO_LINGER) {
+                if (len < sizeof(s->opt.linger))
+                        return -EINVAL;
+                memcpy(&s->opt.linger, value, sizeof(s->opt.linger));
+                set(b, s, ELKO_OPTION_LINGER,
+                    s->opt.linger.l_onoff ? ELKO_SEC(s->opt.linger.l_linger) : ELKO_NEVER);
+                return 0;
+        }
+        if (len < sizeof(int))
+                return -EINVAL;
+        memcpy(&v, value, sizeof(v));
+        if (level == SOL_SOCKET && (name == SO_SNDBUF || name == SO_RCVBUF))
+                return set_buffer(b, s, name, v);
+        if (p == NULL)
+                return -ENOPROTOOPT;
+        if (level == IPPROTO_IPV6 && s->domain != AF_INET6)
+                return -ENOPROTOOPT;
+        if ((v < p->lo || v > p->hi) && !(p->at == AT(max_seg) && v == 0))
+                return -EINVAL;
+        *value_at(s, p) = p->lo == 0 && p->hi == INT32_MAX && p->at != AT(priority) &&
+                                          p->at != AT(user_timeout_ms) && p->at != AT(clamp) &&
+                                          p->at != AT(rcv_lowat)
+                                  ? v != 0
+                                  : v;
+        if (p->then != NULL)
+                p->then(b, s);
+        return 0;
+}

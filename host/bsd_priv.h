@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ELKO_HOST_BSD_PRIV_H
+#define ELKO_HOST_BSD_PRIV_H
+
+/*
+ * bsd_priv.h - what the files of the sockets layer share.
+ */
+
+#include "host/bsd.h"
+
+enum { BSD_FDS = 4096, BSD_WATCHES = 1024 };
+
+enum bsd_kind {
+        BSD_FREE,
+        BSD_NEW, /* socket(), maybe bound */
+        BSD_LISTENER,
+        BSD_CONNECTING,
+        BSD_OPEN,
+        BSD_DEAD, /* it was a connection; the handle may still be there, for what was received */
+        BSD_EPOLL,
+};
+
+/* What setsockopt() said before there was a handle, and what getsockopt() answers. */
+struct bsd_options {
+        int reuse_addr, reuse_port, keepalive, nodelay, cork, quick_ack, v6_only;
+        int snd_buf, rcv_buf; /* as Linux tells them, doubled; 0: never set */
+        int keep_idle, keep_interval, keep_count, max_seg, user_timeout_ms, linger2, defer_accept;
+        int syn_count, priority, mark, oob_inline, rcv_lowat, snd_lowat, notsent_lowat, clamp;
+        int ttl, tos; /* -1: never set */
+        struct linger linger;
+};
+
+struct bsd_sock {
+        enum bsd_kind kind;
+        int domain;
+        bool non_block, bound, read_shut, write_shut, was_open;
+        int error;       /* SO_ERROR: pending, positive */
+        bool error_told; /* the connection's end was told once: reads give 0, writes EPIPE */
+        elko_sock handle;
+        elko_endpoint local; /* as bound */
+        uint32_t news;       /* counts events, for edges */
+        struct bsd_options opt;
+        /* EPOLL */
+        struct bsd_watch *watches;
+        size_t n_watches;
+};
+
+struct bsd_watch {
+        int fd;
+        struct epoll_event ev;
+        uint32_t seen_news; /* EPOLLET: of the descriptor, when it was told */
+        unsigned seen;      /* EPOLLET: what was told */
+        bool off;           /* EPOLLONESHOT: told */
+};
+
+struct elko_bsd {
+        elko_stack *st;
+        struct bsd_sock sock[BSD_FDS];
+        int top; /* none at or above */
+};
+
+/* The socket of a descriptor, or NULL and -EBADF or -ENOTSOCK. */
+struct bsd_sock *bsd_get(struct elko_bsd *b, int fd, int *error);
+
+/* A free descriptor; -EMFILE. */
+int bsd_new_fd(struct elko_bsd *b, struct bsd_sock **out);
+
+int bsd_errno(int64_t elko_error); /* of an enum elko_error, positive */
+
+/* Between the system's addresses and ours. */
+int bsd_from_sockaddr(const struct bsd_sock *s, const struct sockaddr *addr, socklen_t len,
+                      elko_endpoint *out);
+void bsd_to_sockaddr(const struct bsd_sock *s, const elko_endpoint *ep, struct sockaddr *addr,
+                     socklen_t *len);
+
+/* Give a new handle all options that were set before. */
+void bsd_apply_options(struct elko_bsd *b, struct bsd_sock *s);
+void bsd_default_options(struct bsd_options *o);
+
+/* Bytes that elko_recv() would give; below 0: an error. */
+int64_t bsd_ready(struct elko_bsd *b, const struct bsd_sock *s);
+
+void bsd_epoll_free(struct bsd_sock *s);
+void bsd_epoll_forget(struct elko_bsd *b, int fd);
+
+#endif
