@@ -22,6 +22,7 @@
 #include <elko/cc.h>
 #include <elko/info.h>
 #include <elko/link.h>
+#include <elko/persona.h>
 #include <elko/socket.h>
 #include <elko/stack.h>
 #include <elko/trace.h>

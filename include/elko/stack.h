@@ -36,6 +36,12 @@ typedef struct elko_stack elko_stack;
 
 #define ELKO_SEED_BYTES 32
 
+/* The order of options in a SYN; RFC 9293, 3.1 leaves it open, and tools tell TCPs by it. */
+enum elko_option_order {
+        ELKO_ORDER_MSS_SACK_TS_WSCALE, /* Linux: mss, sackOK, TS, nop, wscale */
+        ELKO_ORDER_MSS_WSCALE_SACK_TS, /* BSD: mss, nop, wscale, sackOK, TS */
+};
+
 /*
  * Run-time configuration. Start from elko_config_default() and change fields; 0 does not mean
  * "default". Counts are limits: memory is taken only when an object exists.
@@ -66,11 +72,13 @@ struct elko_config {
         /* TCP defaults; many can be set for one connection or listener by elko_set_option(). */
         uint64_t msl_ns; /* TIME-WAIT lasts twice this; 30 s (RFC 9293, 3.4.2: deviation) */
         uint64_t rto_initial_ns, rto_min_ns,
-                rto_max_ns;     /* RFC 6298: 1 s, 200 ms (deviation), 60 s */
-        uint64_t r2_syn_ns;     /* give up connecting after this: >= 180 s (RFC 9293, 3.8.3) */
-        uint64_t r2_ns;         /* give up retransmitting after this: >= 100 s */
-        uint64_t delack_ns;     /* 40 ms; < 500 ms (RFC 9293, 3.8.6.3) */
-        uint64_t fin_wait_2_ns; /* orphans only: 60 s */
+                rto_max_ns; /* RFC 6298: 1 s, 200 ms (deviation), 60 s */
+        uint64_t r2_syn_ns; /* give up connecting after this: >= 180 s (RFC 9293, 3.8.3) */
+        uint64_t r2_ns;     /* give up retransmitting after this: >= 100 s */
+        uint64_t delack_ns; /* 40 ms; < 500 ms (RFC 9293, 3.8.6.3) */
+        uint32_t
+                quick_acks; /* segments acknowledged at once when a connection is young: 10, 0..255 */
+        uint64_t fin_wait_2_ns;                            /* orphans only: 60 s */
         uint64_t keepalive_idle_ns, keepalive_interval_ns; /* 2 h, 75 s */
         uint32_t keepalive_count;                          /* 9 */
         uint32_t synack_retries;                           /* 3: SYN+ACK is sent 1 + 3 times */
@@ -81,9 +89,10 @@ struct elko_config {
         uint16_t max_ooo_ranges;                   /* 64: holes kept per connection, 1..255 */
         uint16_t min_mss;                          /* 48: floor of the peer's MSS */
         uint16_t port_min, port_max;               /* ephemeral ports: 49152..65535 (RFC 6056) */
-        bool timestamps, sack, window_scale;       /* offered and accepted: true */
-        bool syn_cookies;                          /* when the SYN queue is full: true */
-        bool challenge_acks;                       /* RFC 5961: true */
+        enum elko_option_order option_order;
+        bool timestamps, sack, window_scale;  /* offered and accepted: true */
+        bool syn_cookies;                     /* when the SYN queue is full: true */
+        bool challenge_acks;                  /* RFC 5961: true */
         uint32_t challenge_ack_interval_ms;   /* at most one per connection in this span: 500 */
         const struct elko_cc_ops *congestion; /* NULL: the default */
 };

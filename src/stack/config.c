@@ -37,6 +37,9 @@ void elko_config_default(struct elko_config *c)
                 .r2_syn_ns = ELKO_SEC(180),    /* RFC 9293, 3.8.3: at least 3 minutes */
                 .r2_ns = ELKO_SEC(900),        /* same: at least 100 s; 15 minutes as Linux */
                 .delack_ns = ELKO_MS(40),
+                .quick_acks =
+                        10, /* the peer's slow start grows with every ACK: its initial window's worth */
+                .option_order = ELKO_ORDER_MSS_SACK_TS_WSCALE,
                 .fin_wait_2_ns = ELKO_SEC(60),
                 .keepalive_idle_ns = ELKO_SEC(7200), /* RFC 9293, 3.8.4: at least 2 h by default */
                 .keepalive_interval_ns = ELKO_SEC(75),
@@ -117,6 +120,8 @@ static const char *check_times(const struct elko_config *c)
                 return "1 ms <= rto_min_ns <= rto_initial_ns <= 60 s, rto_max_ns up to 1 h";
         if (c->delack_ns >= ELKO_MS(500))
                 return "delack_ns must be below 500 ms (RFC 9293, 3.8.6.3)";
+        if (c->quick_acks > UINT8_MAX)
+                return "quick_acks must be 0..255";
         if (c->r2_ns < ELKO_SEC(1) || c->r2_syn_ns < ELKO_SEC(1))
                 return "r2_ns and r2_syn_ns must be at least 1 s";
         if (!in(c->persist_min_ns, ELKO_MS(1), c->persist_max_ns))
@@ -138,6 +143,9 @@ static const char *check_tcp(const struct elko_config *c)
             !in(c->rcv_buf_bytes, 2048, c->rcv_buf_max_bytes) ||
             !in(c->snd_buf_bytes, 2048, c->snd_buf_max_bytes))
                 return "buffers must be 2048..1073741824, and not above their maximum";
+        if (c->option_order != ELKO_ORDER_MSS_SACK_TS_WSCALE &&
+            c->option_order != ELKO_ORDER_MSS_WSCALE_SACK_TS)
+                return "option_order is none of enum elko_option_order";
         if (!in(c->max_ooo_ranges, 1, 255))
                 return "max_ooo_ranges must be 1..255";
         if (!in(c->min_mss, 48, 1460))

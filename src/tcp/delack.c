@@ -10,13 +10,11 @@
  * A connection starts with some quick ACKs: the peer's slow start grows with every ACK.
  */
 
-enum { QUICK_ACKS = 10 };
-
-void ek_delack_init(struct ek_delack *d)
+void ek_delack_init(struct ek_delack *d, uint8_t quick)
 {
         d->bytes = 0;
         d->segments = 0;
-        d->quick = QUICK_ACKS;
+        d->quick = quick;
 }
 
 /* [RFC9293 SHLD-19; RFC5681 4.2c; RFC2525 2.13] */

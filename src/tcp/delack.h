@@ -14,7 +14,8 @@ struct ek_delack {
 
 enum ek_delack_verdict { EK_DELACK_NOW, EK_DELACK_LATER };
 
-void ek_delack_init(struct ek_delack *d);
+/* The first `quick` segments are acknowledged at once. */
+void ek_delack_init(struct ek_delack *d, uint8_t quick);
 
 /* `len` bytes of payload came in order; `mss` is the largest segment seen from the peer. */
 enum ek_delack_verdict ek_delack_on_data(struct ek_delack *d, uint32_t len, uint32_t mss);

@@ -22,6 +22,11 @@ uint8_t ek_options_rcv_wscale(const struct ek_tcp *t, uint32_t rcv_buf_max)
         return scale;
 }
 
+bool ek_options_scale_first(const struct ek_tcp *t)
+{
+        return t->cfg.option_order == ELKO_ORDER_MSS_WSCALE_SACK_TS;
+}
+
 /* The peer's SYN or SYN+ACK. [RFC9293 MUST-14; RFC7323 2.2c 2.3c] */
 void ek_options_on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tcp_opts *opt)
 {
@@ -54,7 +59,9 @@ void ek_options_for_syn(const struct ek_tcp *t, const struct ek_tcb *tcb, struct
 {
         bool answer = tcb->state != ELKO_TCP_SYN_SENT;
 
-        *out = (struct ek_tcp_opts){.present = ELKO_OPT_MSS, .mss = tcb->adv_mss};
+        *out = (struct ek_tcp_opts){.present = ELKO_OPT_MSS,
+                                    .mss = tcb->adv_mss,
+                                    .scale_first = ek_options_scale_first(t)};
         if (answer ? ek_tcb_has(tcb, EK_TCB_WSCALE) : t->cfg.window_scale) {
                 out->present |= ELKO_OPT_WSCALE;
                 out->wscale = tcb->rcv_wscale;

@@ -95,6 +95,7 @@ static void emit_reply(struct ek_tcp *t, struct target *to, const struct ek_stat
 
         if (r->flags & ELKO_SYN) {
                 hdr.opt.present = ELKO_OPT_MSS;
+                hdr.opt.scale_first = ek_options_scale_first(t);
                 hdr.opt.mss = r->mss;
                 if (r->wscale != 0xff) {
                         hdr.opt.present |= ELKO_OPT_WSCALE;
@@ -134,7 +135,9 @@ static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
                 .seq = ek_half_open_iss(t, ho).v,
                 .ack = ho->irs + 1,
                 .flags = ELKO_SYN | ELKO_ACK,
-                .opt = {.present = ELKO_OPT_MSS, .mss = ek_tcp_adv_mss(t, key, s->max_seg)},
+                .opt = {.present = ELKO_OPT_MSS,
+                        .mss = ek_tcp_adv_mss(t, key, s->max_seg),
+                        .scale_first = ek_options_scale_first(t)},
         };
         bool again = ho->tries > 0;
 

@@ -262,7 +262,7 @@ struct ek_tcb *ek_tcb_new(struct ek_tcp *t, const struct ek_key *key)
         for (size_t i = 0; i < EK_DL_COUNT; i++)
                 tcb->at[i] = EK_NEVER;
         go_idle(tcb);
-        ek_delack_init(&tcb->delack);
+        ek_delack_init(&tcb->delack, (uint8_t)t->cfg.quick_acks);
         tcb->ts_offset = ek_iss_ts_offset(t, key);
         tcb->cong.ops = t->cfg.congestion;
         if (!ek_tcb_activate(t, tcb)) {

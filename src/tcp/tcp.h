@@ -245,6 +245,7 @@ void ek_iss_given_up(struct ek_tcp *t, const struct ek_key *key, seq_t iss);
 uint32_t ek_iss_ts_offset(const struct ek_tcp *t, const struct ek_key *key);
 
 /* ---- options.c: what we offer and accept ---- */
+bool ek_options_scale_first(const struct ek_tcp *t);
 uint8_t ek_options_rcv_wscale(const struct ek_tcp *t, uint32_t rcv_buf_max);
 void ek_options_on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tcp_opts *opt);
 void ek_options_for_syn(const struct ek_tcp *t, const struct ek_tcb *tcb, struct ek_tcp_opts *out);

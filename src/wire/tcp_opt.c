@@ -220,6 +220,23 @@ static uint8_t *put_sack(uint8_t *out, const struct ek_tcp_opts *o, uint32_t blo
         return out;
 }
 
+static uint8_t *put_wscale(uint8_t *out, const struct ek_tcp_opts *o)
+{
+        if (!has(o, ELKO_OPT_WSCALE))
+                return out;
+        return put4(out, EK_TCP_OPT_NOP, EK_TCP_OPT_WSCALE, LEN_WSCALE, o->wscale);
+}
+
+/* SACK-permitted alone: padded in front, or behind it when that is the end of the list. */
+static uint8_t *put_sack_permitted(uint8_t *out, const struct ek_tcp_opts *o)
+{
+        if (o->scale_first && !has(o, ELKO_OPT_USER_TIMEOUT) && !has(o, ELKO_OPT_SACK))
+                return put4(out, EK_TCP_OPT_SACK_PERMITTED, LEN_SACK_PERMITTED, EK_TCP_OPT_EOL,
+                            EK_TCP_OPT_EOL);
+        return put4(out, EK_TCP_OPT_NOP, EK_TCP_OPT_NOP, EK_TCP_OPT_SACK_PERMITTED,
+                    LEN_SACK_PERMITTED);
+}
+
 /* [RFC9293 MUST-69] */
 uint32_t ek_tcp_opts_emit(uint8_t *out, const struct ek_tcp_opts *o)
 {
@@ -229,13 +246,14 @@ uint32_t ek_tcp_opts_emit(uint8_t *out, const struct ek_tcp_opts *o)
         EK_ASSERT(o->sack_count <= SACK_MAX && o->wscale <= EK_TCP_MAX_WSCALE);
         if (has(o, ELKO_OPT_MSS))
                 p = put4(p, EK_TCP_OPT_MSS, LEN_MSS, o->mss >> 8, o->mss & 0xff);
+        if (o->scale_first)
+                p = put_wscale(p, o);
         if (has(o, ELKO_OPT_TIMESTAMPS))
                 p = put_timestamps(p, o);
         else if (has(o, ELKO_OPT_SACK_PERMITTED))
-                p = put4(p, EK_TCP_OPT_NOP, EK_TCP_OPT_NOP, EK_TCP_OPT_SACK_PERMITTED,
-                         LEN_SACK_PERMITTED);
-        if (has(o, ELKO_OPT_WSCALE))
-                p = put4(p, EK_TCP_OPT_NOP, EK_TCP_OPT_WSCALE, LEN_WSCALE, o->wscale);
+                p = put_sack_permitted(p, o);
+        if (!o->scale_first)
+                p = put_wscale(p, o);
         if (has(o, ELKO_OPT_USER_TIMEOUT))
                 p = put4(p, EK_TCP_OPT_USER_TIMEOUT, LEN_USER_TIMEOUT, o->user_timeout >> 8,
                          o->user_timeout & 0xff);

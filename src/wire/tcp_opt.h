@@ -39,6 +39,7 @@ struct ek_tcp_opts {
         uint8_t wscale;        /* clamped to 14 */
         uint8_t sack_count;    /* 1..4 when present */
         bool malformed;        /* the list was cut short by an illegal length */
+        bool scale_first; /* emit: the window scale before SACK-permitted and TS, as BSD does */
         struct elko_sack_block sack[4];
 };
 
@@ -50,7 +51,8 @@ struct ek_tcp_opts {
 void ek_tcp_opts_parse(const uint8_t *p, uint32_t n, struct ek_tcp_opts *out);
 
 /*
- * Writes what o->present names, in the order that Linux uses, padded with NOPs to a multiple of 4.
+ * Writes what o->present names, in the order that Linux uses or (scale_first) BSD, padded to a multiple
+ * of 4. Both orders take the same room.
  * Kinds without a field in the struct are not written. SACK comes last, with as many of its blocks
  * as fit in 40 bytes; perhaps none, and then it is left out. Returns the bytes written, 0..40.
  */

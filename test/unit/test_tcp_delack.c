@@ -11,7 +11,7 @@ static struct ek_delack past_the_quick_ones(uint32_t mss)
 {
         struct ek_delack d;
 
-        ek_delack_init(&d);
+        ek_delack_init(&d, 10);
         while (d.quick > 0)
                 CHECK_EQ(ek_delack_on_data(&d, 1, mss), EK_DELACK_NOW);
         ek_delack_on_ack_sent(&d);
@@ -58,7 +58,7 @@ EK_TEST(quick_at_the_start)
         struct ek_delack d;
         int n = 0;
 
-        ek_delack_init(&d);
+        ek_delack_init(&d, 10);
         CHECK(!ek_delack_is_pending(&d));
         for (;; n++) {
                 enum ek_delack_verdict v = ek_delack_on_data(&d, 1, 1000);
@@ -68,6 +68,16 @@ EK_TEST(quick_at_the_start)
                         break;
         }
         CHECK(n >= 2 && n <= 16);
+}
+
+/* config.quick_acks 0: the first segment waits like any other. */
+EK_TEST(none_are_quick)
+{
+        struct ek_delack d;
+
+        ek_delack_init(&d, 0);
+        CHECK_EQ(ek_delack_on_data(&d, 1000, 1000), EK_DELACK_LATER);
+        CHECK_EQ(ek_delack_on_data(&d, 1000, 1000), EK_DELACK_NOW);
 }
 
 /* RELIABILITY A7-10: counters saturate. */

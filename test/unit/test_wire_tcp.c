@@ -346,6 +346,33 @@ EK_TEST(syn_options_as_linux_orders_them)
         CHECK_MEM_EQ(p, ts_only, sizeof(ts_only));
 }
 
+EK_TEST(syn_options_as_bsd_orders_them)
+{
+        static const uint8_t with_ts[] = {2, 4,  5, 0xb4, 1, 3, 3, 6, 4, 2,
+                                          8, 10, 0, 0,    0, 9, 0, 0, 0, 0};
+        static const uint8_t without_ts[] = {2, 4, 5, 0xb4, 1, 3, 3, 6, 4, 2, 0, 0};
+        static const uint8_t sack_only[] = {2, 4, 5, 0xb4, 4, 2, 0, 0};
+        struct ek_tcp_opts o = {.present = ELKO_OPT_MSS | ELKO_OPT_SACK_PERMITTED |
+                                           ELKO_OPT_TIMESTAMPS | ELKO_OPT_WSCALE,
+                                .scale_first = true,
+                                .mss = 1460,
+                                .wscale = 6,
+                                .ts_val = 9};
+        uint8_t p[40];
+
+        CHECK_EQ(ek_tcp_opts_emit(p, &o), sizeof(with_ts));
+        CHECK_MEM_EQ(p, with_ts, sizeof(with_ts));
+        o.present &= ~(uint32_t)ELKO_OPT_TIMESTAMPS;
+        CHECK_EQ(ek_tcp_opts_emit(p, &o), sizeof(without_ts));
+        CHECK_MEM_EQ(p, without_ts, sizeof(without_ts));
+        o.present = ELKO_OPT_MSS | ELKO_OPT_SACK_PERMITTED;
+        CHECK_EQ(ek_tcp_opts_emit(p, &o), sizeof(sack_only));
+        CHECK_MEM_EQ(p, sack_only, sizeof(sack_only));
+        /* Nothing may follow the end of the list. */
+        o.present |= ELKO_OPT_USER_TIMEOUT;
+        CHECK_EQ(options(p, ek_tcp_opts_emit(p, &o)).present, o.present);
+}
+
 EK_TEST(data_options)
 {
         static const uint8_t ts[] = {1, 1, 8, 10, 0, 0, 0, 9, 0, 0, 0, 8};
