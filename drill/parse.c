@@ -81,7 +81,7 @@ static bool define(struct drill_lexer *l, const struct drill_option *o)
                 return drill_wrong(l, o->where, "--define needs NAME=VALUE");
         d->name = drill_copy(&l->s->arena, o->value, (size_t)(eq - o->value));
         d->value = eq + 1;
-        d->next = (struct drill_define *)l->defines; /* NOLINT: the list is only ever read */
+        d->next = l->defines;
         l->defines = d;
         return true;
 }

@@ -152,6 +152,7 @@ unsigned drill_option_bytes(const struct drill_opt *o)
         case DRILL_OPT_TS: return 10;
         case DRILL_OPT_FO: return 2u + o->n;
         case DRILL_OPT_FOEXP: return 4u + o->n;
+        case DRILL_OPT_OTHER:
         case DRILL_OPT_MD5: return 2u + o->n;
         case DRILL_OPT_ACCECN0:
         case DRILL_OPT_ACCECN1: return 2 + 3u * o->n;

@@ -63,6 +63,7 @@ enum drill_opt_kind {
         DRILL_OPT_MD5,
         DRILL_OPT_ACCECN0, /* kind 172 */
         DRILL_OPT_ACCECN1, /* kind 174 */
+        DRILL_OPT_OTHER,   /* of live packets only: any kind, in a */
 };
 
 struct drill_opt {
@@ -158,7 +159,7 @@ struct drill_option {
 
 struct drill_define {
         const char *name, *value;
-        struct drill_define *next;
+        const struct drill_define *next;
 };
 
 struct drill_script {

@@ -19,7 +19,8 @@ OUTSIDE = {
     "drivers": {"drivers"},
     "host": {"host", "drivers"},
     "sim": {"sim", "drivers", "test/support"},
-    "drill": {"drill", "sim", "drivers", "test/support"},
+    # drill makes the system calls of its scripts through host/bsd.h, Linux's sockets on a stack.
+    "drill": {"drill", "host", "sim", "drivers", "test/support"},
     "cli": {"cli", "host", "drivers", "sim", "drill"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -54,4 +54,4 @@ EK_TEST(the_rest_is_left_alone)
         CHECK_EQ(c.quick_acks, 0);
 }
 
-EK_TEST_MAIN()
+EK_TEST_MAIN();

@@ -1,0 +1,755 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls, made on host/bsd.h. None of them ever waits there; one that would wait in a program is tried again
+ * here after everything that happens, until it returns, and the script says when that must be.
+ */
+#include "drill/call.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUFFER_MAX = 64 << 20 };
+
+/* ---- arguments ---- */
+
+bool drill_int(struct drill_run *r, const struct drill_expr *e, int64_t *out)
+{
+        int64_t v, all = 0;
+
+        switch (e->kind) {
+        case DRILL_INT: *out = e->value; return true;
+        case DRILL_SYMBOL:
+                if (drill_symbol(e->text, out))
+                        return true;
+                if (strcmp(e->text, "NULL") == 0) {
+                        *out = 0;
+                        return true;
+                }
+                return drill_fail(r, e->where, "nobody knows the name `%s'", e->text);
+        case DRILL_OR:
+                for (size_t i = 0; i < e->n; i++) {
+                        if (!drill_int(r, e->item[i], &v))
+                                return false;
+                        all |= v;
+                }
+                *out = all;
+                return true;
+        case DRILL_CALL:
+                if (e->n == 1 && strcmp(e->text, "htons") == 0)
+                        return drill_int(r, e->item[0], out);
+                break;
+        case DRILL_LIST:
+                if (e->n == 1)
+                        return drill_int(r, e->item[0], out);
+                break;
+        default: break;
+        }
+        return drill_fail(r, e->where, "a number is expected here");
+}
+
+bool drill_arg_int(struct drill_call_ctx *c, unsigned i, int64_t *out)
+{
+        return drill_int(c->r, c->call->arg[i], out);
+}
+
+int drill_live_fd(const struct drill_run *r, int script)
+{
+        for (unsigned i = r->n_fds; i-- > 0;)
+                if (r->fd[i].script == script)
+                        return r->fd[i].live;
+        return -1;
+}
+
+bool drill_arg_fd(struct drill_call_ctx *c, unsigned i, int *out)
+{
+        int64_t v;
+
+        if (!drill_arg_int(c, i, &v))
+                return false;
+        *out = drill_live_fd(c->r, (int)v);
+        return true;
+}
+
+bool drill_is_null(const struct drill_expr *e)
+{
+        return (e->kind == DRILL_SYMBOL && strcmp(e->text, "NULL") == 0) ||
+               (e->kind == DRILL_INT && e->value == 0);
+}
+
+const struct drill_expr *drill_field_of(const struct drill_expr *e, const char *name)
+{
+        for (size_t i = 0; i < e->n; i++)
+                if (e->item[i]->kind == DRILL_FIELD && strcmp(e->item[i]->text, name) == 0)
+                        return e->item[i]->item[0];
+        return NULL;
+}
+
+uint8_t *drill_room(struct drill_run *r, size_t len)
+{
+        if (len > r->buffer_bytes) {
+                free(r->buffer);
+                r->buffer = calloc(1, len);
+                if (r->buffer == NULL)
+                        abort();
+                r->buffer_bytes = len;
+        }
+        return r->buffer;
+}
+
+enum drill_done drill_wrong_args(struct drill_call_ctx *c, const struct drill_expr *at,
+                                 const char *what)
+{
+        drill_fail(c->r, at != NULL ? at->where : c->doing->event->what, "%s", what);
+        return DRILL_GAVE_UP;
+}
+
+enum drill_done drill_result(struct drill_call_ctx *c, int64_t result, bool waits)
+{
+        if (result == -EAGAIN && waits)
+                return DRILL_WAITS;
+        c->doing->result = result;
+        return DRILL_DONE;
+}
+
+/* ---- descriptors ---- */
+
+static uint16_t *port_of(struct drill_run *r, int script)
+{
+        for (unsigned i = r->n_fds; i-- > 0;)
+                if (r->fd[i].script == script)
+                        return &r->fd[i].local_port;
+        return NULL;
+}
+
+/* The result is the script's name of a new descriptor. */
+static bool name_fd(struct drill_call_ctx *c, int live, uint16_t port, int *script)
+{
+        struct drill_run *r = c->r;
+        int64_t v;
+
+        if (c->call->result->kind == DRILL_ELLIPSIS) {
+                v = 1000 + live;
+        } else if (!drill_int(r, c->call->result, &v)) {
+                return false;
+        }
+        *script = (int)v;
+        if (v < 0)
+                return true; /* the comparison of results will say so */
+        if (drill_live_fd(r, (int)v) >= 0)
+                return drill_fail(r, c->call->result->where,
+                                  "descriptor %" PRId64 " is open already", v);
+        if (r->n_fds == DRILL_FDS)
+                return drill_fail(r, c->call->result->where, "more than %d descriptors", DRILL_FDS);
+        r->fd[r->n_fds++] = (struct drill_fd){(int)v, live, port};
+        c->doing->result = v;
+        return true;
+}
+
+static void forget_fd(struct drill_run *r, int script)
+{
+        for (unsigned i = 0; i < r->n_fds; i++) {
+                if (r->fd[i].script == script) {
+                        memmove(&r->fd[i], &r->fd[i + 1], (r->n_fds - i - 1) * sizeof(r->fd[0]));
+                        r->n_fds--;
+                        return;
+                }
+        }
+}
+
+/* ---- addresses ---- */
+
+struct address {
+        struct sockaddr_storage raw;
+        socklen_t len;
+        uint16_t port;
+};
+
+static void fill_address(const struct drill_run *r, const elko_ip *ip, uint16_t port,
+                         struct address *a)
+{
+        struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+
+        memset(a, 0, sizeof(*a));
+        memcpy(&v4.sin_addr, ip->b + 12, 4);
+        memcpy(&v6.sin6_addr, ip->b, 16);
+        a->len = r->c.family == DRILL_V4 ? sizeof(v4) : sizeof(v6);
+        memcpy(&a->raw, r->c.family == DRILL_V4 ? (void *)&v4 : (void *)&v6, a->len);
+        a->port = port;
+}
+
+/* {sa_family=..., sin_port=htons(N), sin_addr=inet_addr("x")} */
+static bool written_address(struct drill_run *r, const struct drill_expr *e, struct address *a)
+{
+        const struct drill_expr *port = drill_field_of(e, "sin_port"),
+                                *addr = drill_field_of(e, "sin_addr");
+        int64_t n = 0;
+        elko_ip ip;
+
+        if (port == NULL || addr == NULL || addr->kind != DRILL_CALL || addr->n != 1 ||
+            addr->item[0]->kind != DRILL_STRING || !elko_ip_parse(addr->item[0]->text, &ip))
+                return drill_fail(r, e->where,
+                                  "an address is {sa_family=AF_INET, sin_port=htons(N), "
+                                  "sin_addr=inet_addr(\"a.b.c.d\")}");
+        if (!drill_int(r, port, &n))
+                return false;
+        fill_address(r, &ip, (uint16_t)n, a);
+        return true;
+}
+
+/* `...` is the runner's choice, a number is a family without an address. */
+static bool address_arg(struct drill_call_ctx *c, unsigned i, const elko_ip *ip, uint16_t port,
+                        struct address *a)
+{
+        const struct drill_expr *e = c->call->arg[i];
+        int64_t family;
+        uint16_t number;
+
+        if (e->kind == DRILL_ELLIPSIS) {
+                fill_address(c->r, ip, port, a);
+                return true;
+        }
+        if (e->kind == DRILL_BRACE)
+                return written_address(c->r, e, a);
+        if (!drill_int(c->r, e, &family))
+                return false;
+        memset(a, 0, sizeof(*a));
+        number = (uint16_t)family;
+        memcpy(&a->raw, &number, sizeof(number));
+        a->len = sizeof(struct sockaddr_in6);
+        return true;
+}
+
+/* ---- socket, bind, listen, accept, connect, close ---- */
+
+static enum drill_done do_socket(struct drill_call_ctx *c)
+{
+        struct drill_run *r = c->r;
+        int64_t domain = r->c.family == DRILL_V4 ? AF_INET : AF_INET6, type, protocol;
+        int fd, script;
+
+        if ((c->call->arg[0]->kind != DRILL_ELLIPSIS && !drill_arg_int(c, 0, &domain)) ||
+            !drill_arg_int(c, 1, &type) || !drill_arg_int(c, 2, &protocol))
+                return DRILL_GAVE_UP;
+        fd = elko_bsd_socket(r->w.bsd, (int)domain, (int)type, (int)protocol);
+        c->doing->result = fd;
+        if (fd == -ESOCKTNOSUPPORT || fd == -EPROTONOSUPPORT) {
+                drill_refuse(r, c->doing->event->what, "unsupported: sockets other than TCP's");
+                return DRILL_GAVE_UP;
+        }
+        if (fd < 0)
+                return DRILL_DONE;
+        if (!name_fd(c, fd, r->c.bind_port, &script))
+                return DRILL_GAVE_UP;
+        r->cur = drill_flow_new(r);
+        r->cur->fd = script;
+        return DRILL_DONE;
+}
+
+static enum drill_done do_bind(struct drill_call_ctx *c)
+{
+        struct address a;
+        int64_t script;
+        uint16_t *port;
+        int fd;
+
+        if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 0, &script) ||
+            !address_arg(c, 1, &c->r->c.local, c->r->c.bind_port, &a))
+                return DRILL_GAVE_UP;
+        c->doing->result = elko_bsd_bind(c->r->w.bsd, fd, (struct sockaddr *)&a.raw, a.len);
+        port = port_of(c->r, (int)script);
+        if (c->doing->result == 0 && port != NULL && a.port != 0)
+                *port = a.port;
+        return DRILL_DONE;
+}
+
+static enum drill_done do_listen(struct drill_call_ctx *c)
+{
+        int64_t script, backlog;
+        struct drill_flow *f;
+        uint16_t *port;
+        int fd;
+
+        if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 0, &script) ||
+            !drill_arg_int(c, 1, &backlog))
+                return DRILL_GAVE_UP;
+        c->doing->result = elko_bsd_listen(c->r->w.bsd, fd, (int)backlog);
+        f = drill_flow_of_fd(c->r, (int)script);
+        port = port_of(c->r, (int)script);
+        if (c->doing->result == 0 && f != NULL && port != NULL) {
+                f->state = DRILL_FLOW_LISTENS;
+                f->local_port = *port;
+        }
+        return DRILL_DONE;
+}
+
+static uint16_t port_in(const struct sockaddr_storage *a)
+{
+        uint16_t port;
+
+        memcpy(&port, (const uint8_t *)a + 2, sizeof(port)); /* the same place in both families */
+        return ntohs(port);
+}
+
+static enum drill_done do_accept(struct drill_call_ctx *c)
+{
+        struct drill_run *r = c->r;
+        struct sockaddr_storage from;
+        socklen_t len = sizeof(from);
+        int64_t script, type = 0;
+        struct drill_flow *f;
+        uint16_t *port;
+        int fd, r2, name;
+
+        if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 0, &script) ||
+            (c->call->n > 3 && !drill_arg_int(c, 3, &type)))
+                return DRILL_GAVE_UP;
+        r2 = elko_bsd_accept(r->w.bsd, fd, (struct sockaddr *)&from, &len, (int)type);
+        if (r2 < 0)
+                return drill_result(c, r2, elko_bsd_blocks(r->w.bsd, fd));
+        port = port_of(r, (int)script);
+        if (!name_fd(c, r2, port != NULL ? *port : r->c.bind_port, &name))
+                return DRILL_GAVE_UP;
+        f = drill_flow_of_ports(r, -1, port_in(&from));
+        if (f != NULL)
+                f->fd = name;
+        return DRILL_DONE;
+}
+
+/* A blocking connect() waits until it can be written to, and then asks what became of it. */
+static enum drill_done connected(struct drill_call_ctx *c, int fd)
+{
+        socklen_t len = sizeof(int);
+        int error = 0;
+
+        if ((elko_bsd_poll(c->r->w.bsd, fd) & (POLLOUT | POLLERR | POLLHUP)) == 0)
+                return DRILL_WAITS;
+        elko_bsd_getsockopt(c->r->w.bsd, fd, SOL_SOCKET, SO_ERROR, &error, &len);
+        c->doing->result = -error;
+        return DRILL_DONE;
+}
+
+static enum drill_done do_connect(struct drill_call_ctx *c)
+{
+        struct address a;
+        struct drill_flow *f;
+        int64_t script;
+        int fd, r;
+
+        if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 0, &script) ||
+            !address_arg(c, 1, &c->r->c.remote, c->r->c.connect_port, &a))
+                return DRILL_GAVE_UP;
+        if (c->doing->started)
+                return connected(c, fd);
+        r = elko_bsd_connect(c->r->w.bsd, fd, (struct sockaddr *)&a.raw, a.len);
+        f = drill_flow_of_fd(c->r, (int)script);
+        if (r == -EINPROGRESS && f != NULL) {
+                *f = (struct drill_flow){
+                        .state = DRILL_FLOW_CONNECTS, .fd = (int)script, .remote_port = a.port};
+                c->r->cur = f;
+        }
+        c->doing->started = true;
+        if (r == -EINPROGRESS && elko_bsd_blocks(c->r->w.bsd, fd))
+                return DRILL_WAITS;
+        c->doing->result = r;
+        return DRILL_DONE;
+}
+
+/* Has this connection still to get something across? Then a close() that lingers waits. */
+static bool is_busy(struct drill_run *r, const elko_endpoint *local, const elko_endpoint *remote)
+{
+        struct elko_tcp_info i;
+        uint64_t cursor = 0;
+
+        while (elko_each(r->w.st, &cursor, NULL, &i))
+                if (memcmp(&i.local, local, sizeof(*local)) == 0 &&
+                    memcmp(&i.remote, remote, sizeof(*remote)) == 0)
+                        return i.state == ELKO_TCP_FIN_WAIT_1 || i.state == ELKO_TCP_CLOSING ||
+                               i.state == ELKO_TCP_LAST_ACK;
+        return false;
+}
+
+static enum drill_done do_close(struct drill_call_ctx *c)
+{
+        struct elko_bsd *b = c->r->w.bsd;
+        struct linger linger = {0};
+        socklen_t len = sizeof(linger);
+        struct elko_tcp_info info;
+        int64_t script;
+        bool waits;
+        int fd;
+
+        if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 0, &script))
+                return DRILL_GAVE_UP;
+        if (c->doing->started) {
+                c->doing->result = 0;
+                return c->r->w.now < c->doing->give_up_ns &&
+                                       is_busy(c->r, &c->doing->local, &c->doing->remote)
+                               ? DRILL_WAITS
+                               : DRILL_DONE;
+        }
+        elko_bsd_getsockopt(b, fd, SOL_SOCKET, SO_LINGER, &linger, &len);
+        waits = linger.l_onoff && linger.l_linger > 0 && elko_bsd_blocks(b, fd) &&
+                elko_tcp_info_get(c->r->w.st, elko_bsd_handle(b, fd), &info) == ELKO_OK;
+        c->doing->result = elko_bsd_close(b, fd);
+        if (c->doing->result == 0)
+                forget_fd(c->r, (int)script);
+        if (!waits)
+                return DRILL_DONE;
+        c->doing->local = info.local;
+        c->doing->remote = info.remote;
+        drill_world_settle(&c->r->w);
+        c->doing->started = true;
+        c->doing->give_up_ns = c->r->w.now + ELKO_SEC(linger.l_linger);
+        return do_close(c);
+}
+
+static enum drill_done do_shutdown(struct drill_call_ctx *c)
+{
+        int64_t how;
+        int fd;
+
+        if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 1, &how))
+                return DRILL_GAVE_UP;
+        c->doing->result = elko_bsd_shutdown(c->r->w.bsd, fd, (int)how);
+        return DRILL_DONE;
+}
+
+/* ---- receiving and sending ---- */
+
+/* Flags that ask for what is not there. */
+static bool flags_are_known(struct drill_call_ctx *c, const struct drill_expr *at, int64_t flags)
+{
+        static const struct {
+                int64_t flag;
+                const char *name;
+        } lacks[] = {{MSG_OOB, "MSG_OOB"},
+                     {MSG_ERRQUEUE, "MSG_ERRQUEUE"},
+                     {0x20000000, "MSG_FASTOPEN"},
+                     {0x4000000, "MSG_ZEROCOPY"}};
+
+        for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++)
+                if (flags & lacks[i].flag)
+                        return drill_refuse(c->r, at->where, "unsupported: %s", lacks[i].name);
+        return true;
+}
+
+static enum drill_done receive(struct drill_call_ctx *c, int fd, const struct drill_expr *buffer,
+                               int64_t len, int64_t flags)
+{
+        struct drill_run *r = c->r;
+        bool waits = elko_bsd_blocks(r->w.bsd, fd) && !(flags & MSG_DONTWAIT);
+        size_t want = len < 0 || len > BUFFER_MAX ? BUFFER_MAX : (size_t)len;
+        uint8_t *to = buffer != NULL && drill_is_null(buffer) ? NULL : drill_room(r, want + 1);
+        ssize_t n = elko_bsd_recv(r->w.bsd, fd, to, want - c->doing->done,
+                                  (int)(flags & ~(MSG_WAITALL | MSG_DONTWAIT)));
+
+        if (to != NULL)
+                memset(to, 0, want + 1); /* the buffer is sent from as well */
+        if (n > 0)
+                c->doing->done += (size_t)n;
+        if ((flags & MSG_WAITALL) && waits && c->doing->done < want && (n > 0 || n == -EAGAIN))
+                return DRILL_WAITS;
+        return drill_result(c, c->doing->done > 0 ? (int64_t)c->doing->done : n, waits);
+}
+
+static enum drill_done transmit(struct drill_call_ctx *c, int fd, const struct drill_expr *buffer,
+                                int64_t len, int64_t flags)
+{
+        struct drill_run *r = c->r;
+        bool waits = elko_bsd_blocks(r->w.bsd, fd) && !(flags & MSG_DONTWAIT);
+        size_t want = len < 0 || len > BUFFER_MAX ? BUFFER_MAX : (size_t)len;
+        const uint8_t *from =
+                buffer != NULL && drill_is_null(buffer) ? NULL : drill_room(r, want + 1);
+        ssize_t n = elko_bsd_send(r->w.bsd, fd, from, want - c->doing->done,
+                                  (int)(flags & ~MSG_DONTWAIT));
+
+        if (n > 0)
+                c->doing->done += (size_t)n;
+        if (waits && c->doing->done < want && (n > 0 || n == -EAGAIN))
+                return DRILL_WAITS;
+        return drill_result(c, c->doing->done > 0 ? (int64_t)c->doing->done : n, waits);
+}
+
+/* (fd, buffer, length[, flags[, address, length]]) */
+static enum drill_done plain_io(struct drill_call_ctx *c, bool sends)
+{
+        const struct drill_expr *buffer = c->call->arg[1];
+        int64_t len, flags = 0;
+        int fd;
+
+        if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 2, &len) ||
+            (c->call->n > 3 && !drill_arg_int(c, 3, &flags)))
+                return DRILL_GAVE_UP;
+        if (c->call->n > 3 && !flags_are_known(c, c->call->arg[3], flags))
+                return DRILL_GAVE_UP;
+        return sends ? transmit(c, fd, buffer, len, flags) : receive(c, fd, buffer, len, flags);
+}
+
+static enum drill_done do_receive(struct drill_call_ctx *c)
+{
+        return plain_io(c, false);
+}
+
+static enum drill_done do_send(struct drill_call_ctx *c)
+{
+        return plain_io(c, true);
+}
+
+/* [{..., N}, ...]: the sum of the lengths. *buffer: NULL if one of them is. */
+static bool vector(struct drill_call_ctx *c, const struct drill_expr *e, int64_t *len,
+                   const struct drill_expr **buffer)
+{
+        int64_t n;
+
+        *len = 0;
+        *buffer = NULL;
+        if (e->kind != DRILL_LIST)
+                return drill_fail(c->r, e->where, "a list [{..., N}, ...] is expected");
+        for (size_t i = 0; i < e->n; i++) {
+                const struct drill_expr *x = e->item[i];
+
+                if (x->kind != DRILL_BRACE || x->n != 2 || !drill_int(c->r, x->item[1], &n))
+                        return drill_fail(c->r, x->where, "{..., N} is expected");
+                if (drill_is_null(x->item[0]) && n > 0)
+                        *buffer = x->item[0];
+                *len += n;
+        }
+        return true;
+}
+
+/* (fd, [...], count) */
+static enum drill_done vector_io(struct drill_call_ctx *c, bool sends)
+{
+        const struct drill_expr *buffer;
+        int64_t len;
+        int fd;
+
+        if (!drill_arg_fd(c, 0, &fd) || !vector(c, c->call->arg[1], &len, &buffer))
+                return DRILL_GAVE_UP;
+        return sends ? transmit(c, fd, buffer, len, 0) : receive(c, fd, buffer, len, 0);
+}
+
+static enum drill_done do_readv(struct drill_call_ctx *c)
+{
+        return vector_io(c, false);
+}
+
+static enum drill_done do_writev(struct drill_call_ctx *c)
+{
+        return vector_io(c, true);
+}
+
+/* (fd, {msg_name(...)=..., msg_iov(N)=[...], msg_flags=F, msg_control=[...]}, flags) */
+static enum drill_done message_io(struct drill_call_ctx *c, bool sends)
+{
+        const struct drill_expr *m = c->call->arg[1], *iov, *said, *control, *buffer;
+        int64_t len, flags, want = 0;
+        enum drill_done done;
+        int fd;
+
+        if (m->kind != DRILL_BRACE || (iov = drill_field_of(m, "msg_iov")) == NULL)
+                return drill_wrong_args(c, m,
+                                        "{msg_name(...)=..., msg_iov(N)=[...], ...} is expected");
+        control = drill_field_of(m, "msg_control");
+        said = drill_field_of(m, "msg_flags");
+        if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 2, &flags) ||
+            !flags_are_known(c, c->call->arg[2], flags) || !vector(c, iov, &len, &buffer) ||
+            (said != NULL && !drill_int(c->r, said, &want)))
+                return DRILL_GAVE_UP;
+        if (control != NULL && (control->kind != DRILL_LIST || control->n > 0)) {
+                drill_refuse(c->r, control->where, "unsupported: control messages");
+                return DRILL_GAVE_UP;
+        }
+        done = sends ? transmit(c, fd, buffer, len, flags) : receive(c, fd, buffer, len, flags);
+        if (!sends && done == DRILL_DONE && c->doing->result >= 0 && want != 0)
+                return drill_wrong_args(c, said, "the call gave back msg_flags=0");
+        return done;
+}
+
+static enum drill_done do_recvmsg(struct drill_call_ctx *c)
+{
+        return message_io(c, false);
+}
+
+static enum drill_done do_sendmsg(struct drill_call_ctx *c)
+{
+        return message_io(c, true);
+}
+
+/* ---- fcntl, ioctl ---- */
+
+static enum drill_done do_fcntl(struct drill_call_ctx *c)
+{
+        int64_t cmd, arg = 0;
+        int fd;
+
+        if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 1, &cmd) ||
+            (c->call->n > 2 && !drill_arg_int(c, 2, &arg)))
+                return DRILL_GAVE_UP;
+        c->doing->result = elko_bsd_fcntl(c->r->w.bsd, fd, (int)cmd, (int)arg);
+        return DRILL_DONE;
+}
+
+static enum drill_done do_ioctl(struct drill_call_ctx *c)
+{
+        int64_t request, want = 0;
+        int fd, value;
+
+        if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 1, &request) ||
+            (c->call->n > 2 && !drill_arg_int(c, 2, &want)))
+                return DRILL_GAVE_UP;
+        value = (int)want;
+        c->doing->result = elko_bsd_ioctl(c->r->w.bsd, fd, (unsigned long)request, &value);
+        if (c->doing->result == 0 && c->call->n > 2 && value != want)
+                return drill_wrong_args(
+                        c, c->call->arg[2],
+                        drill_format(c->r->arena, "the call gave back [%d]", value));
+        return DRILL_DONE;
+}
+
+/* ---- the table ---- */
+
+static const struct {
+        const char *name;
+        unsigned least, most;
+        enum drill_done (*run)(struct drill_call_ctx *c);
+} calls[] = {
+        {"socket", 3, 3, do_socket},
+        {"bind", 3, 3, do_bind},
+        {"listen", 2, 2, do_listen},
+        {"accept", 3, 3, do_accept},
+        {"accept4", 4, 4, do_accept},
+        {"connect", 3, 3, do_connect},
+        {"close", 1, 1, do_close},
+        {"shutdown", 2, 2, do_shutdown},
+        {"read", 3, 3, do_receive},
+        {"recv", 4, 4, do_receive},
+        {"recvfrom", 6, 6, do_receive},
+        {"write", 3, 3, do_send},
+        {"send", 4, 4, do_send},
+        {"sendto", 6, 6, do_send},
+        {"readv", 3, 3, do_readv},
+        {"writev", 3, 3, do_writev},
+        {"recvmsg", 3, 3, do_recvmsg},
+        {"sendmsg", 3, 3, do_sendmsg},
+        {"fcntl", 2, 3, do_fcntl},
+        {"ioctl", 2, 3, do_ioctl},
+        {"getsockopt", 5, 5, drill_do_getsockopt},
+        {"setsockopt", 5, 5, drill_do_setsockopt},
+        {"poll", 3, 3, drill_do_poll},
+        {"epoll_create", 1, 1, drill_do_epoll_create},
+        {"epoll_ctl", 4, 4, drill_do_epoll_ctl},
+        {"epoll_wait", 4, 4, drill_do_epoll_wait},
+};
+
+static enum drill_done try_call(struct drill_run *r, struct drill_doing *d)
+{
+        const struct drill_call *call = d->event->call;
+        struct drill_call_ctx c = {.r = r, .call = call, .doing = d};
+
+        for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+                if (strcmp(calls[i].name, call->name) != 0)
+                        continue;
+                if (call->n < calls[i].least || call->n > calls[i].most)
+                        return drill_wrong_args(&c, NULL,
+                                                drill_format(r->arena,
+                                                             "%s() has %u arguments, not %zu",
+                                                             call->name, calls[i].most, call->n));
+                return calls[i].run(&c);
+        }
+        drill_refuse(r, d->event->what, "unsupported: the system call %s()", call->name);
+        return DRILL_GAVE_UP;
+}
+
+/* ---- results ---- */
+
+static const char *result_text(struct drill_run *r, int64_t result)
+{
+        if (result >= 0)
+                return drill_format(r->arena, "%" PRId64, result);
+        return drill_format(r->arena, "-1 %s", drill_errno_name((int)-result));
+}
+
+/* Compare what a call returned with what the script says. */
+static bool judge(struct drill_run *r, const struct drill_doing *d)
+{
+        const struct drill_call *call = d->event->call;
+        int64_t want, got = d->result < 0 ? -1 : d->result;
+        int error = d->result < 0 ? (int)-d->result : 0;
+
+        if (r->set->record != NULL) {
+                drill_record_result(r, d->line, result_text(r, d->result));
+                return true;
+        }
+        if (call->result->kind == DRILL_ELLIPSIS)
+                return true;
+        if (!drill_int(r, call->result, &want))
+                return false;
+        if (want == got && (call->error == NULL || drill_errno(call->error) == error))
+                return true;
+        if (error == ENOPROTOOPT)
+                return drill_refuse(r, d->event->what, "unsupported: this option of %s()",
+                                    call->name);
+        return drill_fail(r, call->result->where, "%s() returned %s, expected %s%s%s", call->name,
+                          result_text(r, d->result), drill_format(r->arena, "%" PRId64, want),
+                          call->error != NULL ? " " : "", call->error != NULL ? call->error : "");
+}
+
+/* A call that was said to block returned: when? */
+static bool ended_in_time(struct drill_run *r, const struct drill_doing *d)
+{
+        uint64_t span = d->until_ns - d->from_ns, tolerance = drill_tolerance(r, span);
+
+        if (r->set->record != NULL ||
+            (r->w.now + tolerance >= d->until_ns && r->w.now <= d->until_ns + tolerance))
+                return true;
+        return drill_fail(r, d->event->where, "%s() returned %s at %s, expected at %s",
+                          d->event->call->name, result_text(r, d->result),
+                          drill_time_text(r, r->w.now), drill_time_text(r, d->until_ns));
+}
+
+bool drill_call_again(struct drill_run *r)
+{
+        struct drill_doing *d = &r->blocked, done;
+
+        switch (try_call(r, d)) {
+        case DRILL_GAVE_UP: return false;
+        case DRILL_WAITS: drill_world_settle(&r->w); return true;
+        case DRILL_DONE: break;
+        }
+        done = *d;
+        d->event = NULL;
+        drill_world_settle(&r->w);
+        return judge(r, &done) && ended_in_time(r, &done);
+}
+
+bool drill_call(struct drill_run *r, const struct drill_event *e, uint64_t until_ns)
+{
+        struct drill_doing d = {.event = e,
+                                .from_ns = r->w.now,
+                                .until_ns = until_ns,
+                                .give_up_ns = ELKO_NEVER,
+                                .line = r->line};
+
+        switch (try_call(r, &d)) {
+        case DRILL_GAVE_UP: return false;
+        case DRILL_WAITS:
+                drill_world_settle(&r->w);
+                if (!e->time.blocks)
+                        return drill_fail(r, e->what,
+                                          "%s() waits here; give it a time to end, T...E, or make "
+                                          "the descriptor non-blocking",
+                                          e->call->name);
+                r->blocked = d;
+                return true;
+        case DRILL_DONE: break;
+        }
+        drill_world_settle(&r->w);
+        return judge(r, &d) && (!e->time.blocks || ended_in_time(r, &d)) && drill_happened(r);
+}

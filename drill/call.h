@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * call.h - what the files of the system calls share.
+ */
+#ifndef DRILL_CALL_H
+#define DRILL_CALL_H
+
+#include "drill/runner.h"
+
+/* What became of an attempt. */
+enum drill_done {
+        DRILL_DONE, /* doing->result holds */
+        DRILL_WAITS,
+        DRILL_GAVE_UP, /* the run has its verdict */
+};
+
+struct drill_call_ctx {
+        struct drill_run *r;
+        const struct drill_call *call;
+        struct drill_doing *doing;
+        bool final; /* it returned with the expected result: look at what it gave back */
+};
+
+/* ---- arguments; all false: the run has its verdict ---- */
+
+bool drill_int(struct drill_run *r, const struct drill_expr *e, int64_t *out);
+bool drill_arg_int(struct drill_call_ctx *c, unsigned i, int64_t *out);
+/* The live descriptor; one that the script never got is passed on as it is, to be refused. */
+bool drill_arg_fd(struct drill_call_ctx *c, unsigned i, int *out);
+/* NULL, 0 */
+bool drill_is_null(const struct drill_expr *e);
+/* The field of {a=b, ...}; NULL: it has none. */
+const struct drill_expr *drill_field_of(const struct drill_expr *e, const char *name);
+/* Zeros, or room, of at least `len` bytes. */
+uint8_t *drill_room(struct drill_run *r, size_t len);
+
+enum drill_done drill_wrong_args(struct drill_call_ctx *c, const struct drill_expr *at,
+                                 const char *what);
+
+/* ---- the calls, by file ---- */
+
+enum drill_done drill_do_getsockopt(struct drill_call_ctx *c);
+enum drill_done drill_do_setsockopt(struct drill_call_ctx *c);
+enum drill_done drill_do_poll(struct drill_call_ctx *c);
+enum drill_done drill_do_epoll_create(struct drill_call_ctx *c);
+enum drill_done drill_do_epoll_ctl(struct drill_call_ctx *c);
+enum drill_done drill_do_epoll_wait(struct drill_call_ctx *c);
+
+/* Linux errors as results, with the call's readiness to wait taken into account. */
+enum drill_done drill_result(struct drill_call_ctx *c, int64_t result, bool waits);
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sysctls as options of the stack: Linux's (ip-sysctl.rst) and FreeBSD's (tcp(4)).
+ */
+#include "drill/runner.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind {
+        SWITCH,  /* bool */
+        NUMBER,  /* uint32_t */
+        SPAN,    /* uint64_t ns: value * unit */
+        BUFFERS, /* three numbers: least, first, most */
+        SYNS,    /* tcp_syn_retries: how long SYNs are sent again */
+        ONLY,    /* nothing but `unit` is there */
+        IDLE,    /* changes nothing that a script could see */
+};
+
+struct sysctl {
+        const char *name; /* without net.ipv4.tcp_ or net.inet.tcp., or in full */
+        enum kind kind;
+        size_t at;
+        uint64_t unit;
+};
+
+#define AT(field) offsetof(struct elko_config, field)
+
+static const struct sysctl linux_list[] = {
+        {"timestamps", SWITCH, AT(timestamps), 0},
+        {"sack", SWITCH, AT(sack), 0},
+        {"window_scaling", SWITCH, AT(window_scale), 0},
+        {"syncookies", SWITCH, AT(syn_cookies), 0},
+        {"synack_retries", NUMBER, AT(synack_retries), 0},
+        {"syn_retries", SYNS, AT(r2_syn_ns), 0},
+        {"keepalive_time", SPAN, AT(keepalive_idle_ns), ELKO_SEC(1)},
+        {"keepalive_intvl", SPAN, AT(keepalive_interval_ns), ELKO_SEC(1)},
+        {"keepalive_probes", NUMBER, AT(keepalive_count), 0},
+        {"fin_timeout", SPAN, AT(fin_wait_2_ns), ELKO_SEC(1)},
+        {"invalid_ratelimit", NUMBER, AT(challenge_ack_interval_ms), 0},
+        {"rto_min_us", SPAN, AT(rto_min_ns), ELKO_US(1)},
+        {"rto_max_ms", SPAN, AT(rto_max_ns), ELKO_MS(1)},
+        {"rmem", BUFFERS, AT(rcv_buf_bytes), 0},
+        {"wmem", BUFFERS, AT(snd_buf_bytes), 0},
+        {"min_snd_mss", NUMBER, AT(min_mss), 0},
+        {"ecn", ONLY, 0, 0},
+        {"fastopen", ONLY, 0, 0},
+        {"early_retrans", ONLY, 0, 0},
+        {"recovery", ONLY, 0, 0},
+        {"mtu_probing", ONLY, 0, 0},
+        {"frto", ONLY, 0, 0},
+        {"slow_start_after_idle", ONLY, 0, 1},
+        {"dsack", ONLY, 0, 1},
+        {"rfc1337", ONLY, 0, 0},
+        {"abort_on_overflow", ONLY, 0, 0},
+        {"reordering", ONLY, 0, 3},
+        {"notsent_lowat", IDLE, 0, 0},
+        {"min_tso_segs", IDLE, 0, 0},
+        {"tso_win_divisor", IDLE, 0, 0},
+        {"tso_rtt_log", IDLE, 0, 0},
+        {"limit_output_bytes", IDLE, 0, 0},
+        {"no_metrics_save", IDLE, 0, 0},
+        {"no_ssthresh_metrics_save", IDLE, 0, 0},
+        {"moderate_rcvbuf", IDLE, 0, 0},
+        {"autocorking", IDLE, 0, 0},
+        {"challenge_ack_limit", IDLE, 0, 0},
+        {"max_syn_backlog", IDLE, 0, 0},
+        {"base_mss", IDLE, 0, 0},
+        {"max_orphans", IDLE, 0, 0},
+        {"max_tw_buckets", IDLE, 0, 0},
+        {"workaround_signed_windows", IDLE, 0, 0},
+        {"retrans_collapse", IDLE, 0, 0},
+        {"stdurg", IDLE, 0, 0},
+        {"adv_win_scale", IDLE, 0, 0},
+        {"app_win", IDLE, 0, 0},
+        {"pacing_ss_ratio", IDLE, 0, 0},
+        {"pacing_ca_ratio", IDLE, 0, 0},
+        {"backlog_ack_defer", IDLE, 0, 0},
+        {"comp_sack_nr", IDLE, 0, 0},
+        {"comp_sack_delay_ns", IDLE, 0, 0},
+        {"comp_sack_slack_ns", IDLE, 0, 0},
+        {"net.core.somaxconn", IDLE, 0, 0},
+        {"net.core.default_qdisc", IDLE, 0, 0},
+        {"net.core.rmem_max", IDLE, 0, 0},
+        {"net.core.wmem_max", IDLE, 0, 0},
+        {"net.ipv4.ip_no_pmtu_disc", ONLY, 0, 0},
+        {NULL, IDLE, 0, 0},
+};
+
+static const struct sysctl freebsd_list[] = {
+        {"sack.enable", SWITCH, AT(sack), 0},
+        {"syncookies", SWITCH, AT(syn_cookies), 0},
+        {"delacktime", SPAN, AT(delack_ns), ELKO_MS(1)},
+        {"initcwnd_segments", NUMBER, AT(initial_window_segs), 0},
+        {"msl", SPAN, AT(msl_ns), ELKO_MS(1)},
+        {"keepidle", SPAN, AT(keepalive_idle_ns), ELKO_MS(1)},
+        {"keepintvl", SPAN, AT(keepalive_interval_ns), ELKO_MS(1)},
+        {"keepinit", SPAN, AT(r2_syn_ns), ELKO_MS(1)},
+        {"keepcnt", NUMBER, AT(keepalive_count), 0},
+        {"finwait2_timeout", SPAN, AT(fin_wait_2_ns), ELKO_MS(1)},
+        {"rexmit_initial", SPAN, AT(rto_initial_ns), ELKO_MS(1)},
+        {"rexmit_min", SPAN, AT(rto_min_ns), ELKO_MS(1)},
+        {"persmin", SPAN, AT(persist_min_ns), ELKO_MS(1)},
+        {"persmax", SPAN, AT(persist_max_ns), ELKO_MS(1)},
+        {"syncache.rexmtlimit", NUMBER, AT(synack_retries), 0},
+        {"recvspace", NUMBER, AT(rcv_buf_bytes), 0},
+        {"sendspace", NUMBER, AT(snd_buf_bytes), 0},
+        {"minmss", NUMBER, AT(min_mss), 0},
+        {"delayed_ack", ONLY, 0, 1},
+        {"ecn.enable", ONLY, 0, 0},
+        {"insecure_rst", ONLY, 0, 0},
+        {"insecure_syn", ONLY, 0, 0},
+        {"insecure_ack", ONLY, 0, 0},
+        {"drop_synfin", ONLY, 0, 1},
+        {"blackhole", ONLY, 0, 0},
+        {"fastopen.client_enable", ONLY, 0, 0},
+        {"fastopen.server_enable", ONLY, 0, 0},
+        {"pmtud_blackhole_detection", ONLY, 0, 0},
+        {"do_prr", ONLY, 0, 0},
+        {"cc.algorithm", IDLE, 0, 0},
+        {"functions_default", IDLE, 0, 0},
+        {"hostcache.enable", IDLE, 0, 0},
+        {"hostcache.purgenow", IDLE, 0, 0},
+        {"hostcache.purge", IDLE, 0, 0},
+        {"hostcache.expire", IDLE, 0, 0},
+        {"ts_offset_per_conn", IDLE, 0, 0},
+        {"path_mtu_discovery", IDLE, 0, 0},
+        {"recvbuf_auto", IDLE, 0, 0},
+        {"sendbuf_auto", IDLE, 0, 0},
+        {"log_in_vain", IDLE, 0, 0},
+        {"icmp_may_rst", ONLY, 0, 1},
+        {"nolocaltimewait", IDLE, 0, 0},
+        {"fast_finwait2_recycle", ONLY, 0, 0},
+        {"always_keepalive", ONLY, 0, 0},
+        {"rfc1323", IDLE, 0, 0}, /* switched by hand below */
+        {"rfc3042", ONLY, 0, 1},
+        {"rfc3390", IDLE, 0, 0},
+        {"abc_l_var", IDLE, 0, 0},
+        {"udp_tunneling_port", ONLY, 0, 0},
+        {NULL, IDLE, 0, 0},
+};
+
+static const struct sysctl *find(const struct sysctl *list, const char *name, const char *prefix)
+{
+        size_t n = strlen(prefix);
+
+        for (; list->name != NULL; list++)
+                if (strcmp(list->name, name) == 0 ||
+                    (strncmp(name, prefix, n) == 0 && strcmp(list->name, name + n) == 0))
+                        return list;
+        return NULL;
+}
+
+/* 1 + 2 + 4 ... seconds: n + 1 SYNs, and the wait after the last. */
+static uint64_t syn_time(const struct elko_config *c, uint64_t retries)
+{
+        uint64_t sum = 0, rto = c->rto_initial_ns;
+
+        for (uint64_t i = 0; i <= retries && i < 40; i++) {
+                sum += rto;
+                rto = rto * 2 < c->rto_max_ns ? rto * 2 : c->rto_max_ns;
+        }
+        return sum;
+}
+
+static void put32(struct elko_config *c, size_t at, uint64_t v)
+{
+        uint32_t n = v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
+
+        memcpy((uint8_t *)c + at, &n, sizeof(n));
+}
+
+static void put64(struct elko_config *c, size_t at, uint64_t v)
+{
+        memcpy((uint8_t *)c + at, &v, sizeof(v));
+}
+
+/* Least, first, most: the buffer's first size and, in the field behind, its limit. */
+static bool buffers(struct elko_config *c, size_t at, const char *value)
+{
+        uint64_t n[3];
+        char *end;
+
+        for (int i = 0; i < 3; i++) {
+                n[i] = strtoull(value, &end, 10);
+                if (end == value)
+                        return false;
+                value = end;
+        }
+        put32(c, at, n[1] < 2048 ? 2048 : n[1]);
+        put32(c, at + sizeof(uint32_t), n[2] < 2048 ? 2048 : n[2]);
+        return true;
+}
+
+static bool apply(struct drill_run *r, struct drill_where where, const struct sysctl *s,
+                  const char *name, const char *value)
+{
+        struct elko_config *c = &r->c.stack;
+        char *end;
+        uint64_t v = strtoull(value, &end, 10);
+        bool is_number = end != value && *end == '\0';
+
+        if (s->kind == IDLE)
+                return true;
+        if (s->kind == BUFFERS)
+                return buffers(c, s->at, value) ||
+                       drill_fail(r, where, "%s needs three numbers, not \"%s\"", name, value);
+        if (!is_number)
+                return drill_fail(r, where, "%s needs a number, not \"%s\"", name, value);
+        if (s->kind == ONLY && v != s->unit)
+                return drill_refuse(r, where, "unsupported: %s=%s; elko has only %" PRIu64, name,
+                                    value, s->unit);
+        switch (s->kind) {
+        case SWITCH: *((uint8_t *)c + s->at) = v != 0; break;
+        case NUMBER:
+                if (s->at == AT(min_mss))
+                        c->min_mss = (uint16_t)(v < 48 ? 48 : v);
+                else
+                        put32(c, s->at, v);
+                break;
+        case SPAN: put64(c, s->at, v * s->unit); break;
+        case SYNS: put64(c, s->at, syn_time(c, v)); break;
+        default: break;
+        }
+        return true;
+}
+
+/* Ways of naming that are older, or of another path. */
+static const char *plain_name(struct drill_run *r, const char *name)
+{
+        static const char proc[] = "/proc/sys/";
+        char *p;
+
+        if (strncmp(name, proc, strlen(proc)) != 0)
+                return name;
+        p = drill_copy(r->arena, name + strlen(proc), strlen(name + strlen(proc)));
+        for (char *c = p; *c != '\0'; c++)
+                if (*c == '/')
+                        *c = '.';
+        return p;
+}
+
+bool drill_sysctl(struct drill_run *r, struct drill_where where, const char *name,
+                  const char *value)
+{
+        const struct sysctl *s;
+
+        name = plain_name(r, name);
+        s = find(linux_list, name, "net.ipv4.tcp_");
+        if (s == NULL)
+                s = find(freebsd_list, name, "net.inet.tcp.");
+        if (s == NULL && strcmp(name, "net.ipv4.tcp_congestion_control") == 0)
+                return strcmp(value, "reno") == 0 ||
+                       drill_refuse(r, where, "unsupported: congestion control %s", value);
+        if (s == NULL && strcmp(name, "net.ipv4.ip_local_port_range") == 0) {
+                unsigned lo, hi;
+
+                if (sscanf(value, "%u %u", &lo, &hi) != 2 || lo == 0 || hi > 65535 || lo > hi)
+                        return drill_fail(r, where, "%s needs two ports", name);
+                r->c.stack.port_min = (uint16_t)lo;
+                r->c.stack.port_max = (uint16_t)hi;
+                return true;
+        }
+        if (s == NULL)
+                return drill_refuse(r, where, "unsupported: sysctl %s", name);
+        if (r->open && s->kind != IDLE && s->kind != ONLY)
+                return drill_refuse(r, where,
+                                    "unsupported: sysctl %s after the stack was used: it is an "
+                                    "option of the whole stack",
+                                    name);
+        if (strcmp(s->name, "rfc1323") == 0)
+                r->c.stack.timestamps = r->c.stack.window_scale = value[0] != '0';
+        return apply(r, where, s, name, value);
+}
