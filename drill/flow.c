@@ -71,6 +71,8 @@ static void learn(struct drill_flow *f, const struct drill_live *l, const struct
                 f->local_script = want != NULL ? want->seq : 0;
                 f->has_local = true;
         }
+        if ((l->flags & ACK) && (l->flags & SYN)) /* the peer may have begun anew */
+                f->remote = l->ack - 1;
         if ((l->flags & ACK) && !(l->flags & RST) && l->ack == f->remote + 1)
                 f->remote_is_sure = true;
 }

@@ -119,9 +119,8 @@ bool drill_symbol(const char *name, int64_t *value)
         const struct name *n = bsearch(name, symbols, sizeof(symbols) / sizeof(symbols[0]),
                                        sizeof(symbols[0]), by_name);
 
-        if (n != NULL)
-                *value = n->value;
-        return n != NULL;
+        *value = n != NULL ? n->value : drill_errno(name);
+        return n != NULL || *value != 0;
 }
 
 int drill_errno(const char *name)

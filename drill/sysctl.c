@@ -51,6 +51,7 @@ static const struct sysctl linux_list[] = {
         {"recovery", ONLY, 0, 0},
         {"mtu_probing", ONLY, 0, 0},
         {"frto", ONLY, 0, 0},
+        {"syn_linear_timeouts", ONLY, 0, 0},
         {"slow_start_after_idle", ONLY, 0, 1},
         {"dsack", ONLY, 0, 1},
         {"rfc1337", ONLY, 0, 0},

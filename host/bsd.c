@@ -570,11 +570,22 @@ int elko_bsd_close(struct elko_bsd *b, int fd)
 
 /* ---- readiness ---- */
 
+/* Its FIN has come: the states of RFC 9293, 3.3.2 that come behind that. */
+static bool peer_has_closed(struct elko_bsd *b, const struct bsd_sock *s)
+{
+        struct elko_tcp_info info;
+
+        if (s->handle == ELKO_SOCK_NONE ||
+            elko_tcp_info_get(b->st, s->handle, &info) != ELKO_OK)
+                return false;
+        return info.state == ELKO_TCP_CLOSE_WAIT || info.state == ELKO_TCP_CLOSING ||
+               info.state == ELKO_TCP_LAST_ACK || info.state == ELKO_TCP_TIME_WAIT;
+}
+
 unsigned elko_bsd_poll(struct elko_bsd *b, int fd)
 {
         struct bsd_sock *s;
         unsigned r = 0;
-        int64_t n;
 
         if (fd < 0 || fd >= b->top || b->sock[fd].kind == BSD_FREE)
                 return POLLNVAL;
@@ -597,19 +608,11 @@ unsigned elko_bsd_poll(struct elko_bsd *b, int fd)
         }
         default: break;
         }
-        n = bsd_ready(b, s);
-        if (n > 0 || s->read_shut || s->kind == BSD_DEAD)
+        if (bsd_ready(b, s) > 0)
                 r |= POLLIN | POLLRDNORM;
-        if (n == 0 || s->read_shut) {
-                struct elko_tcp_info info;
-                bool eof = s->read_shut || s->kind == BSD_DEAD ||
-                           (elko_tcp_info_get(b->st, s->handle, &info) == ELKO_OK &&
-                            info.state >= ELKO_TCP_CLOSE_WAIT &&
-                            info.state != ELKO_TCP_FIN_WAIT_1 && info.state != ELKO_TCP_FIN_WAIT_2);
-
-                if (eof)
-                        r |= POLLIN | POLLRDNORM | POLLRDHUP;
-        }
+        /* The end of the stream is told as soon as it is known, whatever is unread before it. */
+        if (s->read_shut || s->kind == BSD_DEAD || peer_has_closed(b, s))
+                r |= POLLIN | POLLRDNORM | POLLRDHUP;
         if (s->kind == BSD_DEAD || s->write_shut || elko_send_room(b->st, s->handle) > 0)
                 r |= POLLOUT | POLLWRNORM;
         if (s->error != 0)
