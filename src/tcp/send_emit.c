@@ -281,6 +281,8 @@ static void account_new(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_pl
                 sent.flags |= EK_TXREC_FIN;
                 tcb->flags |= EK_TCB_FIN_SENT;
         }
+        if (p->flags & ELKO_PSH)
+                sent.flags |= EK_TXREC_PUSH;
         ek_meter_sent(t, tcb, sent.tag);
         pushed = ek_txq_push(&tcb->act->txq, &t->records, p->seq, &sent);
         EK_ASSERT(pushed); /* visit() made sure of the record's memory */

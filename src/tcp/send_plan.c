@@ -89,7 +89,8 @@ static struct ek_plan plan_lost(const struct ek_tcb *tcb, const struct ek_plan_e
                         return blocked(ELKO_LIMITED_CWND);
                 p.room = ek_min_u32(p.room, cwnd_room(tcb) - 1); /* a FIN may come with it */
         }
-        if (p.len > 0 && p.len == payload)
+        /* PSH is sent again as it was sent first (RFC 9293, 3.9.1.2), not on every segment that is. */
+        if (p.len > 0 && p.len == payload && (rec->flags & EK_TXREC_PUSH))
                 p.flags |= ELKO_PSH;
         p.why = tcb->cong.state == ELKO_CA_RECOVERY ? ELKO_WHY_RETRANS_FAST : ELKO_WHY_RETRANS_RTO;
         return p;

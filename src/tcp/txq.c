@@ -255,7 +255,7 @@ static bool split(struct ek_txq *q, struct ek_slab *slab, uint32_t idx, uint32_t
         rest->len = rec->len - len;
         rest->flags &= (uint8_t)~EK_TXREC_SYN;
         rec->len = len;
-        rec->flags &= (uint8_t)~EK_TXREC_FIN;
+        rec->flags &= (uint8_t) ~(EK_TXREC_FIN | EK_TXREC_PUSH); /* they are at the end */
         rec->next = new_idx;
         if (q->tail == idx)
                 q->tail = new_idx;

@@ -41,7 +41,7 @@ CONV_TEST(too_big_resends_in_smaller_segments)
         conv_out(c, "P. %u:%u(%u) ack 1", 1 + m, 1 + 2 * m, m);
         too_big(c, 1300, ". 1:%u(%u) ack 1", 1 + m, m);
         conv_out(c, ". 1:%u(%u) ack 1", 1 + n, n);
-        conv_out(c, "P. %u:%u(%u) ack 1", 1 + n, 1 + m, m - n);
+        conv_out(c, ". %u:%u(%u) ack 1", 1 + n, 1 + m, m - n);
         conv_out(c, ". %u:%u(%u) ack 1", 1 + m, 1 + m + n, n);
         conv_out(c, "P. %u:%u(%u) ack 1", 1 + m + n, 1 + 2 * m, m - n);
         conv_none(c);
@@ -86,7 +86,7 @@ CONV_TEST(then_the_timer)
         n = 1300 - headers(c);
         too_big(c, 1300, "P. 1:%u(%u) ack 1", 1 + m, m);
         conv_ignore(c);
-        conv_out_after(c, ELKO_MS(200), "P. 1:%u(%u) ack 1", 1 + n, n);
+        conv_out_after(c, ELKO_MS(200), ". 1:%u(%u) ack 1", 1 + n, n);
         conv_in(c, ". 1:1(0) ack %u", 1 + n);
         conv_out(c, "P. %u:%u(%u) ack 1", 1 + n, 1 + m, m - n);
 }

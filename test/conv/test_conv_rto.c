@@ -235,13 +235,13 @@ CONV_TEST(a13_slow_start_after_a_timeout)
         conv_start_open(c, &plain);
         m = c->mss;
         send_full(c, 10);
-        conv_out_after(c, ELKO_MS(200), "P. 1:%u(%u) ack 1", 1 + m, m);
+        conv_out_after(c, ELKO_MS(200), ". 1:%u(%u) ack 1", 1 + m, m);
         CONV_EQ(c, conv_info(c).snd_cwnd, m);
         CONV_EQ(c, conv_info(c).snd_ssthresh, 5 * m);
         CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_LOSS);
         conv_in(c, ". 1:1(0) ack %u", 1 + m);
-        conv_out(c, "P. %u:%u(%u) ack 1", 1 + m, 1 + 2 * m, m);
-        conv_out(c, "P. %u:%u(%u) ack 1", 1 + 2 * m, 1 + 3 * m, m);
+        conv_out(c, ". %u:%u(%u) ack 1", 1 + m, 1 + 2 * m, m);
+        conv_out(c, ". %u:%u(%u) ack 1", 1 + 2 * m, 1 + 3 * m, m);
         conv_none(c);
         conv_in(c, ". 1:1(0) ack %u", 1 + 10 * m); /* the rest was not lost */
         conv_none(c);
@@ -257,9 +257,9 @@ CONV_TEST(a9_6_second_timeout_keeps_ssthresh)
         conv_start_open(c, &plain);
         m = c->mss;
         send_full(c, 10);
-        conv_out_after(c, ELKO_MS(200), "P. 1:%u(%u) ack 1", 1 + m, m);
-        conv_out_after(c, ELKO_MS(400), "P. 1:%u(%u) ack 1", 1 + m, m);
-        conv_out_after(c, ELKO_MS(800), "P. 1:%u(%u) ack 1", 1 + m, m);
+        conv_out_after(c, ELKO_MS(200), ". 1:%u(%u) ack 1", 1 + m, m);
+        conv_out_after(c, ELKO_MS(400), ". 1:%u(%u) ack 1", 1 + m, m);
+        conv_out_after(c, ELKO_MS(800), ". 1:%u(%u) ack 1", 1 + m, m);
         CONV_EQ(c, conv_info(c).snd_ssthresh, 5 * m);
         CONV_EQ(c, conv_info(c).snd_cwnd, m);
 }

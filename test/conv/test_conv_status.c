@@ -325,7 +325,7 @@ CONV_TEST(a_loss_is_no_reordering)
         out(c, 0, 4, true);
         for (unsigned i = 2; i <= 4; i++)
                 conv_in(c, ". 1:1(0) ack 1 <sack %u:%u>", 1 + m, 1 + i * m);
-        conv_out(c, "P. 1:%u(%u) ack 1", 1 + m, m); /* fast retransmit */
+        conv_out(c, ". 1:%u(%u) ack 1", 1 + m, m); /* fast retransmit */
         ack(c, 4);
         CONV_EQ(c, conv_info(c).reord_seen, 0);
         CONV_EQ(c, conv_info(c).dsack_dups, 0);

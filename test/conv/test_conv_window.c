@@ -89,7 +89,7 @@ CONV_TEST(a8_4_the_peer_shrinks_its_window)
         conv_in(c, ". 1:1(0) ack %u win %u", 1 + 2 * m, m);
         conv_none(c);
         CONV_EQ(c, conv_info(c).flight, 8 * m);
-        conv_out_after(c, ELKO_MS(200), "P. %u:%u(%u) ack 1", 1 + 2 * m, 1 + 3 * m, m);
+        conv_out_after(c, ELKO_MS(200), ". %u:%u(%u) ack 1", 1 + 2 * m, 1 + 3 * m, m);
         conv_in(c, ". 1:1(0) ack %u win 65535", 1 + 10 * m);
         conv_out(c, ". %u:%u(%u) ack 1", 1 + 10 * m, 1 + 11 * m, m);
         conv_ignore(c);

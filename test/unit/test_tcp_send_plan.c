@@ -20,7 +20,7 @@ struct situation {
         uint32_t inflation;
         uint8_t state; /* 0: ESTABLISHED */
         uint8_t dup_acks;
-        bool closed_wnd, nodelay, cork;
+        bool closed_wnd, nodelay, cork, pushed;
         /* expected */
         enum ek_plan_kind kind;
         uint32_t len, space;
@@ -36,6 +36,8 @@ static struct ek_plan plan(const struct situation *s)
         struct ek_plan_env env = {.mss = MSS, .nodelay = s->nodelay, .cork = s->cork};
         uint32_t fin = (s->flags & EK_TCB_FIN_SENT) != 0 && (s->flags & EK_TCB_FIN_ACKED) == 0;
 
+        if (s->pushed)
+                rec.flags |= EK_TXREC_PUSH;
         tcb.iss = seq_make(0xfffffff0u);
         tcb.snd_una = seq_make(0xfffffff8u);
         tcb.snd_nxt = seq_add(tcb.snd_una, s->flight + fin);
@@ -115,16 +117,21 @@ static const struct situation table[] = {
          .space = 1000},
         /* what is lost goes first */
         {"lost before new", .queued = 5000, .flight = 2000, .lost = 1000, .kind = EK_PLAN_LOST,
-         .plan_flags = ELKO_ACK | ELKO_PSH, .len = 1000, .space = 1000},
+         .plan_flags = ELKO_ACK, .len = 1000, .space = 1000},
+        {"lost, and pushed the first time", .queued = 5000, .flight = 2000, .lost = 1000,
+         .pushed = true, .kind = EK_PLAN_LOST, .plan_flags = ELKO_ACK | ELKO_PSH, .len = 1000,
+         .space = 1000},
+        {"lost, in pieces: the first is not pushed", .queued = 5000, .flight = 2000, .lost = 1500,
+         .pushed = true, .kind = EK_PLAN_LOST, .plan_flags = ELKO_ACK, .len = 1000, .space = 1000},
         {"lost, in pieces after the MSS fell", .queued = 5000, .flight = 2000, .lost = 1500,
          .kind = EK_PLAN_LOST, .plan_flags = ELKO_ACK, .len = 1000, .space = 1000},
         {"lost, but cwnd is full", .queued = 9000, .flight = 9000, .lost = 1000, .cwnd = 8000, NONE,
          .limited = ELKO_LIMITED_CWND},
         {"lost and forced", .queued = 9000, .flight = 9000, .lost = 1000, .cwnd = 8000,
-         .todo = EK_TODO_FORCE, .kind = EK_PLAN_LOST, .plan_flags = ELKO_ACK | ELKO_PSH,
-         .len = 1000, .space = 1000},
+         .todo = EK_TODO_FORCE, .kind = EK_PLAN_LOST, .plan_flags = ELKO_ACK, .len = 1000,
+         .space = 1000},
         {"lost beyond a shrunk window (MAY-7)", .queued = 2000, .flight = 2000, .lost = 1000,
-         .wnd = 100, .todo = EK_TODO_FORCE, .kind = EK_PLAN_LOST, .plan_flags = ELKO_ACK | ELKO_PSH,
+         .wnd = 100, .todo = EK_TODO_FORCE, .kind = EK_PLAN_LOST, .plan_flags = ELKO_ACK,
          .len = 1000, .space = 1000},
         /* FIN */
         {"FIN alone", .flags = EK_TCB_FIN_WANTED, .state = ELKO_TCP_FIN_WAIT_1,
