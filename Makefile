@@ -22,7 +22,7 @@ CODE     = include src drivers host sim drill cli test bench
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-fast one checks sanitize asan ubsan valgrind clang freestanding \
+.PHONY: help setup build run test test-fast drill one checks sanitize asan ubsan valgrind clang freestanding \
         format format-check lint requirements bench fuzz fuzz-afl fuzz-planted soak simulate museum model coverage reliability-report install clean
 
 help:                   ## this list
@@ -44,12 +44,17 @@ test:                   ## all tests; unit, conversation and some interop tests 
 	@tools/setup test
 	@tools/build $(B) build.ninja
 	@MESON_OPTS='$(SANITIZE)' tools/build build-asan build.ninja
-	@tools/run-tests $(B):$(SUITES) build-asan:$(FAST),sim,interop-sanitize
+	@tools/run-tests $(B):$(SUITES) build-asan:$(FAST),sim,drill,interop-sanitize
 
 test-fast:              ## unit and conversation tests only
 	@tools/setup build
 	@tools/build $(B) build.ninja
 	@tools/run-tests $(B):$(FAST)
+
+drill:                  ## our packetdrill scripts, over IPv4, IPv6 and IPv4-mapped IPv6
+	@tools/setup build
+	@tools/build $(B) -k 0 product
+	@$(B)/elko drill --family all test/drill
 
 one:                    ## one test by name: make one T=ring
 	@tools/setup build
@@ -64,7 +69,7 @@ checks:                 ## properties of source and library: include directions,
 sanitize:               ## unit, conversation and some interop tests under ASan+UBSan
 	@tools/setup test
 	@MESON_OPTS='$(SANITIZE)' tools/build build-asan build.ninja
-	@tools/run-tests build-asan:$(FAST),sim,interop-sanitize
+	@tools/run-tests build-asan:$(FAST),sim,drill,interop-sanitize
 
 asan ubsan: sanitize
 

@@ -127,7 +127,7 @@ static bool gather(struct drill_run *r, const struct drill_event *e, uint64_t un
                 if (why != NULL)
                         return drill_fail(
                                 r, e->what,
-                                "%u bytes are expected; %u came, and the packet behind them, %u bytes at %s, %s",
+                                "the length of the payload differs: %u bytes are expected; %u came, and the packet behind them, %u bytes at %s, %s",
                                 want, have, l.len, drill_time_text(r, l.at_ns), why);
                 have += l.len;
                 c->pieces++;
@@ -201,7 +201,10 @@ static bool differs(struct drill_run *r, const struct drill_event *e,
 
         return drill_fail(
                 r, e->what, "%s %s\n    expected: %s\n    came:     %s\n              %*s^ at %s%s",
-                drill_field_text(f), f == DRILL_F_OPTION ? "differs (order matters)" : "differs",
+                drill_field_text(f),
+                f == DRILL_F_OPTION                      ? "differs (order matters)"
+                : f == DRILL_F_FLAGS || f == DRILL_F_ECN ? "differ"
+                                                         : "differs",
                 drill_show(r->arena, want, want, DRILL_F_NONE, 0, NULL), line, (int)column, "",
                 drill_time_text(r, c->live.at_ns),
                 c->pieces > 1 ? drill_format(r->arena, ", in %u packets", c->pieces) : "");

@@ -198,7 +198,7 @@ CONV_TEST(lost_retransmission)
                 ack(c, 0);
         again(c, 0);
         CONV_EQ(c, conv_info(c).snd_ssthresh, 5 * c->mss);
-        conv_out_after(c, ELKO_MS(200), "P. 1:%u(%u) ack 1", 1 + c->mss, c->mss);
+        conv_out_after(c, ELKO_MS(200), ". 1:%u(%u) ack 1", 1 + c->mss, c->mss);
         CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_LOSS);
         CONV_EQ(c, conv_info(c).snd_cwnd, c->mss);
         CONV_EQ(c, conv_info(c).snd_ssthresh, 5 * c->mss / 2);
