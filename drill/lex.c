@@ -36,6 +36,87 @@ static void bad(struct drill_lexer *l, struct drill_where where, const char *wha
         l->tok.kind = DRILL_T_BAD;
 }
 
+/* ---- nplab: #ifdef NAME, #ifndef NAME, #else, #endif, each on a line of its own ---- */
+
+/* Is this directive here? Its length, 0: no. */
+static size_t directive(const struct drill_lexer *l, const char *word)
+{
+        size_t n = strlen(word);
+
+        if ((size_t)(l->s->source_end - l->p) < n || memcmp(l->p, word, n) != 0)
+                return 0;
+        return is_word_char(at(l, n)) ? 0 : n;
+}
+
+static void end_of_line(struct drill_lexer *l)
+{
+        while (l->p < l->s->source_end && *l->p != '\n')
+                step(l, 1);
+}
+
+/* Pass over a branch that does not count, up to behind its #endif (or #else, if `or_else`). False: there is none. */
+static bool pass_over(struct drill_lexer *l, bool or_else)
+{
+        unsigned depth = 0;
+
+        while (l->p < l->s->source_end) {
+                end_of_line(l);
+                while (at(l, 0) != 0 && isspace(at(l, 0)))
+                        step(l, 1);
+                if (directive(l, "#ifdef") || directive(l, "#ifndef")) {
+                        depth++;
+                } else if (depth == 0 && or_else && directive(l, "#else")) {
+                        end_of_line(l);
+                        return true;
+                } else if (directive(l, "#endif") && depth-- == 0) {
+                        end_of_line(l);
+                        l->open_ifs--;
+                        return true;
+                }
+        }
+        return false;
+}
+
+static bool is_defined(const struct drill_lexer *l, const char *name, size_t len)
+{
+        for (const struct drill_define *d = l->defines; d != NULL; d = d->next)
+                if (strlen(d->name) == len && memcmp(d->name, name, len) == 0)
+                        return true;
+        return false;
+}
+
+/* A # that begins no directive is left alone. False: what it begins has no end. */
+static bool condition(struct drill_lexer *l, bool *any)
+{
+        struct drill_where where = l->at;
+        bool wants = directive(l, "#ifdef") != 0, ok = true;
+        size_t n = 0;
+
+        *any = true;
+        if (wants || directive(l, "#ifndef")) {
+                step(l, wants ? strlen("#ifdef") : strlen("#ifndef"));
+                while (at(l, 0) == ' ' || at(l, 0) == '\t')
+                        step(l, 1);
+                while (is_word_char(at(l, n)))
+                        n++;
+                l->open_ifs++;
+                if (is_defined(l, l->p, n) != wants)
+                        ok = pass_over(l, true);
+                else
+                        end_of_line(l);
+        } else if (l->open_ifs > 0 && directive(l, "#else")) {
+                ok = pass_over(l, false);
+        } else if (l->open_ifs > 0 && directive(l, "#endif")) {
+                l->open_ifs--;
+                end_of_line(l);
+        } else {
+                *any = false;
+        }
+        if (!ok)
+                bad(l, where, "there is no #endif for this");
+        return ok;
+}
+
 /* White space and comments. False: a comment does not end. */
 static bool skip_blank(struct drill_lexer *l)
 {
@@ -56,7 +137,18 @@ static bool skip_blank(struct drill_lexer *l)
                                 return false;
                         }
                         step(l, 2);
+                } else if (at(l, 0) == '#') {
+                        bool any;
+
+                        if (!condition(l, &any))
+                                return false;
+                        if (!any)
+                                return true;
                 } else {
+                        if (at(l, 0) == 0 && l->open_ifs > 0) {
+                                bad(l, l->at, "the script ends before the #endif");
+                                return false;
+                        }
                         return true;
                 }
         }

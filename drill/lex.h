@@ -38,6 +38,7 @@ struct drill_lexer {
         const char *p;
         struct drill_where at;
         const struct drill_define *defines;
+        unsigned open_ifs;      /* nplab: #ifdef and #ifndef without their #endif so far */
         struct drill_token tok; /* the current one */
 };
 

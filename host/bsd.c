@@ -360,7 +360,8 @@ int elko_bsd_connect(struct elko_bsd *b, int fd, const struct sockaddr *addr, so
         r = elko_connect(b->st, &remote, s->bound ? &s->local : NULL, &s->handle);
         if (r != ELKO_OK) {
                 s->handle = ELKO_SOCK_NONE;
-                return -bsd_errno(r);
+                /* With a port it can only be the address: broadcast or multicast (RFC 9293, 3.9.1.1). */
+                return r == ELKO_EINVAL && remote.port != 0 ? -ENETUNREACH : -bsd_errno(r);
         }
         s->kind = BSD_CONNECTING;
         elko_set_user(b->st, s->handle, s);
@@ -575,8 +576,7 @@ static bool peer_has_closed(struct elko_bsd *b, const struct bsd_sock *s)
 {
         struct elko_tcp_info info;
 
-        if (s->handle == ELKO_SOCK_NONE ||
-            elko_tcp_info_get(b->st, s->handle, &info) != ELKO_OK)
+        if (s->handle == ELKO_SOCK_NONE || elko_tcp_info_get(b->st, s->handle, &info) != ELKO_OK)
                 return false;
         return info.state == ELKO_TCP_CLOSE_WAIT || info.state == ELKO_TCP_CLOSING ||
                info.state == ELKO_TCP_LAST_ACK || info.state == ELKO_TCP_TIME_WAIT;

@@ -42,6 +42,22 @@ static void refused(const char *text, const char *why)
                              why);
 }
 
+/* ---- 5.12: nplab's #ifdef ---- */
+
+EK_TEST(conditions)
+{
+        read_it("0 a() = 0\n#ifdef N\n+0 b() = 0\n#else\n+0 c() = 0\n#endif\n+0 d() = 0");
+        CHECK_EQ(script.n_events, 3);
+        CHECK_STR_EQ(script.events->next->call->name, "b");
+        read_it("0 a() = 0\n#ifndef N\n+0 b() = 0\n#ifdef X\n#endif\n#else\n+0 c() = 0\n#endif\n");
+        CHECK_EQ(script.n_events, 2);
+        CHECK_STR_EQ(script.events->next->call->name, "c");
+        read_it("0 a() = 0\n#ifdef X\n what ever\n#endif\n");
+        CHECK_EQ(script.n_events, 1);
+        refused("0 a() = 0\n#ifdef X\n", "2:1: there is no #endif for this");
+        refused("0 a() = 0\n#ifdef N\n+0 b() = 0\n", "4:1: the script ends before the #endif");
+}
+
 /* ---- 5.1, 5.2: the file ---- */
 
 EK_TEST(a_whole_script)
