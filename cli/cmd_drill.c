@@ -254,10 +254,12 @@ static char *read_file(const char *path, size_t *len)
 
 static void print_trace(void *ctx, const struct elko_trace_event *ev)
 {
+        struct elko_trace_event at = *ev;
         char line[512];
 
         (void)ctx;
-        ladder_trace_line(ev, line, sizeof line);
+        at.now -= DRILL_START_NS; /* the script's time */
+        ladder_trace_line(&at, line, sizeof line);
         puts(line);
 }
 
@@ -325,13 +327,15 @@ static void update(struct jobs *j, const struct job *job, const char *text, size
         f = fopen(path, "we");
         if (f == NULL) {
                 *out = (struct drill_job_result){.outcome = DRILL_FAILED,
-                                                 .text = strdup("its new form can't be written")};
+                                                 .text = strdup("its new form can't be written"),
+                                                 .brief = strlen("its new form can't be written")};
                 return;
         }
         ds.record = f;
         run_once(j, job, text, len, &ds, &s, &r);
         out->outcome = r.outcome;
         out->text = r.text != NULL ? strdup(r.text) : NULL;
+        out->brief = out->text != NULL ? strlen(out->text) : 0;
         drill_script_free(&s);
         fclose(f);
 }
@@ -351,6 +355,7 @@ static void run_job(void *ctx, size_t index, struct drill_job_result *out)
         *out = (struct drill_job_result){.outcome = DRILL_UNSUPPORTED};
         if (text == NULL) {
                 out->text = strdup("it can't be read");
+                out->brief = strlen("it can't be read");
                 return;
         }
         if (j->set->update) {
@@ -365,6 +370,7 @@ static void run_job(void *ctx, size_t index, struct drill_job_result *out)
                 f = open_memstream(&out->text, &text_len);
                 if (f != NULL) {
                         fputs(r.text, f);
+                        out->brief = strlen(r.text);
                         if (r.outcome == DRILL_FAILED && !j->set->no_ladder && !j->set->quiet &&
                             !j->set->trace && r.virtual_ns + s.n_events > 0 && s.error == NULL)
                                 draw(j, job, text, len, f);
@@ -478,6 +484,8 @@ static void print_json(const struct jobs *j, double seconds)
                        : job->family == DRILL_V6 ? "v6"
                                                  : "mapped",
                        job->result.outcome == DRILL_FAILED ? "failed" : "unsupported");
+                if (job->result.text != NULL) /* the picture is for people */
+                        job->result.text[job->result.brief] = '\0';
                 ek_util_json_string(stdout, job->result.text != NULL ? job->result.text : "");
                 printf("}");
                 sep = ",";

@@ -21,7 +21,7 @@ struct shared {
 };
 
 struct message {
-        size_t index, text;
+        size_t index, text, brief;
         enum drill_outcome outcome;
         uint64_t virtual_ns, real_ns;
 };
@@ -75,6 +75,7 @@ static void work(const struct pool *p, unsigned me, int to)
                 m.outcome = r.outcome;
                 m.virtual_ns = r.virtual_ns;
                 m.real_ns = r.real_ns;
+                m.brief = r.brief;
                 m.text = r.text != NULL ? strlen(r.text) : 0;
                 if (!all(put, to, &m, sizeof(m)) || !all(put, to, r.text, m.text))
                         break;
@@ -118,9 +119,13 @@ static void bury(struct pool *p, unsigned me)
         if (doing == 0)
                 return;
         r.text = malloc(128);
-        if (r.text != NULL)
-                snprintf(r.text, 128, "the stack or the runner died of %s",
-                         WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "an exit of its own");
+        if (r.text != NULL && WIFSIGNALED(status))
+                snprintf(r.text, 128, "the stack or the runner died: %s",
+                         strsignal(WTERMSIG(status)));
+        else if (r.text != NULL)
+                snprintf(r.text, 128, "the runner ended in the middle, with exit code %d",
+                         WEXITSTATUS(status));
+        r.brief = r.text != NULL ? strlen(r.text) : 0;
         p->done(p->ctx, doing - 1, &r);
         free(r.text);
         if (atomic_load(&p->shared->next) < p->n)
@@ -135,7 +140,7 @@ static bool take(struct pool *p, unsigned me)
 
         if (!all(read, from, &m, sizeof(m)) || m.text > DRILL_TEXT_MAX)
                 return false;
-        r = (struct drill_job_result){m.outcome, m.virtual_ns, m.real_ns, NULL};
+        r = (struct drill_job_result){m.outcome, m.virtual_ns, m.real_ns, NULL, m.brief};
         if (m.text > 0) {
                 r.text = calloc(1, m.text + 1);
                 if (r.text == NULL || !all(read, from, r.text, m.text)) {

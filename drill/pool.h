@@ -15,7 +15,8 @@ enum { DRILL_JOBS_MAX = 64, DRILL_TEXT_MAX = 1 << 20 };
 struct drill_job_result {
         enum drill_outcome outcome;
         uint64_t virtual_ns, real_ns;
-        char *text; /* NULL: none; freed by the caller */
+        char *text;   /* NULL: none; freed by the caller */
+        size_t brief; /* how much of it is the complaint itself, without the picture behind */
 };
 
 /* Do job number `index`; the text of the result is malloc()ed. */

@@ -40,6 +40,9 @@ struct drill_settings {
 
 enum { DRILL_REGION_BYTES = 48 << 20 };
 
+/* The stack's clock when the script begins: not 0, so that its timestamps and ages differ from "none". */
+#define DRILL_START_NS ELKO_SEC(1000)
+
 struct drill_result {
         enum drill_outcome outcome;
         const char *

@@ -4,13 +4,13 @@
  * call that caused it, and never the end of a jump of the clock.
  */
 #include "drill/world.h"
+#include "drill/run.h"
 
 #include <string.h>
 
 enum { BATCH = 64 };
 
-/* The stack's clock does not start at 0, so that its timestamps and ages differ from "none". */
-static const uint64_t start_ns = ELKO_SEC(1000);
+static const uint64_t start_ns = DRILL_START_NS;
 
 const char *drill_world_open(struct drill_world *w, struct drill_arena *arena, void *region,
                              size_t bytes, const struct elko_config *config, uint16_t mtu,

@@ -424,7 +424,7 @@ static ssize_t look(struct elko_bsd *b, struct bsd_sock *s, uint8_t *buf, size_t
         for (unsigned i = 0; i < 2 && n < len; i++) {
                 size_t take = part[i].len < len - n ? part[i].len : len - n;
 
-                if (!(flags & MSG_TRUNC))
+                if (!(flags & MSG_TRUNC) && take > 0)
                         memcpy(buf + n, part[i].data, take);
                 n += take;
         }
