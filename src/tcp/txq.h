@@ -14,8 +14,8 @@
 enum ek_txrec_flag {
         EK_TXREC_SYN = 1u << 0,
         EK_TXREC_FIN = 1u << 1,
-        EK_TXREC_LOST = 1u << 2,  /* to be sent again */
-        EK_TXREC_PUSH = 1u << 3,  /* it ended with what the application had given by then */
+        EK_TXREC_LOST = 1u << 2, /* to be sent again */
+        EK_TXREC_PUSH = 1u << 3, /* it ended with what the application had given by then */
 };
 
 enum { EK_TXREC_TAG_WORDS = 3 };
