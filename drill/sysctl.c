@@ -54,7 +54,7 @@ static const struct sysctl linux_list[] = {
         {"syn_linear_timeouts", ONLY, 0, 0},
         {"slow_start_after_idle", ONLY, 0, 1},
         {"dsack", ONLY, 0, 1},
-        {"rfc1337", ONLY, 0, 0},
+        {"rfc1337", ONLY, 0, 1},
         {"abort_on_overflow", ONLY, 0, 0},
         {"reordering", ONLY, 0, 3},
         {"notsent_lowat", IDLE, 0, 0},
