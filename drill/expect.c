@@ -47,6 +47,15 @@ static bool belongs(struct drill_run *r, const struct drill_live *l)
                f->remote_port == l->dport;
 }
 
+/* The connection with these ports is the one under test, if there is one. */
+static void choose(struct drill_run *r, int local, int remote)
+{
+        struct drill_flow *f = drill_flow_of_ports(r, local, remote);
+
+        if (f != NULL)
+                r->cur = f;
+}
+
 /* ---- waiting ---- */
 
 /* The next packet of the connection; *got false: none left by `until`. */
@@ -157,7 +166,7 @@ static void to_script(struct drill_run *r, const struct drill_packet *want, stru
                 .icmp_id = -1,
                 .opt = drill_alloc(r->arena, DRILL_MAX_OPTS * sizeof(struct drill_opt))};
         if (l->proto == DRILL_PROTO_TCP) {
-                drill_flow_outbound(r->cur, l, want, p);
+                drill_flow_outbound(r->cur, l, want, r->set->record != NULL, p);
                 return;
         }
         p->proto = l->proto == DRILL_PROTO_UDP ? DRILL_UDP : DRILL_ICMP;
@@ -258,7 +267,8 @@ static void record_packet(struct drill_run *r, const struct came *c)
 {
         struct drill_packet p = c->packet;
 
-        p.sport = p.dport = -1;
+        if (!r->writes_ports)
+                p.sport = p.dport = -1;
         drill_record_text(r, c->live.at_ns, drill_show(r->arena, &p, NULL, DRILL_F_NONE, 0, NULL));
 }
 
@@ -271,10 +281,32 @@ void drill_record_packets(struct drill_run *r)
                 if (drill_live_read(s->data, s->len, &c.live) != NULL)
                         continue;
                 c.live.at_ns = s->at_ns;
+                if (r->writes_ports)
+                        choose(r, c.live.sport, c.live.dport);
                 if (!belongs(r, &c.live))
                         continue;
                 to_script(r, NULL, &c);
                 record_packet(r, &c);
+        }
+}
+
+/* Write down what came for a line, and what follows as long as the line expects more bytes. */
+static bool record_line(struct drill_run *r, const struct drill_event *e, uint64_t until,
+                        struct came *c)
+{
+        uint32_t have = 0;
+        bool got = true;
+
+        for (;;) {
+                to_script(r, e->packet, c);
+                record_packet(r, c);
+                have += c->live.len;
+                if (have >= e->packet->len || c->live.len == 0)
+                        return true;
+                if (!next(r, e, until, &c->live, &got))
+                        return false;
+                if (!got)
+                        return true;
         }
 }
 
@@ -289,11 +321,8 @@ bool drill_expect(struct drill_run *r, const struct drill_event *e, uint64_t fro
         uint64_t until = limit(r, e, to_ns);
         bool got;
 
-        if (want.sport >= 0) {
-                struct drill_flow *of = drill_flow_of_ports(r, want.sport, want.dport);
-
-                r->cur = of != NULL ? of : r->cur;
-        }
+        if (want.sport >= 0)
+                choose(r, want.sport, want.dport);
         r->passed_over = 0;
         if (!plain_icmp(r, e, &want) || !next(r, e, until, &c.live, &got))
                 return false;
@@ -302,11 +331,9 @@ bool drill_expect(struct drill_run *r, const struct drill_event *e, uint64_t fro
         if (r->set->record == NULL && !r->c.strict_segments && want.proto == DRILL_TCP &&
             c.live.proto == DRILL_PROTO_TCP && !gather(r, e, until, want.len, &c))
                 return false;
-        to_script(r, r->set->record == NULL ? &want : NULL, &c);
-        if (r->set->record != NULL) {
-                record_packet(r, &c);
-                return true;
-        }
+        if (r->set->record != NULL)
+                return record_line(r, e, until, &c);
+        to_script(r, &want, &c);
         how = (struct drill_compare){.ts_tick_us = r->c.ts_tick_us,
                                      .tolerance_us = r->c.tolerance_us,
                                      .label = r->cur != NULL ? label : NULL,

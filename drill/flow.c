@@ -92,7 +92,8 @@ static void remember_time(struct drill_flow *f, uint32_t script, uint32_t live)
         f->time_live[i] = live;
 }
 
-static void timestamp(struct drill_flow *f, const struct drill_packet *want, struct drill_opt *o)
+static void timestamp(struct drill_flow *f, const struct drill_packet *want, bool recording,
+                      struct drill_opt *o)
 {
         const struct drill_opt *said = find(want, DRILL_OPT_TS);
         uint32_t live = o->a;
@@ -103,11 +104,12 @@ static void timestamp(struct drill_flow *f, const struct drill_packet *want, str
                 f->first_script = said != NULL ? said->a : 0;
         }
         o->a = live - f->first_live + f->first_script;
-        remember_time(f, said != NULL ? said->a : o->a, live);
+        remember_time(f, said != NULL && !recording ? said->a : o->a, live);
 }
 
 static void options(struct drill_flow *f, const struct drill_live *l,
-                    const struct drill_packet *want, uint32_t remote_base, struct drill_packet *o)
+                    const struct drill_packet *want, bool recording, uint32_t remote_base,
+                    struct drill_packet *o)
 {
         const uint8_t *p = l->opts;
 
@@ -116,7 +118,7 @@ static void options(struct drill_flow *f, const struct drill_live *l,
                 struct drill_opt *x = &o->opt[o->n_opts++];
 
                 if (x->kind == DRILL_OPT_TS)
-                        timestamp(f, want, x);
+                        timestamp(f, want, recording, x);
                 for (unsigned b = 0; x->kind == DRILL_OPT_SACK && b < x->n; b++) {
                         x->left[b] -= remote_base;
                         x->right[b] -= remote_base;
@@ -125,7 +127,7 @@ static void options(struct drill_flow *f, const struct drill_live *l,
 }
 
 void drill_flow_outbound(struct drill_flow *f, const struct drill_live *l,
-                         const struct drill_packet *want, struct drill_packet *o)
+                         const struct drill_packet *want, bool recording, struct drill_packet *o)
 {
         uint32_t remote_base;
 
@@ -140,7 +142,7 @@ void drill_flow_outbound(struct drill_flow *f, const struct drill_live *l,
         o->win = l->win;
         o->has_urg = l->urg != 0;
         o->urg = l->urg;
-        options(f, l, want, remote_base, o);
+        options(f, l, want, recording, remote_base, o);
 }
 
 /* The first label that the script names stands for the live one; later the same for the same, others for others. */

@@ -43,10 +43,11 @@ struct drill_flow {
 const char *drill_flow_inbound(struct drill_flow *f, const struct drill_packet *p, bool scaled,
                                struct drill_live *o, struct drill_opt *opts);
 
-/* The stack's segment in the script's numbers. `expected` NULL: nothing is expected (record mode); it names new
- * numbers. `o->opt` has room for DRILL_MAX_OPTS. */
+/* The stack's segment in the script's numbers. `expected` names numbers that are new; NULL: nobody does. With
+ * `recording` it does nothing else: the segment is written down as it is. `o->opt` has room for DRILL_MAX_OPTS. */
 void drill_flow_outbound(struct drill_flow *f, const struct drill_live *live,
-                         const struct drill_packet *expected, struct drill_packet *o);
+                         const struct drill_packet *expected, bool recording,
+                         struct drill_packet *o);
 
 /* Is this a label that the script may call `script`? New ones are learnt. */
 bool drill_flow_label(struct drill_flow *f, uint32_t script, uint32_t live);

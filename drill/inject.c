@@ -80,6 +80,7 @@ static void choose_flow(struct drill_run *r, const struct drill_packet *p)
         if (p->proto == DRILL_TCP && p->sport >= 0) {
                 f = drill_flow_of_ports(r, p->dport, p->sport);
                 r->cur = f != NULL ? f : new_child(r, p);
+                r->writes_ports = true;
                 return;
         }
         if (r->cur == NULL || r->cur->state == DRILL_FLOW_LISTENS ||
@@ -119,7 +120,7 @@ static bool inject_tcp(struct drill_run *r, const struct drill_event *e)
         const char *why;
         size_t n;
 
-        why = drill_flow_inbound(r->cur, p, r->c.ts_ecr_scaled, &l, opts);
+        why = drill_flow_inbound(r->cur, p, r->c.ts_ecr_scaled || r->set->record != NULL, &l, opts);
         if (why != NULL)
                 return drill_fail(r, e->what, "%s", why);
         ip_fields(r, p, &l);

@@ -89,6 +89,7 @@ struct drill_run {
         struct drill_line *lines, **lines_tail;
         struct drill_line *line; /* of the event under way */
         uint64_t recorded_ns;
+        bool writes_ports; /* the script has several connections, told apart by ports */
 };
 
 struct drill_line {

@@ -10,6 +10,8 @@
 
 #include "ek_test.h"
 
+#include <dirent.h>
+
 static uint8_t region[DRILL_REGION_BYTES];
 
 #define LISTEN                                                                                     \
@@ -532,6 +534,42 @@ EK_TEST(recording)
         /* And what was written passes. */
         passes(text);
         free(text);
+}
+
+/* Whatever the scripts of test/drill expect: what is recorded from them passes. */
+EK_TEST(what_is_recorded_passes)
+{
+        static char source[1 << 16];
+        char path[512], *text;
+        struct dirent **list;
+        int n = scandir("test/drill", &list, NULL, alphasort);
+        size_t len, text_len;
+        FILE *f;
+
+        CHECK(n > 50); /* tests run in the root of the source */
+        for (int i = 0; i < n; i++) {
+                struct drill_settings set = {0};
+                const char *dot = strrchr(list[i]->d_name, '.');
+
+                snprintf(path, sizeof path, "test/drill/%s", list[i]->d_name);
+                free(list[i]);
+                if (dot == NULL || strcmp(dot, ".pkt") != 0 || strstr(path, "v6.pkt") != NULL)
+                        continue;
+                f = fopen(path, "r");
+                CHECK(f != NULL);
+                len = fread(source, 1, sizeof source - 1, f);
+                fclose(f);
+                source[len] = '\0';
+                set.record = open_memstream(&text, &text_len);
+                run_with(source, &set);
+                fclose(set.record);
+                set.record = NULL;
+                if (result.outcome != DRILL_PASSED || run_with(text, &set) != DRILL_PASSED)
+                        ek_test_fail(__FILE__, __LINE__, "%s\n%s\n%s", path, text, result.text);
+                free(text);
+        }
+        free(list);
+        drill_run_end();
 }
 
 /* ---- the pieces alone ---- */
