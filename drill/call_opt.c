@@ -92,6 +92,27 @@ enum drill_done drill_do_getsockopt(struct drill_call_ctx *c)
         return DRILL_DONE;
 }
 
+/* Options that the sockets layer keeps and tells, but that change nothing in elko, with the value that asks for
+ * nothing. A script that sets another one tests what is not there. */
+static bool has_effect(struct drill_call_ctx *c, int64_t level, int64_t name, const uint8_t *value)
+{
+        static const struct {
+                int64_t level, name;
+                int32_t idle;
+                const char *text;
+        } kept[] = {{6, 7, 6, "TCP_SYNCNT"},       {6, 8, 0, "TCP_LINGER2"},
+                    {6, 9, 0, "TCP_DEFER_ACCEPT"}, {6, 10, 0, "TCP_WINDOW_CLAMP"},
+                    {6, 12, 1, "TCP_QUICKACK"},    {1, 16, 0, "SO_PASSCRED"}};
+        int32_t v;
+
+        memcpy(&v, value, sizeof(v));
+        for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+                if (kept[i].level == level && kept[i].name == name && v != kept[i].idle)
+                        return drill_refuse(c->r, c->doing->event->what, "unsupported: %s",
+                                            kept[i].text);
+        return true;
+}
+
 enum drill_done drill_do_setsockopt(struct drill_call_ctx *c)
 {
         uint8_t value[VALUE_BYTES] = {0};
@@ -108,6 +129,8 @@ enum drill_done drill_do_setsockopt(struct drill_call_ctx *c)
                 elko_bsd_setsockopt(c->r->w.bsd, fd, (int)level, (int)name,
                                     drill_is_null(c->call->arg[3]) ? NULL : value,
                                     size < 0 || size > VALUE_BYTES ? VALUE_BYTES : (socklen_t)size);
+        if (c->doing->result == 0 && !has_effect(c, level, name, value))
+                return DRILL_GAVE_UP;
         return DRILL_DONE;
 }
 

@@ -67,7 +67,7 @@ static const struct sysctl linux_list[] = {
         {"moderate_rcvbuf", IDLE, 0, 0},
         {"autocorking", IDLE, 0, 0},
         {"challenge_ack_limit", IDLE, 0, 0},
-        {"max_syn_backlog", IDLE, 0, 0},
+        {"max_syn_backlog", NUMBER, AT(max_half_open), 0},
         {"base_mss", IDLE, 0, 0},
         {"max_orphans", IDLE, 0, 0},
         {"max_tw_buckets", IDLE, 0, 0},

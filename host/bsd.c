@@ -582,6 +582,17 @@ static bool peer_has_closed(struct elko_bsd *b, const struct bsd_sock *s)
                info.state == ELKO_TCP_LAST_ACK || info.state == ELKO_TCP_TIME_WAIT;
 }
 
+/* Room, and with TCP_NOTSENT_LOWAT less than that unsent (tcp(7)). */
+static bool is_writable(struct elko_bsd *b, const struct bsd_sock *s)
+{
+        struct elko_tcp_info info;
+
+        if (elko_send_room(b->st, s->handle) <= 0)
+                return false;
+        return s->opt.notsent_lowat <= 0 || elko_tcp_info_get(b->st, s->handle, &info) != ELKO_OK ||
+               info.notsent < (uint32_t)s->opt.notsent_lowat;
+}
+
 unsigned elko_bsd_poll(struct elko_bsd *b, int fd)
 {
         struct bsd_sock *s;
@@ -608,12 +619,12 @@ unsigned elko_bsd_poll(struct elko_bsd *b, int fd)
         }
         default: break;
         }
-        if (bsd_ready(b, s) > 0)
+        if (bsd_ready(b, s) >= (s->opt.rcv_lowat > 1 ? s->opt.rcv_lowat : 1))
                 r |= POLLIN | POLLRDNORM;
         /* The end of the stream is told as soon as it is known, whatever is unread before it. */
         if (s->read_shut || s->kind == BSD_DEAD || peer_has_closed(b, s))
                 r |= POLLIN | POLLRDNORM | POLLRDHUP;
-        if (s->kind == BSD_DEAD || s->write_shut || elko_send_room(b->st, s->handle) > 0)
+        if (s->kind == BSD_DEAD || s->write_shut || is_writable(b, s))
                 r |= POLLOUT | POLLWRNORM;
         if (s->error != 0)
                 r |= POLLERR;
