@@ -84,8 +84,8 @@ static char *next_word(struct drill_run *r, const char **p)
                         quote = quote != '\0' ? '\0' : c;
                         continue;
                 }
-                if (quote == '\0' &&
-                    (isspace((unsigned char)c) || c == ';' || c == '&' || c == '|' || c == '#'))
+                if (quote == '\0' && (isspace((unsigned char)c) || c == ';' || c == '&' ||
+                                      c == '|' || c == '#' || c == '<' || c == '>'))
                         break;
                 if (c == '\\' && (*p)[1] != '\0') {
                         (*p)++;
@@ -96,6 +96,20 @@ static char *next_word(struct drill_run *r, const char **p)
                 *q++ = c;
         }
         return out;
+}
+
+/* "> /dev/null", "2> /dev/null", "2>&1": nothing is printed anyway. */
+static bool to_nowhere(struct drill_run *r, const char **p, struct words *w)
+{
+        const char *word;
+
+        if (w->n > 0 && isdigit((unsigned char)(*p)[-1]) && strlen(w->word[w->n - 1]) == 1)
+                w->n--; /* the descriptor's number */
+        if (*(*p)++ != '>')
+                return false;
+        *p += strspn(*p, "> \t&");
+        word = next_word(r, p);
+        return strcmp(word, "/dev/null") == 0 || strcmp(word, "1") == 0 || strcmp(word, "2") == 0;
 }
 
 bool drill_command(struct drill_run *r, const char *text, struct drill_where where)
@@ -119,8 +133,12 @@ bool drill_command(struct drill_run *r, const char *text, struct drill_where whe
                 }
                 if (*text == '|')
                         return drill_refuse(r, where, "unsupported: a pipe of commands");
-                if (*text == '>' || *text == '<')
-                        return drill_refuse(r, where, "unsupported: input and output of commands");
+                if (*text == '>' || *text == '<') {
+                        if (!to_nowhere(r, &text, &w))
+                                return drill_refuse(r, where,
+                                                    "unsupported: input and output of commands");
+                        continue;
+                }
                 if (w.n == MAX_WORDS)
                         return drill_refuse(r, where,
                                             "unsupported: a command of more than %d words",

@@ -421,6 +421,8 @@ EK_TEST(commands)
                "+0 fcntl(3, F_SETFL, O_RDWR|O_NONBLOCK) = 0\n"
                "+0 connect(3, ..., ...) = -1 EINPROGRESS\n"
                "+0 > S 0:0(0) <mss 1460,nop,wscale 1>\n");
+        passes("`sysctl -q net.ipv4.tcp_sack=1 > /dev/null 2>&1; true`\n0 listen(9, 1) = -1\n");
+        unsupported("`true > x`\n0 listen(9, 1) = -1\n", "input and output of commands");
         unsupported("`tc qdisc add dev tun0 root pfifo`\n0 listen(9, 1) = -1\n",
                     "unsupported: the command `tc'");
         unsupported("`sysctl -q net.ipv4.tcp_ecn=1`\n0 listen(9, 1) = -1\n",
