@@ -18,7 +18,6 @@ struct drill_call_ctx {
         struct drill_run *r;
         const struct drill_call *call;
         struct drill_doing *doing;
-        bool final; /* it returned with the expected result: look at what it gave back */
 };
 
 /* ---- arguments; all false: the run has its verdict ---- */
@@ -39,6 +38,12 @@ enum drill_done drill_wrong_args(struct drill_call_ctx *c, const struct drill_ex
 
 /* ---- the calls, by file ---- */
 
+enum drill_done drill_do_receive(struct drill_call_ctx *c);
+enum drill_done drill_do_send(struct drill_call_ctx *c);
+enum drill_done drill_do_readv(struct drill_call_ctx *c);
+enum drill_done drill_do_writev(struct drill_call_ctx *c);
+enum drill_done drill_do_recvmsg(struct drill_call_ctx *c);
+enum drill_done drill_do_sendmsg(struct drill_call_ctx *c);
 enum drill_done drill_do_getsockopt(struct drill_call_ctx *c);
 enum drill_done drill_do_setsockopt(struct drill_call_ctx *c);
 enum drill_done drill_do_poll(struct drill_call_ctx *c);
