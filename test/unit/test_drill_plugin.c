@@ -1,0 +1,629 @@
+/* SPDX-License-Identifier: MIT */
+/* elko-build: needs=threads timeout=60 */
+/*
+ * libelko-packetdrill.so, driven as the packetdrill program drives it: through the table of 33 pointers by their
+ * offsets, from a main thread and one thread for blocking calls, with packets made by hand here. The main thread goes on
+ * when the other one sleeps in the kernel, which it sees in /proc, and the clock of the plug-in is the only one.
+ */
+#include "ek_test.h"
+
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+
+enum {
+        FREE = 1,
+        SOCKET,
+        BIND,
+        LISTEN,
+        ACCEPT,
+        CONNECT,
+        READ,
+        READV,
+        RECV,
+        RECVFROM,
+        RECVMSG,
+        WRITE,
+        WRITEV,
+        SEND,
+        SENDTO,
+        SENDMSG,
+        FCNTL,
+        IOCTL,
+        CLOSE,
+        SHUTDOWN,
+        GETSOCKOPT,
+        SETSOCKOPT,
+        POLL,
+        NETDEV_SEND,
+        NETDEV_RECEIVE,
+        USLEEP,
+        GETTIMEOFDAY,
+        EPOLL_CREATE,
+        EPOLL_CTL,
+        EPOLL_WAIT,
+        PIPE,
+        SPLICE,
+        SLOTS
+};
+
+typedef void any_fn(void);
+
+static struct {
+        void *user;
+        any_fn *slot[SLOTS - 1];
+} table;
+
+/* The function in slot `n`, as the type that section 2.2 of the interface gives it. */
+#define AT(n, type) ((type)table.slot[(n)-1])
+#define U           table.user
+
+static char so[4096];
+
+static void start(const char *flags)
+{
+        typedef void init_fn(const char *, void *);
+        init_fn *init;
+        void *lib;
+
+        snprintf(so, sizeof(so), "%s/libelko-packetdrill.so", getenv("ELKO_BUILD"));
+        lib = dlopen(so, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE | RTLD_DEEPBIND);
+        if (lib == NULL)
+                ek_test_fail(__FILE__, __LINE__, "%s", dlerror());
+        *(void **)&init = dlsym(lib, "packetdrill_interface_init");
+        CHECK(init != NULL);
+        memset(&table, 0, sizeof(table));
+        init(flags, &table);
+}
+
+static void stop(void)
+{
+        AT(FREE, void (*)(void *))(U);
+}
+
+/* ---- the clock ---- */
+
+static int64_t clock_us(void)
+{
+        struct timeval tv;
+
+        CHECK_EQ(AT(GETTIMEOFDAY, int (*)(void *, struct timeval *, void *))(U, &tv, NULL), 0);
+        return (int64_t)tv.tv_sec * 1000000 + tv.tv_usec;
+}
+
+/* As the program waits for an event: sleep most of it, ask in a loop for the rest. */
+static void wait_until(int64_t at)
+{
+        for (int64_t now; (now = clock_us()) < at;)
+                if (at - now > 20)
+                        AT(USLEEP, int (*)(void *, useconds_t))(U, (useconds_t)(at - now - 20));
+}
+
+/* ---- packets ---- */
+
+enum { ISN = 1000, PEER = 40000, OURS = 8080 };
+
+struct seg {
+        uint8_t flags;
+        uint32_t seq, ack, len;
+        int64_t at;
+};
+
+static uint16_t sum(const uint8_t *p, size_t n, uint32_t s)
+{
+        for (size_t i = 0; i < n; i++)
+                s += (uint32_t)p[i] << (i % 2 ? 0 : 8);
+        while (s >> 16)
+                s = (s & 0xffff) + (s >> 16);
+        return (uint16_t)~s;
+}
+
+static void in_to(uint16_t port, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len)
+{
+        uint8_t p[1500] = {0x45, 0, 0, 0, 0, 0, 0, 0, 64, 6, 0, 0, 192, 0, 2, 1, 192, 168, 0, 1};
+        struct tcphdr *h = (struct tcphdr *)(void *)(p + 20);
+        uint16_t total = (uint16_t)(40 + len), c;
+
+        p[2] = (uint8_t)(total >> 8);
+        p[3] = (uint8_t)total;
+        c = htons(sum(p, 20, 0));
+        memcpy(p + 10, &c, 2);
+        h->source = htons(PEER);
+        h->dest = htons(port);
+        h->seq = htonl(seq);
+        h->ack_seq = htonl(ack);
+        h->doff = 5;
+        p[33] = flags;
+        h->window = htons(65535);
+        h->check = htons(sum(p + 20, total - 20u,
+                             0xffffu & ~(uint32_t)sum(p + 12, 8, 6 + (uint32_t)total - 20)));
+        CHECK_EQ(AT(NETDEV_SEND, int (*)(void *, const void *, size_t))(U, p, total), 0);
+}
+
+static void in(uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len)
+{
+        in_to(OURS, flags, seq, ack, len);
+}
+
+/* The next packet; flags 0xff: there will be none. */
+static struct seg out(void)
+{
+        static uint8_t buf[65536];
+        size_t n = sizeof(buf);
+        long long at = 0;
+        struct seg s = {.flags = 0xff};
+        struct tcphdr *h;
+
+        CHECK_EQ(
+                AT(NETDEV_RECEIVE, int (*)(void *, void *, size_t *, long long *))(U, buf, &n, &at),
+                0);
+        s.at = at;
+        if (n == 0)
+                return s;
+        CHECK_EQ(sum(buf, 20, 0), 0);
+        h = (struct tcphdr *)(void *)(buf + 20);
+        CHECK_EQ(sum(buf + 20, n - 20, 0xffffu & ~(uint32_t)sum(buf + 12, 8, 6 + (uint32_t)n - 20)),
+                 0);
+        s.flags = buf[33];
+        s.seq = ntohl(h->seq);
+        s.ack = ntohl(h->ack_seq);
+        s.len = (uint32_t)n - 20 - h->doff * 4u;
+        return s;
+}
+
+/* ---- sockets ---- */
+
+static int tcp_socket(void)
+{
+        int fd = AT(SOCKET, int (*)(void *, int, int, int))(U, AF_INET, SOCK_STREAM, IPPROTO_TCP);
+
+        CHECK(fd >= 0);
+        return fd;
+}
+
+static struct sockaddr_in address(const char *ip, uint16_t port)
+{
+        struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
+
+        inet_pton(AF_INET, ip, &a.sin_addr);
+        return a;
+}
+
+static int listener(void)
+{
+        struct sockaddr_in a = address("192.168.0.1", OURS);
+        int fd = tcp_socket();
+
+        CHECK_EQ(AT(BIND, int (*)(void *, int, void *, socklen_t))(U, fd, &a, sizeof(a)), 0);
+        CHECK_EQ(AT(LISTEN, int (*)(void *, int, int))(U, fd, 1), 0);
+        return fd;
+}
+
+static int accept_one(int fd)
+{
+        struct sockaddr_in a;
+        socklen_t len = sizeof(a);
+        int r = AT(ACCEPT, int (*)(void *, int, void *, socklen_t *))(U, fd, &a, &len);
+
+        if (r >= 0) {
+                CHECK_EQ(ntohs(a.sin_port), PEER);
+                CHECK_EQ(ntohl(a.sin_addr.s_addr), 0xc0000201);
+        }
+        return r;
+}
+
+/* Open a connection from the peer; its descriptor, and the ISN in *iss. */
+static int open_one(int ls, uint32_t *iss)
+{
+        struct seg s;
+
+        in(TH_SYN, ISN, 0, 0);
+        s = out();
+        CHECK_EQ(s.flags, TH_SYN | TH_ACK);
+        CHECK_EQ(s.ack, ISN + 1);
+        *iss = s.seq;
+        in(TH_ACK, ISN + 1, s.seq + 1, 0);
+        return accept_one(ls);
+}
+
+/* ---- the other thread ---- */
+
+struct call {
+        void (*fn)(struct call *c);
+        int fd;
+        long result;
+        int64_t ended;
+        pthread_t thread;
+        _Atomic pid_t tid;
+};
+
+static void *call_thread(void *arg)
+{
+        struct call *c = arg;
+
+        c->tid = (pid_t)syscall(SYS_gettid);
+        c->fn(c);
+        c->ended = clock_us();
+        return NULL;
+}
+
+static char state_of(pid_t tid)
+{
+        char path[64], line[512] = "", *at;
+        int fd;
+
+        snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+        fd = open(path, O_RDONLY);
+        if (fd < 0)
+                return 'X';
+        if (read(fd, line, sizeof(line) - 1) < 0)
+                line[0] = 0;
+        close(fd);
+        at = strrchr(line, ')');
+        return at != NULL && at[1] != 0 ? at[2] : 'X';
+}
+
+static void begin(struct call *c, void (*fn)(struct call *c), int fd)
+{
+        *c = (struct call){.fn = fn, .fd = fd};
+        CHECK_EQ(pthread_create(&c->thread, NULL, call_thread, c), 0);
+        while (c->tid == 0 || state_of(c->tid) != 'S')
+                usleep(100);
+}
+
+static void end(struct call *c)
+{
+        pthread_join(c->thread, NULL);
+}
+
+static void do_accept(struct call *c)
+{
+        c->result = accept_one(c->fd);
+}
+
+static void do_read(struct call *c)
+{
+        char buf[1000];
+
+        c->result = AT(READ, ssize_t(*)(void *, int, void *, size_t))(U, c->fd, buf, sizeof(buf));
+}
+
+static void do_poll(struct call *c)
+{
+        struct pollfd p = {.fd = c->fd, .events = POLLIN};
+
+        c->result = AT(POLL, int (*)(void *, struct pollfd *, nfds_t, int))(U, &p, 1, 2500);
+        if (c->result == 1)
+                CHECK_EQ(p.revents, POLLIN);
+}
+
+static void do_connect(struct call *c)
+{
+        struct sockaddr_in a = address("192.0.2.1", PEER);
+
+        c->result = AT(CONNECT, int (*)(void *, int, void *, socklen_t))(U, c->fd, &a, sizeof(a));
+}
+
+static void do_big_write(struct call *c)
+{
+        static char buf[300000];
+
+        c->result = AT(WRITE, ssize_t(*)(void *, int, const void *, size_t))(U, c->fd, buf,
+                                                                             sizeof(buf));
+}
+
+/* ---- tests ---- */
+
+EK_TEST(every_slot_is_filled)
+{
+        start(NULL);
+        for (int i = 1; i < SLOTS; i++)
+                CHECK(table.slot[i - 1] != NULL);
+        stop();
+}
+
+/* RFC 6298, 5.5 and section 2 there: after 1, 2 and 4 s. The packets bear the instants of their timers. */
+EK_TEST(an_idle_receive_moves_the_clock_from_timer_to_timer)
+{
+        struct seg s;
+        int64_t t0;
+
+        start(NULL);
+        listener();
+        in(TH_SYN, ISN, 0, 0);
+        s = out();
+        CHECK_EQ(s.flags, TH_SYN | TH_ACK);
+        t0 = s.at;
+        for (int i = 1; i <= 3; i++) {
+                s = out();
+                CHECK_EQ(s.flags, TH_SYN | TH_ACK);
+                CHECK_EQ(s.at - t0, ((1 << i) - 1) * 1000000);
+        }
+        s = out();
+        CHECK_EQ(s.flags, 0xff); /* given up: the program is told instead of asking for ever */
+        stop();
+}
+
+EK_TEST(usleep_fires_timers_at_their_time)
+{
+        struct seg s;
+        int64_t t0;
+
+        start(NULL);
+        listener();
+        in(TH_SYN, ISN, 0, 0);
+        t0 = out().at;
+        wait_until(t0 + 5000000);
+        s = out();
+        CHECK_EQ(s.at - t0, 1000000);
+        s = out();
+        CHECK_EQ(s.at - t0, 3000000);
+        CHECK(clock_us() - t0 < 5001000);
+        stop();
+}
+
+/* The clock goes on by itself, else a program that asks in a loop would ask for ever. */
+EK_TEST(asking_for_the_time_takes_time)
+{
+        int64_t a;
+
+        start(NULL);
+        a = clock_us();
+        CHECK_EQ(clock_us(), a + 1);
+        stop();
+}
+
+/* A call that sleeps ends at the instant at which it is woken, however far the main thread goes then. */
+EK_TEST(blocking_calls_end_when_they_are_woken)
+{
+        for (int round = 0; round < 20; round++) {
+                struct call c;
+                uint32_t iss;
+                int64_t t0;
+                int ls, fd;
+
+                start(NULL);
+                ls = listener();
+                begin(&c, do_accept, ls);
+                wait_until(clock_us() + 100000);
+                in(TH_SYN, ISN, 0, 0);
+                iss = out().seq;
+                wait_until(t0 = clock_us() + 50000);
+                in(TH_ACK, ISN + 1, iss + 1, 0);
+                wait_until(t0 + 5000000);
+                end(&c);
+                CHECK(c.result >= 0);
+                CHECK(c.ended - t0 >= 0 && c.ended - t0 < 20);
+                fd = (int)c.result;
+                begin(&c, do_read, fd);
+                wait_until(t0 = clock_us() + 100000000);
+                in(TH_ACK | TH_PUSH, ISN + 1, iss + 1, 700);
+                wait_until(t0 + 60000000);
+                end(&c);
+                CHECK_EQ(c.result, 700);
+                CHECK(c.ended - t0 >= 0 && c.ended - t0 < 20);
+                stop();
+        }
+}
+
+EK_TEST(poll_ends_when_its_time_is_over)
+{
+        struct call c;
+        uint32_t iss;
+        int64_t t0;
+        int fd;
+
+        start(NULL);
+        fd = open_one(listener(), &iss);
+        t0 = clock_us();
+        begin(&c, do_poll, fd);
+        wait_until(t0 + 60000000);
+        end(&c);
+        CHECK_EQ(c.result, 0);
+        CHECK(c.ended - t0 >= 2500000 && c.ended - t0 < 2500020);
+        begin(&c, do_poll, fd);
+        wait_until(t0 = clock_us() + 1000000);
+        in(TH_ACK | TH_PUSH, ISN + 1, iss + 1, 1);
+        wait_until(t0 + 60000000);
+        end(&c);
+        CHECK_EQ(c.result, 1);
+        CHECK(c.ended - t0 >= 0 && c.ended - t0 < 20);
+        stop();
+}
+
+EK_TEST(connect_sleeps_until_it_is_open_or_refused)
+{
+        struct call c;
+        struct seg s;
+        int fd, port;
+        struct sockaddr_in a = address("192.168.0.1", 0);
+
+        start(NULL);
+        for (int refused = 0; refused < 2; refused++) {
+                fd = tcp_socket();
+                port = 9000 + refused;
+                a.sin_port = htons((uint16_t)port);
+                CHECK_EQ(AT(BIND, int (*)(void *, int, void *, socklen_t))(U, fd, &a, sizeof(a)),
+                         0);
+                begin(&c, do_connect, fd);
+                s = out();
+                CHECK_EQ(s.flags, TH_SYN);
+                in_to((uint16_t)port, (uint8_t)(refused ? TH_RST | TH_ACK : TH_SYN | TH_ACK), 5000,
+                      s.seq + 1, 0);
+                wait_until(clock_us() + 1000);
+                end(&c);
+                CHECK_EQ(c.result, refused ? -1 : 0);
+        }
+        stop();
+}
+
+/* A blocking write takes all: what does not fit waits for acknowledgements. */
+EK_TEST(a_blocking_write_takes_all)
+{
+        struct call c;
+        uint32_t iss, top;
+        struct seg s;
+        int fd, size = 20000;
+
+        start(NULL);
+        fd = open_one(listener(), &iss);
+        CHECK_EQ(AT(SETSOCKOPT, int (*)(void *, int, int, int, const void *, socklen_t))(
+                         U, fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)),
+                 0);
+        top = iss + 1;
+        begin(&c, do_big_write, fd);
+        while (top != iss + 1 + 300000) {
+                s = out();
+                CHECK(s.len > 0 && s.seq == top);
+                top += s.len;
+                in(TH_ACK, ISN + 1, top, 0);
+        }
+        end(&c);
+        CHECK_EQ(c.result, 300000);
+        stop();
+}
+
+/* On the main thread a call that would sleep moves the clock itself, and says so when that can't help. */
+EK_TEST(the_main_thread_never_hangs)
+{
+        struct pollfd p = {.events = POLLIN};
+        uint32_t iss;
+        int64_t t0;
+        char c;
+
+        start(NULL);
+        p.fd = open_one(listener(), &iss);
+        t0 = clock_us();
+        CHECK_EQ(AT(POLL, int (*)(void *, struct pollfd *, nfds_t, int))(U, &p, 1, 3000), 0);
+        CHECK(clock_us() - t0 >= 3000000);
+        CHECK_EQ(AT(READ, ssize_t(*)(void *, int, void *, size_t))(U, p.fd, &c, 1), -1);
+        CHECK_EQ(errno, EDEADLK);
+        stop();
+}
+
+EK_TEST(parts_options_and_pipes)
+{
+        char a[10], b[10], data[20] = "0123456789abcdefghi";
+        struct iovec iov[2] = {{a, 10}, {b, 10}}, from[2] = {{data, 5}, {data + 5, 15}};
+        struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2, .msg_flags = 99};
+        struct epoll_event ev = {.events = EPOLLIN, .data.u32 = 7}, got = {0};
+        uint8_t info[512];
+        socklen_t len = sizeof(info);
+        uint32_t iss;
+        int fd, ep, left, ends[2];
+        loff_t none = 0;
+
+        start("local=192.168.0.1/24,mtu=1400");
+        fd = open_one(listener(), &iss);
+        ep = AT(EPOLL_CREATE, int (*)(void *, int))(U, 1);
+        CHECK_EQ(AT(EPOLL_CTL, int (*)(void *, int, int, int, void *))(U, ep, EPOLL_CTL_ADD, fd,
+                                                                       &ev),
+                 0);
+        CHECK_EQ(AT(EPOLL_WAIT, int (*)(void *, int, void *, int, int))(U, ep, &got, 1, 0), 0);
+        in(TH_ACK | TH_PUSH, ISN + 1, iss + 1, 100);
+        CHECK_EQ(AT(EPOLL_WAIT, int (*)(void *, int, void *, int, int))(U, ep, &got, 1, 0), 1);
+        CHECK_EQ(got.data.u32, 7);
+        CHECK_EQ(AT(IOCTL, int (*)(void *, int, unsigned long, ...))(U, fd, FIONREAD, &left), 0);
+        CHECK_EQ(left, 100);
+        CHECK_EQ(AT(READV, ssize_t(*)(void *, int, void *, int))(U, fd, iov, 2), 20);
+        CHECK_EQ(AT(RECVMSG, ssize_t(*)(void *, int, void *, int))(U, fd, &msg, 0), 20);
+        CHECK_EQ(msg.msg_flags, 0);
+        CHECK_EQ(AT(PIPE, int (*)(void *, int *))(U, ends), 0);
+        CHECK_EQ(AT(SPLICE, int (*)(void *, int, loff_t *, int, loff_t *, size_t, unsigned))(
+                         U, fd, &none, ends[1], &none, 40, 0),
+                 40);
+        CHECK_EQ(AT(SPLICE, int (*)(void *, int, loff_t *, int, loff_t *, size_t, unsigned))(
+                         U, ends[0], &none, fd, &none, 40, 0),
+                 40);
+        while (out().len == 0)
+                ; /* ACKs of what came */
+        CHECK_EQ(AT(WRITEV, ssize_t(*)(void *, int, void *, int))(U, fd, from, 2), 20);
+        CHECK_EQ(AT(FCNTL, int (*)(void *, int, int, ...))(U, fd, F_SETFL, O_NONBLOCK), 0);
+        CHECK(AT(FCNTL, int (*)(void *, int, int, ...))(U, fd, F_GETFL) & O_NONBLOCK);
+        CHECK_EQ(AT(GETSOCKOPT, int (*)(void *, int, int, int, void *, socklen_t *))(
+                         U, fd, SOL_TCP, TCP_INFO, info, &len),
+                 0);
+        CHECK(len >= 280);
+        CHECK_EQ(info[0], 1); /* ESTABLISHED */
+        close(ends[0]);
+        close(ends[1]);
+        stop();
+}
+
+/* The end of a script: libc's close() for what is open, and a reset. Loaded with LD_PRELOAD the plug-in hears of it. */
+EK_TEST(libc_calls)
+{
+        bool preloaded = getenv("LD_PRELOAD") != NULL;
+        uint8_t info[280];
+        socklen_t len = sizeof(info);
+        uint32_t iss;
+        int fd;
+
+        start(NULL);
+        fd = open_one(listener(), &iss);
+        if (preloaded) {
+                CHECK_EQ(getsockopt(fd, SOL_TCP, TCP_INFO, info, &len), 0);
+                CHECK_EQ(len, 280);
+                CHECK_EQ(info[0], 1);
+        }
+        CHECK_EQ(close(fd), 0);
+        if (preloaded)
+                CHECK_EQ(out().flags, TH_FIN | TH_ACK);
+        in(TH_RST | TH_ACK, ISN + 1, iss + 1, 0);
+        CHECK_EQ(close(fd), -1);
+        CHECK_EQ(errno, EBADF);
+        stop();
+}
+
+static int run_child(const char *preload, const char *flags)
+{
+        pid_t pid = fork();
+        int status = -1;
+
+        if (pid == 0) {
+                if (flags != NULL) {
+                        if (freopen("/dev/null", "w", stderr) == NULL)
+                                _exit(99);
+                        start(flags);
+                        _exit(0);
+                }
+                setenv("LD_PRELOAD", preload, 1);
+                if (freopen("/dev/null", "w", stdout) == NULL)
+                        _exit(99);
+                execl("/proc/self/exe", "test", "--filter", "libc_calls", (char *)NULL);
+                _exit(99);
+        }
+        waitpid(pid, &status, 0);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 98;
+}
+
+EK_TEST(preloaded)
+{
+        if (getenv("LD_PRELOAD") != NULL)
+                return;
+        start(NULL);
+        stop();
+        CHECK_EQ(run_child(so, NULL), 0);
+}
+
+EK_TEST(bad_flags_end_the_program_with_a_sentence)
+{
+        CHECK_EQ(run_child(NULL, "mtu=9"), 1);
+        CHECK_EQ(run_child(NULL, "colour=red"), 1);
+        CHECK_EQ(run_child(NULL, "local"), 1);
+        CHECK_EQ(run_child(NULL, "local=192.168.0.1/16,mtu=1500"), 0);
+}
+
+EK_TEST_MAIN();
