@@ -465,6 +465,8 @@ EK_TEST(connect_sleeps_until_it_is_open_or_refused)
                 wait_until(clock_us() + 1000);
                 end(&c);
                 CHECK_EQ(c.result, refused ? -1 : 0);
+                if (!refused)
+                        CHECK_EQ(out().flags, TH_ACK);
         }
         stop();
 }
