@@ -279,6 +279,17 @@ int elko_bsd_listen(struct elko_bsd *b, int fd, int backlog)
         return 0;
 }
 
+/* Its FIN has come: the states of RFC 9293, 3.3.2 that come behind that. */
+static bool peer_has_closed(struct elko_bsd *b, const struct bsd_sock *s)
+{
+        struct elko_tcp_info info;
+
+        if (s->handle == ELKO_SOCK_NONE || elko_tcp_info_get(b->st, s->handle, &info) != ELKO_OK)
+                return false;
+        return info.state == ELKO_TCP_CLOSE_WAIT || info.state == ELKO_TCP_CLOSING ||
+               info.state == ELKO_TCP_LAST_ACK || info.state == ELKO_TCP_TIME_WAIT;
+}
+
 int elko_bsd_accept(struct elko_bsd *b, int fd, struct sockaddr *addr, socklen_t *len, int type)
 {
         struct bsd_sock *s, *child;
@@ -303,6 +314,7 @@ int elko_bsd_accept(struct elko_bsd *b, int fd, struct sockaddr *addr, socklen_t
         child->domain = s->domain;
         child->handle = handle;
         child->was_open = true;
+        child->eof = peer_has_closed(b, child); /* told before there was anyone to tell */
         child->non_block = (type & SOCK_NONBLOCK) != 0;
         child->opt = s->opt;
         child->local = s->local;
@@ -320,10 +332,12 @@ static int disconnect(struct elko_bsd *b, struct bsd_sock *s)
                 return s->kind == BSD_NEW ? 0 : -EISCONN;
         if (s->handle != ELKO_SOCK_NONE && elko_abort(b->st, s->handle) != ELKO_OK)
                 elko_close(b->st, s->handle);
+        /* Who still uses it learns that the connection is gone. */
+        s->error = s->kind == BSD_DEAD ? 0 : ECONNRESET;
         s->handle = ELKO_SOCK_NONE;
         s->kind = BSD_NEW;
         s->read_shut = s->write_shut = s->error_told = s->was_open = false;
-        s->error = 0;
+        s->active = s->connect_told = s->eof = false;
         return 0;
 }
 
@@ -343,18 +357,19 @@ int elko_bsd_connect(struct elko_bsd *b, int fd, const struct sockaddr *addr, so
         elko_bsd_update(b);
         switch (s->kind) {
         case BSD_CONNECTING: return -EALREADY;
-        case BSD_OPEN:
         case BSD_LISTENER: return -EISCONN;
+        case BSD_OPEN:
+                /* The first time after it was in progress the answer is how it ended (connect(2)). */
+                if (!s->active || s->connect_told)
+                        return -EISCONN;
+                s->connect_told = true;
+                return 0;
         case BSD_DEAD:
                 if (s->was_open)
                         return -EISCONN;
-                if (s->error != 0) { /* a blocking connect that is asked again */
-                        r = -s->error;
-                        s->error = 0;
-                        return r;
-                }
+                r = s->error != 0 ? -s->error : -ECONNABORTED;
                 disconnect(b, s);
-                break;
+                return r;
         default: break;
         }
         r = elko_connect(b->st, &remote, s->bound ? &s->local : NULL, &s->handle);
@@ -364,6 +379,8 @@ int elko_bsd_connect(struct elko_bsd *b, int fd, const struct sockaddr *addr, so
                 return r == ELKO_EINVAL && remote.port != 0 ? -ENETUNREACH : -bsd_errno(r);
         }
         s->kind = BSD_CONNECTING;
+        s->active = true;
+        s->error = 0;
         elko_set_user(b->st, s->handle, s);
         bsd_apply_options(b, s);
         return -EINPROGRESS;
@@ -378,8 +395,13 @@ static void on_event(struct bsd_sock *s, const struct elko_event *ev)
                 s->kind = BSD_OPEN;
                 s->was_open = true;
         }
+        if (ev->bits & ELKO_EV_EOF)
+                s->eof = true;
         if (ev->bits & ELKO_EV_ERROR) {
                 s->error = bsd_errno(ev->error);
+                /* A reset in CLOSE-WAIT says that nobody reads what is sent. */
+                if (s->error == ECONNRESET && s->eof && !s->write_shut)
+                        s->error = EPIPE;
                 s->kind = BSD_DEAD;
         } else if ((ev->bits & ELKO_EV_CLOSED) && s->kind == BSD_OPEN) {
                 s->kind = BSD_DEAD;
@@ -447,7 +469,7 @@ ssize_t elko_bsd_recv(struct elko_bsd *b, int fd, void *buf, size_t len, int fla
                 return -EINVAL;
         elko_bsd_update(b);
         if (s->kind == BSD_NEW || s->kind == BSD_LISTENER)
-                return -ENOTCONN;
+                return s->error != 0 ? last_words(s) : -ENOTCONN;
         if (s->kind == BSD_CONNECTING)
                 return s->read_shut ? 0 : -EAGAIN;
         if (len == 0)
@@ -483,7 +505,7 @@ ssize_t elko_bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, i
         if (flags & (MSG_OOB | MSG_FASTOPEN))
                 return -EOPNOTSUPP;
         elko_bsd_update(b);
-        if (s->error != 0 && s->kind == BSD_DEAD)
+        if (s->error != 0 && (s->kind == BSD_DEAD || s->kind == BSD_NEW))
                 return last_words(s);
         if (s->kind == BSD_NEW || s->kind == BSD_LISTENER || (s->kind == BSD_DEAD && !s->was_open))
                 return -EPIPE;
@@ -571,17 +593,6 @@ int elko_bsd_close(struct elko_bsd *b, int fd)
 
 /* ---- readiness ---- */
 
-/* Its FIN has come: the states of RFC 9293, 3.3.2 that come behind that. */
-static bool peer_has_closed(struct elko_bsd *b, const struct bsd_sock *s)
-{
-        struct elko_tcp_info info;
-
-        if (s->handle == ELKO_SOCK_NONE || elko_tcp_info_get(b->st, s->handle, &info) != ELKO_OK)
-                return false;
-        return info.state == ELKO_TCP_CLOSE_WAIT || info.state == ELKO_TCP_CLOSING ||
-               info.state == ELKO_TCP_LAST_ACK || info.state == ELKO_TCP_TIME_WAIT;
-}
-
 /* Room, and with TCP_NOTSENT_LOWAT less than that unsent (tcp(7)). */
 static bool is_writable(struct elko_bsd *b, const struct bsd_sock *s)
 {
@@ -603,7 +614,7 @@ unsigned elko_bsd_poll(struct elko_bsd *b, int fd)
         elko_bsd_update(b);
         s = &b->sock[fd];
         switch (s->kind) {
-        case BSD_NEW: return POLLOUT | POLLHUP;
+        case BSD_NEW: return POLLOUT | POLLWRNORM | POLLHUP | (s->error != 0 ? POLLERR : 0u);
         case BSD_CONNECTING: return 0;
         case BSD_LISTENER: {
                 struct elko_tcp_info info;
@@ -622,7 +633,7 @@ unsigned elko_bsd_poll(struct elko_bsd *b, int fd)
         if (bsd_ready(b, s) >= (s->opt.rcv_lowat > 1 ? s->opt.rcv_lowat : 1))
                 r |= POLLIN | POLLRDNORM;
         /* The end of the stream is told as soon as it is known, whatever is unread before it. */
-        if (s->read_shut || s->kind == BSD_DEAD || peer_has_closed(b, s))
+        if (s->eof || s->read_shut || s->kind == BSD_DEAD)
                 r |= POLLIN | POLLRDNORM | POLLRDHUP;
         if (s->kind == BSD_DEAD || s->write_shut || is_writable(b, s))
                 r |= POLLOUT | POLLWRNORM;

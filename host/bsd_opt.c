@@ -90,6 +90,7 @@ struct place {
         int level, name, lo, hi;
         size_t at;
         void (*then)(struct elko_bsd *b, struct bsd_sock *s);
+        bool truth; /* only whether it is 0 is kept */
 };
 
 static void then_nodelay(struct elko_bsd *b, struct bsd_sock *s)
@@ -126,31 +127,32 @@ static void then_tos(struct elko_bsd *b, struct bsd_sock *s)
 #define AT(field) offsetof(struct bsd_options, field)
 
 static const struct place places[] = {
-        {SOL_SOCKET, SO_REUSEADDR, 0, INT32_MAX, AT(reuse_addr), NULL},
-        {SOL_SOCKET, SO_REUSEPORT, 0, INT32_MAX, AT(reuse_port), NULL},
-        {SOL_SOCKET, SO_KEEPALIVE, 0, INT32_MAX, AT(keepalive), apply_keepalive},
-        {SOL_SOCKET, SO_PRIORITY, 0, INT32_MAX, AT(priority), NULL},
-        {SOL_SOCKET, SO_MARK, INT32_MIN, INT32_MAX, AT(mark), NULL},
-        {SOL_SOCKET, SO_OOBINLINE, 0, INT32_MAX, AT(oob_inline), NULL},
-        {SOL_SOCKET, SO_RCVLOWAT, 0, INT32_MAX, AT(rcv_lowat), NULL},
-        {IPPROTO_TCP, TCP_NODELAY, 0, INT32_MAX, AT(nodelay), then_nodelay},
-        {IPPROTO_TCP, TCP_CORK, 0, INT32_MAX, AT(cork), then_cork},
-        {IPPROTO_TCP, TCP_MAXSEG, 88, 32767, AT(max_seg), then_max_seg},
-        {IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767, AT(keep_idle), apply_keepalive},
-        {IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767, AT(keep_interval), apply_keepalive},
-        {IPPROTO_TCP, TCP_KEEPCNT, 1, 127, AT(keep_count), apply_keepalive},
-        {IPPROTO_TCP, TCP_SYNCNT, 1, 127, AT(syn_count), NULL},
-        {IPPROTO_TCP, TCP_LINGER2, INT32_MIN, INT32_MAX, AT(linger2), NULL},
-        {IPPROTO_TCP, TCP_DEFER_ACCEPT, INT32_MIN, INT32_MAX, AT(defer_accept), NULL},
-        {IPPROTO_TCP, TCP_WINDOW_CLAMP, 0, INT32_MAX, AT(clamp), NULL},
-        {IPPROTO_TCP, TCP_QUICKACK, 0, INT32_MAX, AT(quick_ack), NULL},
-        {IPPROTO_TCP, TCP_USER_TIMEOUT, 0, INT32_MAX, AT(user_timeout_ms), then_user_timeout},
-        {IPPROTO_TCP, OPT_TCP_NOTSENT_LOWAT, INT32_MIN, INT32_MAX, AT(notsent_lowat), NULL},
-        {IPPROTO_IP, IP_TTL, -1, 255, AT(ttl), then_ttl},
-        {IPPROTO_IP, IP_TOS, 0, 255, AT(tos), then_tos},
-        {IPPROTO_IPV6, IPV6_UNICAST_HOPS, -1, 255, AT(ttl), then_ttl},
-        {IPPROTO_IPV6, OPT_IPV6_TCLASS, -1, 255, AT(tos), then_tos},
-        {IPPROTO_IPV6, IPV6_V6ONLY, 0, INT32_MAX, AT(v6_only), NULL},
+        {SOL_SOCKET, SO_REUSEADDR, INT32_MIN, INT32_MAX, AT(reuse_addr), NULL, true},
+        {SOL_SOCKET, SO_REUSEPORT, INT32_MIN, INT32_MAX, AT(reuse_port), NULL, true},
+        {SOL_SOCKET, SO_KEEPALIVE, INT32_MIN, INT32_MAX, AT(keepalive), apply_keepalive, true},
+        {SOL_SOCKET, SO_PRIORITY, 0, INT32_MAX, AT(priority), NULL, false},
+        {SOL_SOCKET, SO_MARK, INT32_MIN, INT32_MAX, AT(mark), NULL, false},
+        {SOL_SOCKET, SO_OOBINLINE, INT32_MIN, INT32_MAX, AT(oob_inline), NULL, true},
+        {SOL_SOCKET, SO_RCVLOWAT, INT32_MIN, INT32_MAX, AT(rcv_lowat), NULL, false},
+        {IPPROTO_TCP, TCP_NODELAY, INT32_MIN, INT32_MAX, AT(nodelay), then_nodelay, true},
+        {IPPROTO_TCP, TCP_CORK, INT32_MIN, INT32_MAX, AT(cork), then_cork, true},
+        {IPPROTO_TCP, TCP_MAXSEG, 88, 32767, AT(max_seg), then_max_seg, false},
+        {IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767, AT(keep_idle), apply_keepalive, false},
+        {IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767, AT(keep_interval), apply_keepalive, false},
+        {IPPROTO_TCP, TCP_KEEPCNT, 1, 127, AT(keep_count), apply_keepalive, false},
+        {IPPROTO_TCP, TCP_SYNCNT, 1, 127, AT(syn_count), NULL, false},
+        {IPPROTO_TCP, TCP_LINGER2, INT32_MIN, INT32_MAX, AT(linger2), NULL, false},
+        {IPPROTO_TCP, TCP_DEFER_ACCEPT, INT32_MIN, INT32_MAX, AT(defer_accept), NULL, false},
+        {IPPROTO_TCP, TCP_WINDOW_CLAMP, 0, INT32_MAX, AT(clamp), NULL, false},
+        {IPPROTO_TCP, TCP_QUICKACK, INT32_MIN, INT32_MAX, AT(quick_ack), NULL, true},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, 0, INT32_MAX, AT(user_timeout_ms), then_user_timeout,
+         false},
+        {IPPROTO_TCP, OPT_TCP_NOTSENT_LOWAT, INT32_MIN, INT32_MAX, AT(notsent_lowat), NULL, false},
+        {IPPROTO_IP, IP_TTL, -1, 255, AT(ttl), then_ttl, false},
+        {IPPROTO_IP, IP_TOS, 0, 255, AT(tos), then_tos, false},
+        {IPPROTO_IPV6, IPV6_UNICAST_HOPS, -1, 255, AT(ttl), then_ttl, false},
+        {IPPROTO_IPV6, OPT_IPV6_TCLASS, -1, 255, AT(tos), then_tos, false},
+        {IPPROTO_IPV6, IPV6_V6ONLY, INT32_MIN, INT32_MAX, AT(v6_only), NULL, true},
 };
 
 static const struct place *place_of(int level, int name)
@@ -223,6 +225,21 @@ static uint32_t segments(uint32_t bytes, uint32_t mss)
         return mss == 0 ? bytes : bytes / mss;
 }
 
+/* Linux counts sequence numbers here: the SYN of who opened, and both FINs. */
+static uint64_t acked(const struct bsd_sock *s, const struct elko_tcp_info *i)
+{
+        uint32_t flags = i->snd_una - i->iss - (uint32_t)i->bytes_acked;
+
+        return i->bytes_acked + flags - (flags > 0 && !s->active);
+}
+
+static uint64_t received(const struct elko_tcp_info *i)
+{
+        uint32_t flags = i->rcv_nxt - i->irs - (uint32_t)i->bytes_received;
+
+        return i->bytes_received + flags - (flags > 0);
+}
+
 static void fill_info(const struct bsd_sock *s, const struct elko_tcp_info *i,
                       struct linux_tcp_info *o)
 {
@@ -263,8 +280,8 @@ static void fill_info(const struct bsd_sock *s, const struct elko_tcp_info *i,
                 .total_retrans = i->total_retrans,
                 .pacing_rate = i->pacing_rate != 0 ? i->pacing_rate : UINT64_MAX,
                 .max_pacing_rate = i->max_pacing_rate != 0 ? i->max_pacing_rate : UINT64_MAX,
-                .bytes_acked = i->bytes_acked,
-                .bytes_received = i->bytes_received,
+                .bytes_acked = acked(s, i),
+                .bytes_received = received(i),
                 .segs_out = i->segs_out,
                 .segs_in = i->segs_in,
                 .notsent_bytes = i->notsent,
@@ -448,11 +465,11 @@ int elko_bsd_setsockopt(struct elko_bsd *b, int fd, int level, int name, const v
                 return -ENOPROTOOPT;
         if ((v < p->lo || v > p->hi) && !(p->at == AT(max_seg) && v == 0))
                 return -EINVAL;
-        *value_at(s, p) = p->lo == 0 && p->hi == INT32_MAX && p->at != AT(priority) &&
-                                          p->at != AT(user_timeout_ms) && p->at != AT(clamp) &&
-                                          p->at != AT(rcv_lowat)
-                                  ? v != 0
-                                  : v;
+        if (p->at == AT(ttl) && v == 0)
+                return -EINVAL;
+        if (p->at == AT(rcv_lowat))
+                v = v < 0 ? INT32_MAX : v == 0 ? 1 : v;
+        *value_at(s, p) = p->truth ? v != 0 : v;
         if (p->then != NULL)
                 p->then(b, s);
         return 0;

@@ -34,8 +34,11 @@ struct bsd_sock {
         enum bsd_kind kind;
         int domain;
         bool non_block, bound, read_shut, write_shut, was_open;
-        int error;       /* SO_ERROR: pending, positive */
-        bool error_told; /* the connection's end was told once: reads give 0, writes EPIPE */
+        bool active;       /* opened by connect() */
+        bool connect_told; /* connect() has said how it ended */
+        bool eof;          /* the peer's FIN was seen */
+        int error;         /* SO_ERROR: pending, positive */
+        bool error_told;   /* the connection's end was told once: reads give 0, writes EPIPE */
         elko_sock handle;
         elko_endpoint local; /* as bound */
         uint32_t news;       /* counts events, for edges */
