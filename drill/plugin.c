@@ -92,31 +92,34 @@ static void die(const char *what, const char *why)
         exit(1);
 }
 
-static void add_address(const char *cidr, const char *all)
+static elko_link add_link(const char *name, uint16_t mtu, const char *cidr, const char *all)
 {
-        if (cidr[0] == 0)
-                return;
-        if (elko_addr_add(plug.st, plug.link, cidr) != ELKO_OK)
+        struct elko_link_config config = {.medium = ELKO_MEDIUM_IP, .mtu = mtu};
+        int link;
+
+        snprintf(config.name, sizeof(config.name), "%s", name);
+        link = elko_link_attach(plug.st, &config);
+        if (link < 0)
+                die(name, "no memory");
+        if (elko_addr_add(plug.st, (elko_link)link, cidr) != ELKO_OK)
                 die(cidr, "not an address with prefix, such as 192.168.0.1/16: see --so_flags");
-        elko_route_add(plug.st, all, plug.link, NULL);
+        elko_route_add(plug.st, all, (elko_link)link, NULL);
+        return (elko_link)link;
 }
 
 static void make_stack(void)
 {
         const size_t bytes = (size_t)256 << 20;
-        struct elko_link_config link = {.medium = ELKO_MEDIUM_IP, .name = "drill"};
         const char *why = "no memory";
 
-        link.mtu = plug.config.mtu;
         plug.region = malloc(bytes);
         if (plug.region != NULL)
                 plug.st = elko_stack_create(plug.region, bytes, &plug.config.stack, plug.now, &why);
         plug.b = plug.st != NULL ? elko_bsd_create(plug.st) : NULL;
         if (plug.b == NULL)
                 die("stack", why);
-        plug.link = (elko_link)elko_link_attach(plug.st, &link);
-        add_address(plug.config.local4, "0.0.0.0/0");
-        add_address(plug.config.local6, "::/0");
+        plug.link4 = add_link("ipv4", plug.config.mtu4, plug.config.local4, "0.0.0.0/0");
+        plug.link6 = add_link("ipv6", plug.config.mtu6, plug.config.local6, "::/0");
 }
 
 static void drop_stack(void)
@@ -608,8 +611,8 @@ static int slot_netdev_send(void *u, const void *packet, size_t len)
 
         (void)u;
         enter();
-        if (plug.st != NULL)
-                elko_input(plug.st, plug.link, &p, 1, plug.now);
+        if (plug.st != NULL && len > 0)
+                elko_input(plug.st, p.data[0] >> 4 == 6 ? plug.link6 : plug.link4, &p, 1, plug.now);
         return (int)leave(0);
 }
 

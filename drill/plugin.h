@@ -49,8 +49,8 @@ struct plug_waiter {
 /* What --so_flags says. */
 struct plug_config {
         struct elko_config stack;
-        char local4[64], local6[64]; /* with prefix; "": none */
-        uint16_t mtu;
+        char local4[64], local6[64]; /* with prefix */
+        uint16_t mtu4, mtu6;
 };
 
 struct plug {
@@ -62,7 +62,8 @@ struct plug {
         elko_stack *st;
         struct elko_bsd *b;
         void *region;
-        elko_link link;
+        elko_link link4,
+                link6; /* one for each family: packetdrill's scripts want an MTU of its own for IPv6 */
         uint64_t now; /* ns */
         struct plug_packet *first, **last;
         struct plug_waiter *waiter;

@@ -33,12 +33,12 @@ static void keep(const struct elko_frame *f)
         plug.last = &p->next;
 }
 
-static void take_output(void)
+static void take_output(elko_link link)
 {
         struct elko_frame frames[BATCH];
         size_t n;
 
-        while ((n = elko_output(plug.st, plug.link, frames, BATCH, plug.now)) > 0)
+        while ((n = elko_output(plug.st, link, frames, BATCH, plug.now)) > 0)
                 for (size_t i = 0; i < n; i++)
                         keep(&frames[i]);
 }
@@ -69,7 +69,8 @@ void plug_settle(void)
 
         if (plug.st == NULL)
                 return;
-        take_output();
+        take_output(plug.link4);
+        take_output(plug.link6);
         elko_bsd_update(plug.b);
         if (w == NULL || w->woken || (plug.now < w->until && plug_ready(w->fds, w->n) == 0))
                 return;

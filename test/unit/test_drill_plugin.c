@@ -334,7 +334,7 @@ EK_TEST(every_slot_is_filled)
         stop();
 }
 
-/* RFC 6298, 5.5 and section 2 there: after 1, 2 and 4 s. The packets bear the instants of their timers. */
+/* RFC 6298, 5.5: after 1, 2, 4, 8 and 16 s, as Linux's tcp_synack_retries of 5 says. The packets bear the instants of their timers. */
 EK_TEST(an_idle_receive_moves_the_clock_from_timer_to_timer)
 {
         struct seg s;
@@ -346,7 +346,7 @@ EK_TEST(an_idle_receive_moves_the_clock_from_timer_to_timer)
         s = out();
         CHECK_EQ(s.flags, TH_SYN | TH_ACK);
         t0 = s.at;
-        for (int i = 1; i <= 3; i++) {
+        for (int i = 1; i <= 5; i++) {
                 s = out();
                 CHECK_EQ(s.flags, TH_SYN | TH_ACK);
                 CHECK_EQ(s.at - t0, ((1 << i) - 1) * 1000000);
@@ -620,11 +620,32 @@ EK_TEST(preloaded)
         CHECK_EQ(run_child(so, NULL), 0);
 }
 
+/* Another TCP's choices: no quick ACKs, so the first segment waits for the second or 40 ms. */
+EK_TEST(a_persona_is_chosen)
+{
+        uint32_t iss;
+        int64_t t0;
+
+        start("persona=freebsd");
+        open_one(listener(), &iss);
+        t0 = clock_us();
+        in(TH_ACK | TH_PUSH, ISN + 1, iss + 1, 100);
+        CHECK(out().at - t0 >= 39000);
+        stop();
+        start("persona=linux");
+        open_one(listener(), &iss);
+        t0 = clock_us();
+        in(TH_ACK | TH_PUSH, ISN + 1, iss + 1, 100);
+        CHECK(out().at - t0 < 1000);
+        stop();
+}
+
 EK_TEST(bad_flags_end_the_program_with_a_sentence)
 {
         CHECK_EQ(run_child(NULL, "mtu=9"), 1);
         CHECK_EQ(run_child(NULL, "colour=red"), 1);
         CHECK_EQ(run_child(NULL, "local"), 1);
+        CHECK_EQ(run_child(NULL, "persona=windows"), 1);
         CHECK_EQ(run_child(NULL, "local=192.168.0.1/16,mtu=1500"), 0);
 }
 
