@@ -319,16 +319,14 @@ static enum drill_done do_accept(struct drill_call_ctx *c)
         return DRILL_DONE;
 }
 
-/* A blocking connect() waits until it can be written to, and then asks what became of it. */
+/* A blocking connect() waits until it is known what became of it. */
 static enum drill_done connected(struct drill_call_ctx *c, int fd)
 {
-        socklen_t len = sizeof(int);
-        int error = 0;
+        int r = elko_bsd_connect_end(c->r->w.bsd, fd);
 
-        if ((elko_bsd_poll(c->r->w.bsd, fd) & (POLLOUT | POLLERR | POLLHUP)) == 0)
+        if (r == -EALREADY)
                 return DRILL_WAITS;
-        elko_bsd_getsockopt(c->r->w.bsd, fd, SOL_SOCKET, SO_ERROR, &error, &len);
-        c->doing->result = -error;
+        c->doing->result = r;
         return DRILL_DONE;
 }
 

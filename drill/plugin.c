@@ -209,13 +209,9 @@ static int slot_accept(void *u, int fd, struct sockaddr *addr, socklen_t *len)
 
 static int finish_connect(int b)
 {
-        int error = 0, r = sleep_for(b, POLLOUT);
-        socklen_t len = sizeof(error);
+        int r = sleep_for(b, POLLOUT);
 
-        if (r < 0)
-                return r;
-        elko_bsd_getsockopt(plug.b, b, SOL_SOCKET, SO_ERROR, &error, &len);
-        return -error;
+        return r < 0 ? r : elko_bsd_connect_end(plug.b, b);
 }
 
 static int slot_connect(void *u, int fd, const struct sockaddr *addr, socklen_t len)

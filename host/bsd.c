@@ -341,6 +341,33 @@ static int disconnect(struct elko_bsd *b, struct bsd_sock *s)
         return 0;
 }
 
+/* It failed; from here on the socket is new again. */
+static int failed_connect(struct elko_bsd *b, struct bsd_sock *s)
+{
+        int r = s->error != 0 ? -s->error : -ECONNABORTED;
+
+        disconnect(b, s);
+        return r;
+}
+
+int elko_bsd_connect_end(struct elko_bsd *b, int fd)
+{
+        int error;
+        struct bsd_sock *s = bsd_get(b, fd, &error);
+
+        if (s == NULL)
+                return error;
+        elko_bsd_update(b);
+        if (s->kind == BSD_CONNECTING)
+                return -EALREADY;
+        if (s->kind == BSD_DEAD && !s->was_open)
+                return failed_connect(b, s);
+        if (s->kind != BSD_OPEN && s->kind != BSD_DEAD)
+                return -ENOTCONN;
+        s->connect_told = true;
+        return 0;
+}
+
 int elko_bsd_connect(struct elko_bsd *b, int fd, const struct sockaddr *addr, socklen_t len)
 {
         elko_endpoint remote;
@@ -367,9 +394,7 @@ int elko_bsd_connect(struct elko_bsd *b, int fd, const struct sockaddr *addr, so
         case BSD_DEAD:
                 if (s->was_open)
                         return -EISCONN;
-                r = s->error != 0 ? -s->error : -ECONNABORTED;
-                disconnect(b, s);
-                return r;
+                return failed_connect(b, s);
         default: break;
         }
         r = elko_connect(b->st, &remote, s->bound ? &s->local : NULL, &s->handle);

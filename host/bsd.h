@@ -42,8 +42,11 @@ int elko_bsd_listen(struct elko_bsd *b, int fd, int backlog);
 /* -EAGAIN: nobody waits. `type` may hold SOCK_NONBLOCK. `addr` NULL: nobody asks. */
 int elko_bsd_accept(struct elko_bsd *b, int fd, struct sockaddr *addr, socklen_t *len, int type);
 
-/* -EINPROGRESS the first time, -EALREADY while it goes on; a blocking one waits for POLLOUT and asks for SO_ERROR. */
+/* -EINPROGRESS the first time, -EALREADY while it goes on, then once how it ended, as connect(2). */
 int elko_bsd_connect(struct elko_bsd *b, int fd, const struct sockaddr *addr, socklen_t len);
+
+/* How a blocking connect() ended: 0, its error, or -EALREADY while it goes on: wait for POLLOUT. */
+int elko_bsd_connect_end(struct elko_bsd *b, int fd);
 
 /* `buf` NULL with a length: -EFAULT. `flags`: MSG_*. -EAGAIN: now nothing, or no room. */
 ssize_t elko_bsd_recv(struct elko_bsd *b, int fd, void *buf, size_t len, int flags);
