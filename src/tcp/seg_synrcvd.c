@@ -390,12 +390,13 @@ bool ek_seg_on_cookie(struct ek_tcp *t, struct ek_listener *ls, const struct ek_
                             .peer_mss = cookie.mss,
                             .small = true};
         o.wscale = EK_HALF_OPEN_NO_WSCALE;
-        if (echoes_cookie(t, seg) &&
-            ek_cookie_from_ts(&t->secrets.cookie, &seg->key, o.iss, opt->ts_ecr, &cookie)) {
+        if (echoes_cookie(t, seg)) {
                 o.ts = true;
                 o.ts_recent = opt->ts_val;
-                o.wscale = cookie.wscale;
-                o.sack = cookie.sack;
+                if (ek_cookie_from_ts(&t->secrets.cookie, &seg->key, o.iss, opt->ts_ecr, &cookie)) {
+                        o.wscale = cookie.wscale;
+                        o.sack = cookie.sack;
+                }
         }
         tcb = make_tcb(t, ls, &seg->key, &o);
         if (tcb == NULL) {

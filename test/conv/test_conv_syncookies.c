@@ -101,7 +101,8 @@ CONV_TEST(an_echo_that_is_not_ours_says_nothing)
 }
 
 /* Nor is every timestamp of ours the SYN,ACK's: the peer of a connection that gave up may repeat its third segment with
- * a later echo, and the low bits of that are no window scale. Of those right by chance, one in 128, there is none here. */
+ * a later echo, and the low bits of that are no window scale. Timestamps were negotiated, though: "A timestamp on the ACK,
+ * as an example, indicates that" (RFC 4987, 3.6). Of those right by chance, one in 128, there is none here. */
 CONV_TEST(an_echo_of_another_segment_says_nothing)
 {
         for (unsigned later = 1; later <= 12; later++) {
@@ -116,7 +117,7 @@ CONV_TEST(an_echo_of_another_segment_says_nothing)
                 conv_in(c, ". 1:1(0) ack 1 win 1000 <TS val 120 ecr %u>", later);
                 CONV_EQ(c, elko_counters_get(c->st)->tcp_syn_cookies_ok, 1);
                 conv_accept(c);
-                CONV_EQ(c, conv_info(c).options, 0);
+                CONV_EQ(c, conv_info(c).options, ELKO_TCPI_TIMESTAMPS);
                 CONV_EQ(c, conv_info(c).snd_wnd, 1000);
         }
 }
