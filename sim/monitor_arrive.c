@@ -229,6 +229,10 @@ static void window_moves(struct sim_monitor *m, struct mon_ep *ep, const struct 
         bool newer = mon_lt(ep->wl1, s->seq) || (ep->wl1 == s->seq && mon_le(ep->wl2, s->ack));
 
         ep->edge_hi = mon_max(ep->edge_hi, edge);
+        /* Older than what may have been taken, it may change nothing (RFC 9293, 3.10.7.4 fifth). */
+        sure = sure && mon_le(ep->wl1_hi, s->seq);
+        if (in_window(ep, s->seq, mon_seg_span(s)))
+                ep->wl1_hi = mon_max(ep->wl1_hi, s->seq);
         /* The refinement of RFC 9293, 3.8.6: the highest acknowledgment number counts. */
         if (!newer && s->ack != ep->una_hi)
                 return;
@@ -604,10 +608,14 @@ void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
         ack_arrives(m, ep, s, sure > 0);
         if (span > 0 && mon_lt(ep->irs, s->seq + span) &&
             (uint32_t)(s->seq + span - ep->rcv_hi + (1u << 30)) < 1u << 31) {
-                if (above_fin(ep, s))
-                        ep->beyond_fin = mon_max(ep->beyond_fin, s->seq + span);
-                else
+                if (!above_fin(ep, s)) {
                         text_arrives(m, ep, s, sure > 0);
+                        return;
+                }
+                ep->beyond_fin = mon_max(ep->beyond_fin, s->seq + span);
+                if (mon_lt(s->seq,
+                           ep->rcv_hi)) /* when what was acknowledged is no FIN but an octet */
+                        note_duplicate(ep, s->seq, s->seq + span);
         }
 }
 

@@ -126,6 +126,7 @@ struct mon_ep {
         bool anew_ts;                  /* the latest has Timestamps, and lies below the window */
         uint32_t anew_tsval;
         bool resumed;          /* it was another SYN+ACK's turn in between */
+        bool offer_open;       /* what the SYN offered may be lost, but for the Timestamps */
         bool ts_open;          /* the handshake's last segment leaves ts_ok to the endpoint */
         bool syn_in_since_out; /* a SYN arrived after the last SYN sent */
         uint32_t iss, irs;
@@ -151,6 +152,7 @@ struct mon_ep {
         struct mon_hist edge_hist;  /* of edge_cur */
         uint32_t edge_hi, edge_cur; /* right edge: the farthest, the present one */
         uint32_t wl1, wl2;          /* SND.WL1, SND.WL2 */
+        uint32_t wl1_hi;            /* the highest that SND.WL1 may be */
         uint64_t last_sent;
         struct mon_tx tx[MON_TX];
         unsigned tx_count;
@@ -179,6 +181,7 @@ struct mon_ep {
         uint32_t dsacks_owed;      /* duplicates not yet reported */
         struct mon_range last_ooo; /* the newest segment above a gap, if any since the last ACK */
         bool has_last_ooo;
+        bool ooo_dropped; /* an ACK with SACK did not name the segment that triggered it */
         unsigned ooo_since_ack;
 
         /* ---- said ---- */
@@ -220,6 +223,7 @@ struct mon_ep {
         uint64_t rtx_due; /* unacknowledged data is retransmitted by then; ELKO_NEVER: not judged */
         uint64_t first_unacked_at;
         uint64_t probe_first, probe_at, probe_gap, probe_due;
+        bool probe_steady;   /* the last two gaps were the same */
         uint64_t probing_at; /* the last segment with the form of a probe or a keep-alive */
         bool probe_acked;    /* ... and it acknowledged something for the first time */
         unsigned probe_row;

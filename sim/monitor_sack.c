@@ -122,6 +122,20 @@ static void check_renege(struct sim_monitor *m, struct mon_ep *ep, const struct 
         }
 }
 
+/*
+ * The first block names the segment that triggered the ACK (RFC 2018, 4, a MUST), so one that no block names was not
+ * kept: only a SHOULD asks for that (RFC 9293, 3.10.7.4, SHLD-31).
+ */
+static void note_dropped(struct mon_ep *ep, const struct mon_seg *s, unsigned b)
+{
+        bool named = mon_le(ep->last_ooo.right, s->ack);
+
+        for (unsigned i = b; i < s->sacks && !named; i++)
+                named = mon_le(s->sack[i].left, ep->last_ooo.left) &&
+                        mon_le(ep->last_ooo.right, s->sack[i].right);
+        ep->ooo_dropped |= !named;
+}
+
 static void check_used(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
         /* A FIN is no data: nothing of it need be named. Above one that was taken there is nothing (RFC 9293,
@@ -132,7 +146,8 @@ static void check_used(struct sim_monitor *m, struct mon_ep *ep, const struct mo
                                             ep->ooo.r[0].left + 1 == ep->peer_fin));
 
         if (s->sacks > 0 || !ep->sack_ok_in || !ep->out.has_sack_ok || ep->ooo.n == 0 || nothing ||
-            ep->murky || s->len > 0 || mon_lt(ep->ack_max, s->ack)) {
+            ep->murky || ep->offer_open || ep->ooo_dropped || s->len > 0 ||
+            mon_lt(ep->ack_max, s->ack)) {
                 ep->bare_dup_acks = 0;
                 return;
         }
@@ -158,6 +173,10 @@ void mon_sack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
         if (ep->has_last_ooo && s->sacks > b && m->c.slack_ns <= ELKO_SEC(1) &&
             !(m->c.linux_ways && (mon_window_out(ep, s) <= 16384 || ep->ooo_since_ack > 1)))
                 check_first(m, ep, s, b);
+        if (ep->ooo.n == 0)
+                ep->ooo_dropped = false;
+        else if (ep->has_last_ooo && s->sacks > b)
+                note_dropped(ep, s, b);
         check_used(m, ep, s);
         mon_ranges_cut(&ep->sacked, s->ack);
         if (ep->sacked.n > 0)

@@ -144,7 +144,7 @@ void mon_adopt(struct mon_ep *ep, const struct mon_syn *in)
         ep->ack_max = in->seq + 1;
         ep->edge_out = in->seq + 1 + (ep->out.has_window ? ep->out.window : 0);
         ep->edge_hi = ep->edge_cur = ep->iss + 1 + in->window;
-        ep->wl1 = in->seq;
+        ep->wl1 = ep->wl1_hi = in->seq;
         ep->wl2 = in->ack;
 }
 
@@ -180,6 +180,7 @@ void mon_state_echo(struct mon_ep *ep, uint32_t tsecr)
                 ep->ws_ok = ep->out.has_ws && ep->in.has_ws;
                 return;
         }
+        ep->offer_open = true; /* from an echo of none of them no offer can be restored */
 }
 
 /* Note what was sent: with its earlier copies, when these offered the same. */
@@ -356,6 +357,9 @@ static bool says_so_anew(const struct sim_monitor *m, const struct mon_ep *ep,
 
         if (mon_lt(s->ack, ep->ack_max) || (s->len > 1 && mon_lt(s->seq, ep->una_sure)) ||
             (ep->peer_fin_known && ep->ack_max == ep->peer_fin && mon_lt(ep->peer_fin, s->ack)))
+                return true;
+        /* An empty segment has SND.NXT, in one that goes on. */
+        if (ep->may_be_dead && mon_seg_span(s) == 0 && s->seq != ep->snd_max)
                 return true;
         if (!m->c.no_time && !ep->may_be_dead &&
             m->now < mon_later(ep->first_unacked_at, mon_patience(m, ep)))
