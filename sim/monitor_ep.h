@@ -223,9 +223,9 @@ struct mon_ep {
         uint64_t rtx_due; /* unacknowledged data is retransmitted by then; ELKO_NEVER: not judged */
         uint64_t first_unacked_at;
         uint64_t probe_first, probe_at, probe_gap, probe_due;
-        bool probe_steady;   /* the last two gaps were the same */
-        uint64_t probing_at; /* the last segment with the form of a probe or a keep-alive */
-        bool probe_acked;    /* ... and it acknowledged something for the first time */
+        unsigned probe_faster; /* gaps in a row, each shorter than the one before */
+        uint64_t probing_at;   /* the last segment with the form of a probe or a keep-alive */
+        bool probe_acked;      /* ... and it acknowledged something for the first time */
         unsigned probe_row;
         bool after_rto; /* time-out, and nothing arrived since */
         uint32_t after_rto_bytes;

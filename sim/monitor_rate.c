@@ -40,25 +40,24 @@ static bool window_closed(const struct mon_ep *ep)
 
 /* ---- probes of a closed window ---- */
 
+/*
+ * Keep-alives have the same form (3.8.4), and wait for anything between two of them; when something comes to wait, the
+ * first probe is nearer, and so is the second, a time-out after the first. From there on they back off.
+ */
 static void probe(struct sim_monitor *m, struct mon_ep *ep)
 {
         uint64_t gap = ep->probe_row > 0 ? m->now - ep->probe_at : 0;
-        bool faster = ep->probe_row > 1 && gap < rto_most &&
-                      gap + gap / 8 + m->c.react_ns < ep->probe_gap;
 
-        /* Those of one distance were keep-alives (3.8.4); probes begin when something comes to wait. */
-        if (faster && ep->probe_steady && ep->probe_gap < rto_most) {
-                ep->probe_row = 0;
-                gap = 0;
-        } else if (faster) {
+        if (ep->probe_row > 1 && gap < rto_most && gap + gap / 8 + m->c.react_ns < ep->probe_gap)
+                ep->probe_faster++;
+        else
+                ep->probe_faster = 0;
+        if (ep->probe_faster > 2)
                 mon_blame(m, ep, SIM_RULE_PROBE_BACKOFF, "%u ms after one of %u ms",
                           (unsigned)(gap / 1000000), (unsigned)(ep->probe_gap / 1000000));
-        }
         if (ep->probe_row == 0)
                 ep->probe_first = m->now;
         ep->probe_at = m->now;
-        ep->probe_steady = ep->probe_row > 1 && gap - gap / 8 <= ep->probe_gap &&
-                           ep->probe_gap - ep->probe_gap / 8 <= gap;
         ep->probe_gap = gap;
         ep->probe_row++;
         ep->probe_due =

@@ -567,10 +567,13 @@ static void probes(const uint64_t *gap, unsigned n)
 
 static void talk_PROBE_BACKOFF(bool wrong)
 {
-        static const uint64_t good[] = {ELKO_SEC(1), ELKO_SEC(2), ELKO_SEC(4), ELKO_SEC(8)};
-        static const uint64_t bad[] = {ELKO_SEC(8), ELKO_SEC(4), ELKO_SEC(2), ELKO_SEC(1)};
+        /* Two keep-alives, then the first probe and the second: 3.8.4 and 3.8.6.1. */
+        static const uint64_t good[] = {ELKO_SEC(14), ELKO_SEC(14), ELKO_SEC(4), ELKO_SEC(2),
+                                        ELKO_SEC(4)};
+        static const uint64_t bad[] = {ELKO_SEC(14), ELKO_SEC(14), ELKO_SEC(4), ELKO_SEC(2),
+                                       ELKO_SEC(1)};
 
-        probes(wrong ? bad : good, 4);
+        probes(wrong ? bad : good, 5);
 }
 
 static void talk_PROBE_MISSING(bool wrong)
