@@ -231,7 +231,8 @@ static void window_moves(struct sim_monitor *m, struct mon_ep *ep, const struct 
         ep->edge_hi = mon_max(ep->edge_hi, edge);
         /* Older than what may have been taken, it may change nothing (RFC 9293, 3.10.7.4 fifth). */
         sure = sure && mon_le(ep->wl1_hi, s->seq);
-        if (in_window(ep, s->seq, mon_seg_span(s)))
+        if (in_window(ep, s->seq, mon_seg_span(s)) ||
+            (ep->peer_fin_known && ep->ack_max == ep->peer_fin)) /* whose window is not followed */
                 ep->wl1_hi = mon_max(ep->wl1_hi, s->seq);
         /* The refinement of RFC 9293, 3.8.6: the highest acknowledgment number counts. */
         if (!newer && s->ack != ep->una_hi)
@@ -600,7 +601,7 @@ void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
         sure = judge(m, ep, s);
         if (sure < 0) {
                 /* The ACK may be wrong; the sequence number is looked at first. */
-                if (s->len > 0 && mon_le(s->seq + span, ep->rcv_hi))
+                if (s->len > 0 && mon_lt(s->seq, ep->rcv_hi))
                         note_duplicate(ep, s->seq, s->seq + span);
                 return;
         }
