@@ -231,8 +231,10 @@ static void window_moves(struct sim_monitor *m, struct mon_ep *ep, const struct 
         ep->edge_hi = mon_max(ep->edge_hi, edge);
         /* Older than what may have been taken, it may change nothing (RFC 9293, 3.10.7.4 fifth). */
         sure = sure && mon_le(ep->wl1_hi, s->seq);
-        if (in_window(ep, s->seq, mon_seg_span(s)) ||
-            (ep->peer_fin_known && ep->ack_max == ep->peer_fin)) /* whose window is not followed */
+        if (!mon_lt(s->ack, ep->una_sure) &&
+            (in_window(ep, s->seq, mon_seg_span(s)) ||
+             (ep->peer_fin_known &&
+              ep->ack_max == ep->peer_fin))) /* whose window is not followed */
                 ep->wl1_hi = mon_max(ep->wl1_hi, s->seq);
         /* The refinement of RFC 9293, 3.8.6: the highest acknowledgment number counts. */
         if (!newer && s->ack != ep->una_hi)

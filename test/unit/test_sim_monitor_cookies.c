@@ -22,6 +22,10 @@
         X(two_fins, ACK_DELAY)                                                                     \
         X(part_of_a_segment, RTX_EARLY)                                                            \
         X(copy_that_offers_more, WINDOW)                                                           \
+        X(window_of_an_older_segment, WINDOW)                                                      \
+        X(what_was_not_kept, SACK_USED)                                                            \
+        X(part_of_a_dropped_segment, DSACK)                                                        \
+        X(a_clock_past_24_days, TSVAL)                                                             \
         X(nothing_above_a_fin, SACK_USED)                                                          \
         X(third_duplicate_begins_it, RTX_EARLY)                                                    \
         X(illegal_options_cross, EARLY_TEXT)                                                       \
@@ -236,6 +240,62 @@ static void talk_copy_that_offers_more(bool wrong)
         out((struct p){.flags = SYN | ACK, .ack = 1, .ws = 1});
         in((struct p){.flags = ACK, .seq = 1, .ack = 1, .window = 1000});
         out((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 1460});
+}
+
+/* RFC 9293, 3.10.7.4 fifth: SND.WL1. Text that acknowledges too little may have been dropped, or not (RFC 5961, 5.2). */
+static void talk_window_of_an_older_segment(bool wrong)
+{
+        open_active(false, false, false);
+        send_acked(1, 100, 1);
+        in((struct p){.flags = ACK, .seq = 1, .ack = 51, .len = 100});
+        if (!wrong)
+                in((struct p){.flags = ACK, .seq = 102, .ack = 101});
+        out((struct p){.flags = ACK, .seq = 101, .ack = 101});
+        in((struct p){.flags = ACK, .seq = 101, .ack = 101, .window = NO_WINDOW});
+        out((struct p){.flags = ACK, .seq = 101, .ack = 101, .len = 100});
+}
+
+/* RFC 2018, 4: the first block names the segment that triggered the ACK. */
+static void talk_what_was_not_kept(bool wrong)
+{
+        open_active(false, true, false);
+        in((struct p){.flags = ACK, .seq = 101, .ack = 1, .len = 100});
+        out((struct p){
+                .flags = ACK, .seq = 1, .ack = 1, .sacks = wrong ? 0 : 1, .sack = {101, 201}});
+        if (!wrong) {
+                in((struct p){.flags = ACK, .seq = 301, .ack = 1, .len = 100});
+                out((struct p){.flags = ACK, .seq = 1, .ack = 1, .sacks = 1, .sack = {101, 201}});
+                in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 100});
+                out((struct p){.flags = ACK, .seq = 1, .ack = 201});
+        }
+        for (unsigned i = 0; i < 9; i++) {
+                in((struct p){.flags = RST, .seq = 5000});
+                out((struct p){.flags = ACK, .seq = 1, .ack = wrong ? 1 : 201});
+        }
+}
+
+/* RFC 2883, 4.2, and RFC 9293, 3.10.7.4: the sequence number is looked at before the ACK. */
+static void talk_part_of_a_dropped_segment(bool wrong)
+{
+        open_active(false, true, false);
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 100});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 101});
+        in((struct p){.flags = ACK, .seq = wrong ? 101 : 51, .ack = 70000, .len = 100});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 101, .sacks = 1, .sack = {51, 101}});
+}
+
+/* RFC 7323, 5.5. */
+static void talk_a_clock_past_24_days(bool wrong)
+{
+        wire_end();
+        wire_begin(&(struct sim_monitor_config){.no_time = true});
+        open_active(false, false, true);
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10, .tsval = 0x10000000u});
+        out((struct p){.flags = ACK,
+                       .seq = 11,
+                       .ack = 1,
+                       .len = 10,
+                       .tsval = wrong ? 0x0fffffffu : 0x90000001u});
 }
 
 /* ---- what the monitor does not know ---- */
