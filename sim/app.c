@@ -118,6 +118,12 @@ void sim_app_no_keepalive(struct sim_app_plan *p)
         p->options &= ~(uint32_t)OPTION_KEEPALIVE;
 }
 
+void sim_app_no_limits(struct sim_app_plan *p)
+{
+        p->options &=
+                ~(uint32_t)(OPTION_KEEPALIVE | OPTION_SMALL_RCV | OPTION_SMALL_SND | OPTION_MAX_SEG);
+}
+
 uint64_t sim_app_segments(uint64_t seed, uint32_t id, unsigned end, uint64_t most, uint32_t mss)
 {
         struct sim_app_plan p = draw_plain(seed, id, end, most);
@@ -198,8 +204,9 @@ void sim_app_start(struct sim_app *a)
                 set(a, ELKO_OPTION_KEEPALIVE_COUNT, sim_rng_range(&r, 1, 9));
                 set(a, ELKO_OPTION_KEEPALIVE, 1);
         }
-        if (a->plan.user_timeout_ns != 0)
-                set(a, ELKO_OPTION_USER_TIMEOUT, a->plan.user_timeout_ns);
+        if (a->plan.user_timeout_ns != 0 &&
+            !set(a, ELKO_OPTION_USER_TIMEOUT, a->plan.user_timeout_ns))
+                a->plan.user_timeout_ns = 0;
         a->wake = sim_now(a->node->world);
 }
 

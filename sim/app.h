@@ -63,6 +63,9 @@ struct sim_app_plan sim_app_draw(struct sim_world *w, uint32_t faults, uint32_t 
 /* Its TCP says nothing by itself while it is idle. */
 void sim_app_no_keepalive(struct sim_app_plan *p);
 
+/* Nor does it ask for small segments or buffers. */
+void sim_app_no_limits(struct sim_app_plan *p);
+
 /* About how many segments with data that end will send when nothing goes wrong. */
 uint64_t sim_app_segments(uint64_t seed, uint32_t id, unsigned end, uint64_t most_bytes,
                           uint32_t mss);

@@ -250,8 +250,12 @@ void sim_elko_open(struct sim_elko *e, int to, const elko_endpoint *remote, uint
         result = elko_connect(e->st, remote, local_port != 0 ? &local : NULL, &sock);
         sim_note(e->world, 0xc0, (uint64_t)(int64_t)result);
         sim_elko_check(e, "elko_connect");
-        if (to == e->node && result == ELKO_EHOSTUNREACH)
+        if (to == e->node) { /* no loopback (socket.h) */
+                if (result != ELKO_EHOSTUNREACH)
+                        sim_fail(e->world, "I-47: elko_connect to its own address: %s",
+                                 elko_error_name(result));
                 return;
+        }
         if (result != ELKO_OK) {
                 if (result != ELKO_ENOMEM && result != ELKO_ELIMIT && result != ELKO_EADDRINUSE)
                         sim_fail(e->world, "I-47: elko_connect: %s", elko_error_name(result));

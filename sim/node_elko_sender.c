@@ -142,10 +142,8 @@ static void gives_up(struct sim_elko *e, const struct elko_trace_event *ev, stru
                 since = later(since, h->orphan_at);
         else
                 since = later(since, h->came_at);
-        /* Where there was no memory the option may not be set. */
         if (a != NULL && a->plan.user_timeout_ns != 0)
-                most = has(e, SIM_F_NOMEM) ? later(most, a->plan.user_timeout_ns)
-                                           : a->plan.user_timeout_ns;
+                most = a->plan.user_timeout_ns;
         if (ev->now > since && ev->now - since > most + TIMERS_NS)
                 BROKEN(e, "%s: %.3f s without %s, and it goes on; R2 is %.3f s",
                        h->orphan_at != 0 ? "I-22" : "I-24", (double)(ev->now - since) / 1e9,

@@ -292,6 +292,22 @@ static void draw_host_faults(struct sim_shape *s, struct sim_elko_config *c, str
         }
 }
 
+/* What the kind of the seed changes of a host. */
+static void bend_host(const struct sim_shape *s, struct sim_elko_config *c)
+{
+        if (s->kind == SIM_SHAPE_BIG) {
+                c->region_bytes = BIG_REGION;
+                c->tcp.snd_buf_max_bytes = c->tcp.rcv_buf_max_bytes = BIG_BUFFER;
+                c->tcp.snd_buf_bytes = c->tcp.rcv_buf_bytes = BIG_BUFFER / 2;
+                c->tcp.window_scale = true;
+                c->mtu = c->mtu < 1500 ? 1500 : c->mtu;
+        }
+        if (s->kind == SIM_SHAPE_STUCK) {
+                c->tcp.rcv_buf_bytes = c->tcp.rcv_buf_max_bytes = 8192;
+                c->tcp.r2_ns = ELKO_SEC(100);
+        }
+}
+
 static void draw_host(struct sim_shape *s, struct sim_world *w, unsigned i)
 {
         struct sim_elko_config *c = &s->elko[i];
@@ -302,16 +318,11 @@ static void draw_host(struct sim_shape *s, struct sim_world *w, unsigned i)
         draw_tcp(&c->tcp, &r);
         c->faults = s->faults;
         c->region_bytes = USUAL_REGION;
-        if (s->kind == SIM_SHAPE_BIG) {
-                c->region_bytes = BIG_REGION;
-                c->tcp.snd_buf_max_bytes = c->tcp.rcv_buf_max_bytes = BIG_BUFFER;
-                c->tcp.snd_buf_bytes = c->tcp.rcv_buf_bytes = BIG_BUFFER / 2;
-                c->tcp.window_scale = true;
-        }
         c->mtu = one_in(&r, 4) ? (uint16_t)sim_rng_log(&r, 576, 9000) : 1500;
         c->backlog = one_in(&r, 4) ? (uint32_t)sim_rng_range(&r, 1, 3) : 64;
         c->syn_queue = 64;
         c->ask_verdict = one_in(&r, 8);
+        bend_host(s, c);
         draw_host_faults(s, c, &harm);
         if (has(s, SIM_F_COOKIES) && sim_decide(w, SIM_F_COOKIES, i, 0)) {
                 c->syn_queue = 1;
@@ -362,16 +373,25 @@ static void draw_path_faults(const struct sim_shape *s, struct sim_path *p, stru
                 p->flap_until = ELKO_NEVER;
 }
 
-/* While the windows are full, or for hours. */
+/* While the windows are full, for hours, or for good while the reader rests. */
 static void cut_longer(const struct sim_shape *s, struct sim_path *p, struct sim_rng *r)
 {
-        p->flap_from = sim_rng_log(r, ELKO_MS(1), ELKO_SEC(5));
-        p->flap_until =
-                p->flap_from + (s->kind == SIM_SHAPE_BIG
-                                        ? sim_rng_log(r, ELKO_MS(10), ELKO_SEC(60))
-                                        : sim_rng_range(r, ELKO_SEC(3600), 3 * ELKO_SEC(3600)));
-        p->flap_gap = 0;
+        uint64_t round_trip = 2 * s->delay_ns;
+
         p->faults |= 1u << SIM_F_FLAP;
+        p->flap_gap = 0;
+        if (s->kind == SIM_SHAPE_BIG) {
+                p->flap_from = sim_rng_range(r, 4 * round_trip, 12 * round_trip);
+                p->flap_until =
+                        p->flap_from + round_trip + sim_rng_log(r, ELKO_MS(10), ELKO_SEC(60));
+        } else if (s->kind == SIM_SHAPE_OUTAGE) {
+                p->flap_from = sim_rng_log(r, ELKO_MS(1), ELKO_SEC(5));
+                p->flap_until = p->flap_from + sim_rng_range(r, ELKO_SEC(3600), 3 * ELKO_SEC(3600));
+        } else {
+                p->flap_from =
+                        s->stuck_cut ? sim_rng_range(r, ELKO_SEC(1), ELKO_SEC(60)) : ELKO_NEVER;
+                p->flap_until = ELKO_NEVER;
+        }
 }
 
 void sim_shape_path(const struct sim_shape *s, struct sim_world *w, unsigned a, unsigned b,
@@ -390,7 +410,7 @@ void sim_shape_path(const struct sim_shape *s, struct sim_world *w, unsigned a, 
         for (unsigned class = SIM_F_LOSS; class <= SIM_F_FLAP; class ++)
                 if (has(s, (enum sim_fault) class) && !one_in(&r, 4)) /* some only one way */
                         p->faults |= 1u << class;
-        if (s->kind == SIM_SHAPE_BIG || s->kind == SIM_SHAPE_OUTAGE)
+        if (s->kind == SIM_SHAPE_BIG || s->kind == SIM_SHAPE_OUTAGE || s->kind == SIM_SHAPE_STUCK)
                 cut_longer(s, p, &r);
         p->faults &= network;
 }
@@ -400,9 +420,10 @@ static void draw_kind(struct sim_shape *s, struct sim_rng *r)
 {
         uint64_t kind = sim_rng_below(r, 128);
 
-        s->kind = kind < 6   ? SIM_SHAPE_BIG
-                  : kind < 7 ? SIM_SHAPE_SLEEP
-                  : kind < 8 ? SIM_SHAPE_OUTAGE
+        s->kind = kind < 4   ? SIM_SHAPE_BIG
+                  : kind < 5 ? SIM_SHAPE_SLEEP
+                  : kind < 6 ? SIM_SHAPE_OUTAGE
+                  : kind < 8 ? SIM_SHAPE_STUCK
                              : SIM_SHAPE_USUAL;
         if (s->kind == SIM_SHAPE_SLEEP || s->kind == SIM_SHAPE_OUTAGE)
                 s->faults &= ~(1u << SIM_F_CLOCK | 1u << SIM_F_WINDOW | 1u << SIM_F_ATTACKER);
@@ -410,6 +431,15 @@ static void draw_kind(struct sim_shape *s, struct sim_rng *r)
                 s->chaos_ns = ELKO_SEC(86400ull * SLEEP_DAYS);
         if (s->kind == SIM_SHAPE_OUTAGE)
                 s->chaos_ns = ELKO_SEC(86400);
+        if (s->kind == SIM_SHAPE_BIG) /* what keeps windows small otherwise */
+                s->faults &= ~(1u << SIM_F_LOSS | 1u << SIM_F_CORRUPT | 1u << SIM_F_TRUNCATE |
+                               1u << SIM_F_MTU | 1u << SIM_F_WINDOW);
+        if (s->kind == SIM_SHAPE_STUCK) {
+                s->faults &= ~(1u << SIM_F_CLOCK | 1u << SIM_F_ATTACKER);
+                s->faults |= 1u << SIM_F_WINDOW;
+                s->stuck_cut = one_in(r, 2);
+                s->chaos_ns = sim_rng_range(r, ELKO_SEC(600), ELKO_SEC(1500));
+        }
 }
 
 void sim_shape_bend(const struct sim_shape *s, struct sim_world *w, unsigned number, unsigned end,
@@ -423,6 +453,16 @@ void sim_shape_bend(const struct sim_shape *s, struct sim_world *w, unsigned num
                 p->write_max = p->read_max = 1u << 20;
                 if (end == number % 2)
                         p->bytes = s->most_bytes;
+                sim_app_no_limits(p);
+        }
+        if (s->kind == SIM_SHAPE_STUCK && end == number % 2) {
+                p->bytes = sim_rng_range(&r, 20000, 60000);
+                p->ask = 0;
+                p->end = one_in(&r, 2) ? SIM_APP_HURRY : SIM_APP_POLITE;
+        } else if (s->kind == SIM_SHAPE_STUCK) {
+                p->ask = 0;
+                p->pause_at = sim_rng_log(&r, 1, 5000);
+                p->pause_ns = ELKO_NEVER;
         }
         if (s->kind == SIM_SHAPE_SLEEP && number == 0) {
                 p->bytes = sim_rng_range(&r, 3, 3000);
@@ -450,6 +490,10 @@ void sim_shape_draw(struct sim_shape *s, struct sim_world *w, const uint32_t *fa
         draw_kind(s, &r);
         s->odd = has(s, SIM_F_WINDOW) && one_in(&r, 2);
         draw_line(s, sim_seed(w));
+        if (s->kind == SIM_SHAPE_BIG) {
+                s->bytes_per_s = 0;
+                s->delay_ns = sim_rng_log(&r, ELKO_MS(1), ELKO_MS(200));
+        }
         for (unsigned i = 0; i < s->elkos; i++)
                 draw_host(s, w, i);
         draw_conns(s, sim_seed(w));

@@ -26,11 +26,13 @@ enum sim_shape_kind {
         SIM_SHAPE_BIG,    /* windows far above 64 KiB, and a cut path while they are full */
         SIM_SHAPE_SLEEP,  /* a connection is idle for weeks: RFC 7323, 5.5 */
         SIM_SHAPE_OUTAGE, /* a path is cut for hours, and the users are patient: RFC 5482 */
+        SIM_SHAPE_STUCK,  /* the reader rests for good; who writes waits, has gone, or is cut off */
 };
 
 struct sim_shape {
         uint32_t faults;
         enum sim_shape_kind kind;
+        bool stuck_cut;
         unsigned elkos;
         bool odd; /* node number `elkos` is an odd peer */
         struct sim_elko_config elko[SIM_ELKOS];

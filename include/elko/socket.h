@@ -58,7 +58,8 @@ int elko_syn_verdict(elko_stack *st, uint64_t id, enum elko_verdict verdict);
 
 /* Connect to `remote`. `local` NULL or with zero fields: address by route (RFC 6724's longest
  * match), port by RFC 6056. Returns 0 and *out at once; ELKO_EV_CONNECTED or ELKO_EV_ERROR follows.
- * Errors: EINVAL, EADDRNOTAVAIL, EADDRINUSE, ENOPORTS, ENETUNREACH, ELIMIT, ENOMEM. */
+ * Errors: EINVAL, EADDRNOTAVAIL, EADDRINUSE, ENOPORTS, ENETUNREACH, ELIMIT, ENOMEM; EHOSTUNREACH: `remote` is an address of
+ * this stack, and there is no loopback. */
 int elko_connect(elko_stack *st, const elko_endpoint *remote, const elko_endpoint *local,
                  elko_sock *out);
 
