@@ -3,14 +3,17 @@
 
 #include <elko/cc.h>
 
+#include "base/region.h"
 #include "tcp/dupack.h"
+#include "tcp/mss.h"
 #include "tcp/rcv_window.h"
 #include "tcp/rtt.h"
 
 /*
- * E5: the leaves that count - retransmission time-out, duplicate ACKs, congestion window, receive window -
- * through every short sequence of events, and through long monotonous ones, against models that can't
- * overflow: 64-bit positions that never turn around the circle, saturating doubles, plain counters.
+ * E5: the leaves that count - retransmission time-out, duplicate ACKs, congestion window, receive window,
+ * segment sizes, blocks of memory - through every short sequence of events, or every value, and through long
+ * monotonous ones, against models that can't overflow: 64-bit positions that never turn around the circle,
+ * saturating doubles, plain counters.
  *
  * What goes wrong in such code goes wrong after the hundredth time-out or the 65,536th duplicate, or just
  * where a counter or the sequence space turns; tests of a few steps never come there.
@@ -407,6 +410,62 @@ EK_TEST(receive_window_through_random_lives)
                         for (unsigned b = 0; b < 3; b++)
                                 for (unsigned i = 0; i < ek_test_state.percent; i++)
                                         wnd_life(spaces[s], scale, begins[b]);
+}
+
+/* ---- RFC 9293, 3.7.1 ---- */
+
+/* Payload of a full segment, for every option that a peer may send: never more than it says, options included,
+ * nor than the path takes; and never so little that a stream costs a packet for every few bytes. */
+EK_TEST(segment_sizes_of_all_options)
+{
+        static const uint16_t paths[] = {68, 296, 576, 1280, 1500, 9000, 65535};
+        static const uint16_t floors[] = {48, 64, 536};
+        static const uint32_t opts[] = {0, 12, 20, 40};
+
+        for (unsigned i = 0; i < 7 * 3 * 4 * 2; i++) {
+                uint16_t path = paths[i % 7], floor = floors[i / 7 % 3];
+                uint32_t opt = opts[i / 21 % 4];
+                bool v4 = i / 84 == 0;
+                uint32_t ip = v4 ? 40 : 60, way = path > ip + 8 ? path - ip : 8;
+
+                for (uint32_t option = 0; option <= UINT16_MAX; option++) {
+                        uint32_t said = option == 0 ? (v4 ? 536 : 1220) : option, n;
+
+                        said = (uint32_t)max64(said, option == 0 ? 0 : floor);
+                        n = ek_mss_effective(ek_mss_from_peer((uint16_t)option, v4, floor), path,
+                                             v4, 0, opt);
+                        said = (uint32_t)min64(said, way);
+                        if (n != (said > opt + 8 ? said - opt : 8))
+                                CHECK_EQ(n, option);
+                }
+        }
+}
+
+/* ---- blocks of memory ---- */
+
+/* Whatever size is asked for, up to the last that a size_t holds: a block that has it, or none. */
+EK_TEST(blocks_of_all_sizes)
+{
+        static _Alignas(64) uint8_t memory[64 << 10];
+        struct ek_region *r = ek_region_init(memory, sizeof(memory), 256);
+        size_t capacity = ek_region_capacity(r);
+
+        for (unsigned bit = 0; bit < 64; bit++)
+                for (int step = -300; step <= 300; step++) {
+                        size_t bytes = ((size_t)1 << bit) + (size_t)(ptrdiff_t)step;
+                        size_t block = ek_region_block_bytes(r, bytes);
+                        uint8_t *p = ek_region_alloc(r, bytes);
+
+                        if (block != 0 || p != NULL)
+                                CHECK(block >= bytes && bytes <= capacity);
+                        if (p == NULL)
+                                continue;
+                        CHECK(p >= memory && p + bytes <= memory + sizeof(memory));
+                        CHECK_EQ(ek_region_used(r), block);
+                        ek_region_free(r, p, bytes);
+                        CHECK_EQ(ek_region_used(r), 0);
+                }
+        CHECK(ek_region_check(r));
 }
 
 EK_TEST_MAIN();
