@@ -155,7 +155,7 @@ static void gives_up(struct sim_elko *e, const struct elko_trace_event *ev, stru
 
 static void persist(struct sim_elko *e, const struct elko_trace_event *ev, struct sim_watch *h)
 {
-        uint64_t heard = later(h->came_at, h->una_at);
+        uint64_t heard = h->orphan_at != 0 ? h->una_at : later(h->came_at, h->una_at);
 
         if (h->persist_at == 0 || heard >= h->persist_at)
                 h->busy_at = ev->now;

@@ -64,7 +64,7 @@ static void draw_conn(struct sim_shape *s, struct sim_rng *r, uint64_t at)
         c->from = (unsigned)sim_rng_below(r, s->elkos);
         c->to = (c->from + 1 + (unsigned)sim_rng_below(r, s->elkos - 1)) % s->elkos;
         /* An application may confuse addresses: this one is its host's own. */
-        if (one_in(r, 100))
+        if (one_in(r, 100) && s->kind == SIM_SHAPE_USUAL)
                 c->to = c->from;
         if (s->odd && c->to != c->from && one_in(r, 2)) {
                 if (one_in(r, 2))
@@ -299,11 +299,12 @@ static void bend_host(const struct sim_shape *s, struct sim_elko_config *c)
                 c->region_bytes = BIG_REGION;
                 c->tcp.snd_buf_max_bytes = c->tcp.rcv_buf_max_bytes = BIG_BUFFER;
                 c->tcp.snd_buf_bytes = c->tcp.rcv_buf_bytes = BIG_BUFFER / 2;
-                c->tcp.window_scale = true;
+                c->tcp.window_scale = c->tcp.window_scale || s->delay_ns % 2 == 0;
                 c->mtu = c->mtu < 1500 ? 1500 : c->mtu;
         }
         if (s->kind == SIM_SHAPE_STUCK) {
                 c->tcp.rcv_buf_bytes = c->tcp.rcv_buf_max_bytes = 8192;
+                c->tcp.snd_buf_bytes = c->tcp.snd_buf_max_bytes = 32768;
                 c->tcp.r2_ns = ELKO_SEC(100);
         }
 }
@@ -381,7 +382,7 @@ static void cut_longer(const struct sim_shape *s, struct sim_path *p, struct sim
         p->faults |= 1u << SIM_F_FLAP;
         p->flap_gap = 0;
         if (s->kind == SIM_SHAPE_BIG) {
-                p->flap_from = sim_rng_range(r, 4 * round_trip, 12 * round_trip);
+                p->flap_from = sim_rng_range(r, 4 * round_trip, 9 * round_trip);
                 p->flap_until =
                         p->flap_from + round_trip + sim_rng_log(r, ELKO_MS(10), ELKO_SEC(60));
         } else if (s->kind == SIM_SHAPE_OUTAGE) {
@@ -452,15 +453,19 @@ void sim_shape_bend(const struct sim_shape *s, struct sim_world *w, unsigned num
                 p->think_ns = 0;
                 p->write_max = p->read_max = 1u << 20;
                 if (end == number % 2)
-                        p->bytes = s->most_bytes;
+                        p->bytes = 2 * s->most_bytes;
                 sim_app_no_limits(p);
         }
         if (s->kind == SIM_SHAPE_STUCK && end == number % 2) {
-                p->bytes = sim_rng_range(&r, 20000, 60000);
+                /* More than the reader's buffer takes, less than both. */
+                p->bytes = sim_rng_range(&r, 12000, 30000);
                 p->ask = 0;
+                sim_app_no_limits(p);
                 p->end = one_in(&r, 2) ? SIM_APP_HURRY : SIM_APP_POLITE;
         } else if (s->kind == SIM_SHAPE_STUCK) {
-                p->ask = 0;
+                /* It says nothing either: that would end who has closed. */
+                p->bytes = p->ask = 0;
+                p->end = one_in(&r, 2) ? SIM_APP_PATIENT : SIM_APP_POLITE;
                 p->pause_at = sim_rng_log(&r, 1, 5000);
                 p->pause_ns = ELKO_NEVER;
         }
@@ -488,7 +493,7 @@ void sim_shape_draw(struct sim_shape *s, struct sim_world *w, const uint32_t *fa
         if (has(s, SIM_F_WINDOW) && one_in(&r, 3))
                 s->chaos_ns = sim_rng_log(&r, ELKO_SEC(300), ELKO_SEC(1500));
         draw_kind(s, &r);
-        s->odd = has(s, SIM_F_WINDOW) && one_in(&r, 2);
+        s->odd = has(s, SIM_F_WINDOW) && one_in(&r, 2) && s->kind == SIM_SHAPE_USUAL;
         draw_line(s, sim_seed(w));
         if (s->kind == SIM_SHAPE_BIG) {
                 s->bytes_per_s = 0;
