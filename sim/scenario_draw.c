@@ -428,6 +428,8 @@ static void draw_kind(struct sim_shape *s, struct sim_rng *r)
                              : SIM_SHAPE_USUAL;
         if (s->kind == SIM_SHAPE_SLEEP || s->kind == SIM_SHAPE_OUTAGE)
                 s->faults &= ~(1u << SIM_F_CLOCK | 1u << SIM_F_WINDOW | 1u << SIM_F_ATTACKER);
+        if (s->kind == SIM_SHAPE_SLEEP) /* without memory one tries again ten times a second */
+                s->faults &= ~(1u << SIM_F_NOMEM);
         if (s->kind == SIM_SHAPE_SLEEP)
                 s->chaos_ns = ELKO_SEC(86400ull * SLEEP_DAYS);
         if (s->kind == SIM_SHAPE_OUTAGE)
