@@ -24,6 +24,7 @@ struct elko_persona {
         enum elko_option_order option_order;
         uint32_t initial_window_segs;
         uint32_t quick_acks;
+        bool rto_min_on_variance, interactive_acks, push_bursts, icmp_ends_open;
         uint32_t synack_retries;
         uint32_t keepalive_count;
         uint64_t delack_ns;

@@ -97,6 +97,10 @@ int elko_recv_consume(elko_stack *st, elko_sock s, size_t len);
 /* No more to send: FIN after the queued data; receiving goes on (half-close). */
 int elko_shutdown(elko_stack *st, elko_sock s);
 
+/* We will not read any more. Nothing is sent, and data is still taken; but when our FIN is out as well, data is
+ * answered with a reset (RFC 2525, 2.16), as after elko_close(). Errors: EBADF. */
+int elko_shutdown_read(elko_stack *st, elko_sock s);
+
 /*
  * Give the handle up. Queued data and FIN are still sent, by the stack alone. With unread received
  * data the peer gets RST (RFC 2525, 2.17; RFC 9293, 3.10.4 MAY-1). A listener's waiting connections

@@ -90,6 +90,10 @@ struct elko_config {
         uint16_t min_mss;                          /* 48: floor of the peer's MSS */
         uint16_t port_min, port_max;               /* ephemeral ports: 49152..65535 (RFC 6056) */
         enum elko_option_order option_order;
+        bool rto_min_on_variance; /* rto_min_ns is that of 4 RTTVAR (Linux), not of the RTO: false */
+        bool interactive_acks;    /* a reply soon after a request ends quick ACKs (Linux): false */
+        bool icmp_ends_open;      /* any unreachable ends an open, a soft one too (Linux): false */
+        bool push_bursts; /* PSH on the last of several segments that go at once (Linux): false */
         bool timestamps, sack, window_scale;  /* offered and accepted: true */
         bool syn_cookies;                     /* when the SYN queue is full: true */
         bool challenge_acks;                  /* RFC 5961: true */

@@ -106,6 +106,16 @@ int elko_shutdown(elko_stack *st, elko_sock s)
         return r;
 }
 
+int elko_shutdown_read(elko_stack *st, elko_sock s)
+{
+        struct ek_tcb *tcb = ek_handle_tcb(&st->tcp, s);
+
+        if (tcb == NULL)
+                return ELKO_EBADF;
+        tcb->flags |= EK_TCB_READ_SHUT;
+        return ELKO_OK;
+}
+
 int elko_close(elko_stack *st, elko_sock s)
 {
         int r = ek_sock_close(&st->tcp, s);

@@ -11,10 +11,14 @@
 
 const struct elko_persona elko_personas[] = {
         {.name = "linux",
-         .about = "Linux 6: window scale 8, 10 quick ACKs, RTO from 200 ms",
+         .about = "Linux 6: window scale 8, 16 quick ACKs, RTO from 200 ms",
          .option_order = ELKO_ORDER_MSS_SACK_TS_WSCALE,
          .initial_window_segs = 10,
-         .quick_acks = 10,
+         .quick_acks = 16,
+         .rto_min_on_variance = true, /* SRTT + max(200 ms, 4 RTTVAR) */
+         .interactive_acks = true,
+         .push_bursts = true,
+         .icmp_ends_open = true, /* RFC 5461, 4.1 */
          .synack_retries = 5,
          .keepalive_count = 9,
          .delack_ns = ELKO_MS(40),
@@ -106,6 +110,10 @@ void elko_persona_apply(const struct elko_persona *p, struct elko_config *c)
         c->option_order = p->option_order;
         c->initial_window_segs = p->initial_window_segs;
         c->quick_acks = p->quick_acks;
+        c->rto_min_on_variance = p->rto_min_on_variance;
+        c->interactive_acks = p->interactive_acks;
+        c->push_bursts = p->push_bursts;
+        c->icmp_ends_open = p->icmp_ends_open;
         c->synack_retries = p->synack_retries;
         c->keepalive_count = p->keepalive_count;
         c->delack_ns = p->delack_ns;

@@ -13,7 +13,7 @@ void ek_tcb_established(struct ek_tcp *t, struct ek_tcb *tcb, const char *cause)
         ek_state_set(t, tcb, ELKO_TCP_ESTABLISHED, cause);
         ek_recovery_start(t, tcb);
         tcb->at[EK_DL_ABORT] = EK_NEVER;
-        tcb->rtt.backoff = 0;
+        tcb->rtt.backoff = tcb->rtt.timeouts = 0;
         ek_tcb_rearm_retransmit(t, tcb, true);
         ek_tcb_rearm_keepalive(t, tcb);
         if (ek_tcb_has(tcb, EK_TCB_ACTIVE)) {

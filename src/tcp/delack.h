@@ -20,6 +20,12 @@ void ek_delack_init(struct ek_delack *d, uint8_t quick);
 /* `len` bytes of payload came in order; `mss` is the largest segment seen from the peer. */
 enum ek_delack_verdict ek_delack_on_data(struct ek_delack *d, uint32_t len, uint32_t mss);
 
+/* The connection turns out to be a dialogue: no more quick ACKs. */
+static inline void ek_delack_on_reply(struct ek_delack *d)
+{
+        d->quick = 0;
+}
+
 /* An ACK for everything received left. */
 void ek_delack_on_ack_sent(struct ek_delack *d);
 

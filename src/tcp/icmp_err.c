@@ -68,7 +68,7 @@ static void on_tcb(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_icmp_er
                 return;
         }
         tcb->soft_error = (uint8_t)-error_of(kind);
-        if (tcb->state == ELKO_TCP_SYN_SENT && is_hard(kind)) {
+        if (tcb->state == ELKO_TCP_SYN_SENT && (is_hard(kind) || t->cfg.icmp_ends_open)) {
                 ek_tcb_fail(t, tcb, error_of(kind), "ICMP error");
                 return;
         }

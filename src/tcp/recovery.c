@@ -32,9 +32,9 @@ void ek_recovery_start(struct ek_tcp *t, struct ek_tcb *tcb)
 
         /* RFC 5681, 3.1, as RFC 6928, 2 relaxed it: a SYN or SYN,ACK that had to be sent more than twice
          * means an initial window of one segment; once may have been a path of more than a second. */
-        if (tcb->rtt.backoff > 1)
+        if (tcb->rtt.timeouts > 1)
                 ev.initial_cwnd_bytes = mss;
-        tcb->rtt.syn_lost = tcb->rtt.backoff > 0;
+        tcb->rtt.syn_lost = tcb->rtt.timeouts > 0;
         tcb->cong.state = ELKO_CA_OPEN;
         /* Without its active part (no memory) the connection starts like one after a silence. */
         if (!ek_tcb_is_active(tcb)) {
@@ -221,7 +221,7 @@ void ek_recovery_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb)
         /* "When a TCP sender detects segment loss using the retransmission timer and the given segment
          * has already been retransmitted by way of the timer at least once, the value of ssthresh is
          * held constant" (RFC 5681, 3.1). */
-        if (tcb->rtt.backoff == 0)
+        if (tcb->rtt.timeouts == 0)
                 congestion(t, tcb, ELKO_CONGESTION_TIMEOUT, flight);
         else
                 c->out.cwnd_bytes = ek_tcb_eff_mss(t, tcb);

@@ -19,6 +19,7 @@ void ek_rtt_on_sample(struct ek_rtt *r, uint64_t sample_ns)
 
         if (sample_ns == 0)
                 sample_ns = 1;
+        r->backoff = 0;
         if (r->min_rtt_ns == 0 || sample_ns < r->min_rtt_ns)
                 r->min_rtt_ns = sample_ns;
         if (r->srtt_ns == 0) {
@@ -47,7 +48,10 @@ uint64_t ek_rtt_rto(const struct ek_rtt *r, const struct ek_rtt_limits *lim)
                  * Deviation: RFC 6298 (2.4) rounds up to 1 s. Every widely used TCP has a lower floor,
                  * here lim->min_ns, 200 ms by default: RFC 6298's reason, coarse clocks, is gone.
                  */
-                rto = r->srtt_ns + ek_max_u64(lim->granularity_ns, 4 * r->rttvar_ns);
+                rto = ek_max_u64(lim->granularity_ns, 4 * r->rttvar_ns);
+                if (lim->floor_on_variance)
+                        rto = ek_max_u64(rto, lim->min_ns);
+                rto += r->srtt_ns;
                 rto = ek_max_u64(rto, lim->min_ns);
         }
         for (unsigned i = 0; i < r->backoff && rto < lim->max_ns; i++)
@@ -60,9 +64,11 @@ void ek_rtt_on_timeout(struct ek_rtt *r)
 {
         if (r->backoff < UINT8_MAX)
                 r->backoff++;
+        if (r->timeouts < UINT8_MAX)
+                r->timeouts++;
 }
 
 void ek_rtt_on_progress(struct ek_rtt *r)
 {
-        r->backoff = 0;
+        r->timeouts = 0;
 }

@@ -94,7 +94,7 @@ static struct ek_tcb *make_tcb(struct ek_tcp *t, struct ek_listener *ls, const s
                 return unmake(t, tcb);
         if (o->rtt_ns != 0)
                 ek_rtt_on_sample(&tcb->rtt, o->rtt_ns);
-        tcb->rtt.backoff = o->again;
+        tcb->rtt.backoff = tcb->rtt.timeouts = o->again;
         ek_tcb_route(t, tcb);
         return tcb;
 }

@@ -123,11 +123,24 @@ static void take_out_of_order(struct ek_tcp *t, struct ek_tcb *tcb, const struct
         tcb->stats.rcv_ooopack++;
 }
 
+/* The application closed, or it shut both directions: then its FIN is out. */
+static bool nobody_reads(const struct ek_tcb *tcb)
+{
+        return ek_tcb_has(tcb, EK_TCB_ORPHAN) ||
+               (ek_tcb_has(tcb, EK_TCB_READ_SHUT) && tcb->state != ELKO_TCP_ESTABLISHED);
+}
+
 /* RFC 2525, 2.16 and RFC 9293, 3.6.1: nobody will ever read this. [RFC9293 SHLD-3; RFC2525 2.16] */
 static enum ek_verdict refuse_data(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
+        /* As a connection that is CLOSED answers (3.10.7.1): <SEQ=SEG.ACK><CTL=RST>. If it gets lost, the peer's
+         * next segment meets a connection that is CLOSED. */
+        struct ek_stateless r = {
+                .key = seg->key, .seq = seg->ack, .flags = ELKO_RST, .why = ELKO_WHY_RST};
+
         ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_DATA_CLOSED);
-        ek_tcb_reset(t, tcb, ELKO_ECONNABORTED, "data after close");
+        ek_tcp_reply(t, &r);
+        ek_tcb_fail(t, tcb, ELKO_ECONNABORTED, "data after close");
         return EK_DONE;
 }
 
@@ -154,7 +167,7 @@ enum ek_verdict ek_step_7_text(struct ek_tcp *t, struct ek_tcb *tcb, const struc
                 ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_RCV_WINDOW);
                 return EK_NEXT;
         }
-        if (ek_tcb_has(tcb, EK_TCB_ORPHAN))
+        if (nobody_reads(tcb))
                 return refuse_data(t, tcb, seg);
         if (!ek_rcv_buf_ensure(t, tcb)) {
                 /* Not acknowledged, so not lost: the peer sends it again. */

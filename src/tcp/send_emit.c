@@ -13,6 +13,8 @@
  */
 
 enum {
+        SACK_HEAD_BYTES = 4, /* two NOPs, kind and length */
+        SACK_BLOCK_BYTES = 8,
         FRAMES_PER_VISIT = 32, /* of one connection before it is the next one's turn */
         IPPROTO_TCP_ = 6,
 };
@@ -164,10 +166,10 @@ static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
 /* ---- connections ---- */
 
 /* [RFC2018 3a 3b] */
-static uint32_t sack_blocks(const struct ek_tcb *tcb, struct ek_tcp_opts *opt)
+static uint32_t sack_blocks(const struct ek_tcb *tcb, struct ek_tcp_opts *opt, uint32_t max)
 {
         struct ek_reasm_block blocks[4];
-        uint32_t max = ek_tcb_has(tcb, EK_TCB_TS) ? 3 : 4, n;
+        uint32_t n;
         uint64_t base = ek_tcb_rcv_offset(tcb);
 
         n = ek_reasm_blocks(&tcb->act->reasm, blocks, max);
@@ -181,22 +183,31 @@ static uint32_t sack_blocks(const struct ek_tcb *tcb, struct ek_tcp_opts *opt)
         return n;
 }
 
-/* Options of everything but SYN. SACK blocks go on every ACK without text, a FIN too. Deviation from RFC 2018, 4:
- * text has no room to spare (MSS).
+/* Options of everything but SYN. SACK blocks go on every ACK (RFC 2018, 4), beside text as many as the MSS leaves
+ * room for.
  * [RFC9293 MUST-65; RFC7323 3.2b 3.2h 4.1a 5.4a 5.4b 5.4c; RFC2018 4a 4b 4c] */
 static void data_options(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p,
-                         struct ek_tcp_opts *opt)
+                         uint32_t mss, struct ek_tcp_opts *opt)
 {
+        uint32_t max = ek_tcb_has(tcb, EK_TCB_TS) ? 3 : 4;
+
         if (ek_tcb_has(tcb, EK_TCB_TS)) {
                 opt->present |= ELKO_OPT_TIMESTAMPS;
                 opt->ts_val = ek_tcp_ms(t) + tcb->ts_offset;
                 opt->ts_ecr = tcb->ts_recent;
         }
-        if (!ek_tcb_has(tcb, EK_TCB_SACK) || (p->flags & ELKO_RST) || p->len > 0)
+        if (!ek_tcb_has(tcb, EK_TCB_SACK) || (p->flags & ELKO_RST))
+                return;
+        if (p->len > 0)
+                max = p->len + SACK_HEAD_BYTES > mss
+                              ? 0
+                              : ek_min_u32(max,
+                                           (mss - p->len - SACK_HEAD_BYTES) / SACK_BLOCK_BYTES);
+        if (max == 0)
                 return;
         if (ek_reasm_has_dsack(&tcb->act->reasm))
                 t->ctr->tcp_dsack_out++;
-        t->ctr->tcp_sack_blocks_out += sack_blocks(tcb, opt);
+        t->ctr->tcp_sack_blocks_out += sack_blocks(tcb, opt, max);
 }
 
 /* The window field; SYNs are never scaled (RFC 7323, 2.2). [RFC7323 2.2d] */
@@ -292,12 +303,25 @@ static void account_new(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_pl
         tcb->todo &= ~(uint32_t)(EK_TODO_SYN | EK_TODO_PUSH_SMALL);
 }
 
+/* Data soon after data came: the two ends talk in turn, and the next reply will carry the ACK. */
+static void note_reply(const struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        uint64_t ago_ns = (uint64_t)(ek_tcp_ms(t) - tcb->stats.data_recv_ms) * 1000000;
+
+        if (tcb->stats.data_segs_in > 0 && ago_ns < ek_tcb_settings(t, tcb)->delack_ns)
+                ek_delack_on_reply(&tcb->delack);
+}
+
 static void account(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p, uint32_t mss,
                     bool again)
 {
         account_ack(t, tcb, p);
         tcb->stats.segs_out++;
         if (p->len > 0) {
+                if (t->cfg.interactive_acks)
+                        note_reply(t, tcb);
+                if (p->kind == EK_PLAN_DATA)
+                        tcb->flags |= EK_TCB_BURST;
                 tcb->stats.data_segs_out++;
                 tcb->stats.data_sent_ms = ek_tcp_ms(t) != 0 ? ek_tcp_ms(t) : 1;
         }
@@ -338,7 +362,7 @@ static void emit(struct ek_tcp *t, struct target *to, struct ek_tcb *tcb, const 
         if (p->flags & ELKO_SYN)
                 ek_options_for_syn(t, tcb, &hdr.opt);
         else if (!(p->flags & ELKO_RST) || ek_tcb_has(tcb, EK_TCB_TS))
-                data_options(t, tcb, p, &hdr.opt);
+                data_options(t, tcb, p, mss, &hdr.opt);
         hdr.wnd = window_field(t, tcb, p);
         payload_at(tcb, p, payload);
         write_frame(t, to, &tcb->conn.key, &hdr, s->ttl, s->tos, payload);
@@ -424,6 +448,7 @@ static struct ek_plan plan_for(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t ms
                 .mss = mss,
                 .nodelay = s->nodelay,
                 .cork = s->cork,
+                .push_bursts = t->cfg.push_bursts,
                 .lost = ek_txq_next_lost(&tcb->act->txq, &t->records),
                 .no_record = no_record,
         };
@@ -437,6 +462,7 @@ static void settle(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p
         bool waiting =
                 ek_tcb_is_synchronized(tcb) && (ek_tcb_unsent(tcb) > 0 || ek_tcb_fin_pending(tcb));
 
+        tcb->flags &= ~(uint32_t)EK_TCB_BURST;
         if (p->limited_by == ELKO_LIMITED_CWND)
                 tcb->flags |= EK_TCB_CWND_LIMITED;
         ek_meter_settled(t, tcb, p->limited_by);

@@ -133,6 +133,20 @@ static bool cut_may_go(const struct ek_tcb *tcb, uint32_t len)
         return (tcb->todo & EK_TODO_PUSH_SMALL) || len >= tcb->snd_wnd_max / 2;
 }
 
+/* Behind `p`, which leaves `unsent` bytes: will the next segment wait? */
+static bool is_last_of_burst(const struct ek_tcb *tcb, const struct ek_plan_env *env,
+                             const struct ek_plan *p, uint32_t unsent, uint32_t usable)
+{
+        uint32_t len = ek_min_u32(unsent, env->mss);
+
+        if (len > usable && (usable == 0 || !cut_may_go(tcb, usable)))
+                return true;
+        len = ek_min_u32(len, usable);
+        if (len == unsent && len < env->mss && !ek_tcb_fin_pending(tcb) && !small_may_go(tcb, env))
+                return true;
+        return cwnd_room(tcb) < p->space + len;
+}
+
 /* [RFC9293 SHLD-28 MUST-61 SHLD-27; RFC5681 3.1a; RFC2525 2.15] */
 static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_env *env)
 {
@@ -158,7 +172,9 @@ static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_e
         if (pipe_bytes(tcb) != 0 && cwnd_room(tcb) < p.space)
                 return blocked(ELKO_LIMITED_CWND);
         p.flags = ELKO_ACK;
-        if (p.len > 0 && p.len == unsent)
+        if (p.len > 0 &&
+            (p.len == unsent || (env->push_bursts && ek_tcb_has(tcb, EK_TCB_BURST) &&
+                                 is_last_of_burst(tcb, env, &p, unsent - p.len, usable - p.len))))
                 p.flags |= ELKO_PSH;
         if (fin) {
                 p.flags |= ELKO_FIN;

@@ -89,7 +89,7 @@ void ek_user_status(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_tcp_info *
         *out = (struct elko_tcp_info){
                 .state = (enum elko_tcp_state)tcb->state,
                 .ca_state = (enum elko_ca_state)tcb->cong.state,
-                .retransmits = tcb->rtt.backoff,
+                .retransmits = tcb->rtt.timeouts,
                 .backoff = tcb->rtt.backoff,
                 .probes = tcb->probes,
                 .rto_ns = ek_rtt_rto(&tcb->rtt, &t->rtt_limits),

@@ -96,7 +96,9 @@ enum ek_tcb_flag {
         EK_TCB_MORE = 1u << 14, /* the last send said MORE */
         EK_TCB_TS_RECENT_OK = 1u << 15, /* ts_recent holds a value */
         EK_TCB_CWND_LIMITED = 1u << 16, /* cwnd held data back since the last ACK */
-        EK_TCB_TOUCHED = 1u << 17, /* something was done with it since the last ek_tcp_check() */
+        EK_TCB_TOUCHED = 1u << 17,   /* something was done with it since the last ek_tcp_check() */
+        EK_TCB_READ_SHUT = 1u << 19, /* the application will not read any more */
+        EK_TCB_BURST = 1u << 18,     /* data left just now, and nothing has stopped us since */
 };
 
 struct ek_stats {

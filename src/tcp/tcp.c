@@ -144,6 +144,7 @@ static void init_defaults(struct ek_tcp *t)
                 .min_ns = c->rto_min_ns,
                 .max_ns = c->rto_max_ns,
                 .granularity_ns = c->clock_resolution_ns,
+                .floor_on_variance = c->rto_min_on_variance,
         };
         if (t->cfg.congestion == NULL)
                 t->cfg.congestion = &elko_cc_newreno;

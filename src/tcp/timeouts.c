@@ -118,7 +118,7 @@ static void on_rto(struct ek_tcp *t, struct ek_tcb *tcb)
         ek_rtt_on_timeout(&tcb->rtt);
         ek_tcb_arm(t, tcb, EK_DL_RTO, ek_time_add(t->now, ek_rtt_rto(&tcb->rtt, &t->rtt_limits)));
         /* A peer that took its window back to zero is well. */
-        if (tcb->rtt.backoff == R1_RETRANSMISSIONS && (is_opening(tcb) || tcb->snd_wnd > 0))
+        if (tcb->rtt.timeouts == R1_RETRANSMISSIONS && (is_opening(tcb) || tcb->snd_wnd > 0))
                 on_r1(t, tcb);
         ek_tcb_has_work(t, tcb);
 }

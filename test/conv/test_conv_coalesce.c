@@ -42,7 +42,7 @@ CONV_TEST(an_ack_in_the_middle)
         conv_in(c, ". 1:1(0) ack 6");
         conv_out_after(c, ELKO_MS(200), "P. 6:21(15) ack 1");
         conv_in(c, ". 1:1(0) ack 11");
-        conv_out_after(c, ELKO_MS(200), "P. 11:21(10) ack 1");
+        conv_out_after(c, ELKO_MS(400), "P. 11:21(10) ack 1"); /* Karn: no sample yet */
         conv_in(c, ". 1:1(0) ack 21");
         conv_quiet(c, ELKO_SEC(10));
 }

@@ -383,7 +383,7 @@ static void data_after_close(struct conv *c, bool fin_acked)
         if (fin_acked)
                 conv_in(c, ". 1:1(0) ack 2");
         conv_in(c, "P. 1:11(10) ack %u", fin_acked ? 2 : 1);
-        conv_out(c, "R. 2:2(0) ack 1");
+        conv_out(c, fin_acked ? "R 2:2(0)" : "R 1:1(0)"); /* <SEQ=SEG.ACK><CTL=RST> */
         conv_dropped(c, ELKO_DROP_TCP_DATA_CLOSED);
         conv_state(c, ELKO_TCP_CLOSED);
 }

@@ -123,7 +123,7 @@ CONV_TEST(r1_is_reported)
 {
         conv_start_open(c, &plain);
         for (unsigned round = 0; round < 2; round++) {
-                unsigned at = 1 + 10 * round;
+                unsigned at = 1 + 20 * round;
 
                 conv_send(c, 10);
                 conv_out(c, "P. %u:%u(10) ack 1", at, at + 10);
@@ -137,6 +137,10 @@ CONV_TEST(r1_is_reported)
                 conv_out_after(c, ELKO_MS(3200), "P. %u:%u(10) ack 1", at, at + 10);
                 conv_event(c, 0);
                 conv_in(c, ". 1:1(0) ack %u", at + 10);
+                /* What was sent once gives a sample, and the time-out is short again. */
+                conv_send(c, 10);
+                conv_out(c, "P. %u:%u(10) ack 1", at + 10, at + 20);
+                conv_in(c, ". 1:1(0) ack %u", at + 20);
                 c->f->events = 0; /* WRITABLE, the first time */
         }
 }
@@ -397,16 +401,25 @@ CONV_TEST(the_limit_of_challenges_can_be_set)
         conv_out(c, ". 1:1(0) ack 1");
 }
 
-/* RFC 2018, 4: ACKs with data have no room for blocks (a departure); the pure ones have them. [RFC2018 4c] */
-CONV_TEST(no_sack_on_data)
+/* RFC 2018, 4: "SACK options SHOULD be included in all ACKs which do not ACK the highest sequence number in the data
+ * receiver's queue", those with data too, as far as the MSS has room. [RFC2018 4c] */
+CONV_TEST(sack_on_data)
 {
         conv_start_open(c, &((struct conv_options){.no_ts = true}));
         conv_in(c, "P. 11:21(10) ack 1");
         conv_out(c, ". 1:1(0) ack 1 <sack 11:21>");
         conv_send(c, 10);
-        conv_out(c, "P. 1:11(10) ack 1 <>");
+        conv_out(c, "P. 1:11(10) ack 1 <sack 11:21>");
         conv_in(c, "P. 31:41(10) ack 11");
         conv_out(c, ". 11:11(0) ack 1 <sack 31:41 11:21>");
+        /* Room for both, for one, and for none: 4 bytes and 8 for each. */
+        conv_set(c, ELKO_OPTION_NODELAY, 1);
+        conv_send(c, c->mss - 20);
+        conv_out(c, "P. 11:%u(%u) ack 1 <sack 31:41 11:21>", c->mss - 9, c->mss - 20);
+        conv_send(c, c->mss - 19);
+        conv_out(c, "P. %u:%u(%u) ack 1 <sack 31:41>", c->mss - 9, 2 * c->mss - 28, c->mss - 19);
+        conv_send(c, c->mss - 11);
+        conv_out(c, "P. %u:%u(%u) ack 1 <>", 2 * c->mss - 28, 3 * c->mss - 39, c->mss - 11);
 }
 
 EK_TEST_MAIN();

@@ -415,7 +415,7 @@ CONV_TEST(data_after_close)
         conv_close(c);
         conv_out(c, "F. 1:1(0) ack 1");
         conv_in(c, "P. 1:11(10) ack 2");
-        conv_out(c, "R. 2:2(0) ack 1");
+        conv_out(c, "R 2:2(0)");
         conv_dropped(c, ELKO_DROP_TCP_DATA_CLOSED);
         conv_state(c, ELKO_TCP_CLOSED);
 }

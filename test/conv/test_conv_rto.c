@@ -298,7 +298,22 @@ CONV_TEST(karn)
         conv_advance(c, ELKO_MS(50));
         conv_in(c, ". 1:1(0) ack 101");
         CONV_EQ(c, conv_info(c).srtt_ns, before);
+        /* The doubled time-out stays until there is a sample: a path that is slower than we think would give none
+         * for ever (section 5, last paragraph; Karn and Partridge). */
+        CONV_EQ(c, conv_info(c).backoff, 1);
+        CONV_EQ(c, conv_info(c).retransmits, 0);
+        conv_send(c, 100);
+        conv_out(c, "P. 101:201(100) ack 1");
+        conv_out_after(c, ELKO_MS(400), "P. 101:201(100) ack 1");
+        conv_in(c, ". 1:1(0) ack 201");
+        CONV_EQ(c, conv_info(c).backoff, 2);
+        conv_send(c, 100);
+        conv_out(c, "P. 201:301(100) ack 1");
+        conv_in(c, ". 1:1(0) ack 301");
         CONV_EQ(c, conv_info(c).backoff, 0);
+        conv_send(c, 100);
+        conv_out(c, "P. 301:401(100) ack 1");
+        conv_out_after(c, ELKO_MS(200), "P. 301:401(100) ack 1");
 }
 
 /* RFC 7323, 4.1: with timestamps the copy is known. [RFC6298 3a] */

@@ -154,11 +154,11 @@ CONV_TEST(a_dsack_is_not_kept_for_another_packet)
         conv_out(c, ". 1:1(0) ack 1 <sack 201:301>");
         conv_hold(c, true);
         conv_in(c, ". 1:301(300) ack 1");
-        conv_send(c, 10);
+        conv_send(c, c->mss);
         conv_hold(c, false);
-        conv_out(c, "P. 1:11(10) ack 301 <>");
-        conv_in(c, ". 401:501(100) ack 11");
-        conv_out(c, ". 11:11(0) ack 301 <sack 401:501>");
+        conv_out(c, "P. 1:%u(%u) ack 301 <>", c->mss + 1, c->mss);
+        conv_in(c, ". 401:501(100) ack %u", c->mss + 1);
+        conv_out(c, ". %u:%u(0) ack 301 <sack 401:501>", c->mss + 1, c->mss + 1);
 }
 
 /* RFC 9293, 3.4: the FIN has a sequence number and is no byte of the stream. A duplicate that comes with it
@@ -473,4 +473,3 @@ CONV_TEST(a_fin_names_what_is_held)
 }
 
 EK_TEST_MAIN();
-

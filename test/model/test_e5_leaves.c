@@ -39,9 +39,10 @@ struct rtt_model {
 };
 
 static const struct ek_rtt_limits limits[] = {
-        {ELKO_SEC(1), ELKO_MS(200), ELKO_SEC(60), 1000},
-        {ELKO_SEC(1), ELKO_MS(10), ELKO_SEC(60), ELKO_MS(1)},
-        {ELKO_SEC(3), ELKO_SEC(1), ELKO_SEC(120), ELKO_MS(10)},
+        {ELKO_SEC(1), ELKO_MS(200), ELKO_SEC(60), 1000, false},
+        {ELKO_SEC(1), ELKO_MS(10), ELKO_SEC(60), ELKO_MS(1), false},
+        {ELKO_SEC(3), ELKO_SEC(1), ELKO_SEC(120), ELKO_MS(10), false},
+        {ELKO_SEC(1), ELKO_MS(200), ELKO_SEC(120), 1000, true},
 };
 
 static const uint64_t samples[] = {1, ELKO_US(50), ELKO_MS(3), ELKO_SEC(2), ELKO_SEC(1000)};
@@ -58,10 +59,11 @@ static void rtt_step(struct ek_rtt *r, struct rtt_model *m, unsigned event)
                 return;
         }
         if (event == PROGRESS) {
-                ek_rtt_on_progress(r);
-                m->doublings = 0;
+                ek_rtt_on_progress(
+                        r); /* the doubled time-out stays until there is a sample (section 5) */
                 return;
         }
+        m->doublings = 0;
         ek_rtt_on_sample(r, samples[event]);
         s = (double)samples[event];
         if (m->srtt == 0) {
@@ -80,7 +82,10 @@ static void rtt_compare(const struct ek_rtt *r, const struct rtt_model *m,
         double rto = (double)lim->initial_ns, k = 4 * m->rttvar, slack, got;
 
         if (m->srtt != 0) {
-                rto = m->srtt + (k > (double)lim->granularity_ns ? k : (double)lim->granularity_ns);
+                k = k > (double)lim->granularity_ns ? k : (double)lim->granularity_ns;
+                if (lim->floor_on_variance)
+                        k = k > (double)lim->min_ns ? k : (double)lim->min_ns;
+                rto = m->srtt + k;
                 rto = rto > (double)lim->min_ns ? rto : (double)lim->min_ns;
         }
         slack = 1000;

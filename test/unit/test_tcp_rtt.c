@@ -77,7 +77,8 @@ EK_TEST(ceiling)
         CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_SEC(60));
 }
 
-/* (5.5) doubling, up to the ceiling; progress ends it. [RFC6298 5.5] */
+/* (5.5) doubling, up to the ceiling; a sample ends it, progress alone does not (Karn; section 5, last paragraph).
+ * [RFC6298 5.5] */
 EK_TEST(back_off)
 {
         static const uint64_t want[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
@@ -90,8 +91,31 @@ EK_TEST(back_off)
         for (int i = 0; i < 1000; i++)
                 ek_rtt_on_timeout(&r);
         CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_SEC(60));
+        CHECK_EQ(r.timeouts, UINT8_MAX);
         ek_rtt_on_progress(&r);
-        CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_SEC(1));
+        CHECK_EQ(r.timeouts, 0);
+        CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_SEC(60));
+        ek_rtt_on_sample(&r, ELKO_MS(400));
+        CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_MS(1200));
+}
+
+/* Linux's floor is that of the second term: SRTT + max(min, 4 RTTVAR). */
+EK_TEST(floor_on_variance)
+{
+        struct ek_rtt_limits linux_ = {.initial_ns = ELKO_SEC(1),
+                                       .min_ns = ELKO_MS(200),
+                                       .max_ns = ELKO_SEC(120),
+                                       .floor_on_variance = true};
+        struct ek_rtt r = {0};
+
+        ek_rtt_on_sample(&r, ELKO_MS(20));
+        CHECK_EQ(ek_rtt_rto(&r, &linux_), ELKO_MS(220));
+        linux_.floor_on_variance = false;
+        CHECK_EQ(ek_rtt_rto(&r, &linux_), ELKO_MS(200));
+        linux_.floor_on_variance = true;
+        r = (struct ek_rtt){0};
+        ek_rtt_on_sample(&r, ELKO_MS(300));
+        CHECK_EQ(ek_rtt_rto(&r, &linux_), ELKO_MS(900));
 }
 
 /* (5.7) The SYN was sent again: 3 s, until the first sample. [RFC6298 5.7] */

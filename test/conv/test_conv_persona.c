@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The options by which personas differ (persona.h): PSH on bursts, ACKs in a dialogue, unreachables while opening;
+ * and shutting the reading side.
+ */
+#include "conv.h"
+
+static void bursts(struct elko_config *cfg)
+{
+        cfg->push_bursts = true;
+}
+
+/* PSH on the last of several segments that leave at once, not on one alone. */
+CONV_TEST(push_bursts)
+{
+        const struct conv_options options = {.no_ts = true, .config = bursts};
+        unsigned m;
+
+        conv_start_open(c, &options);
+        m = c->mss;
+        conv_send(c, 12 * m);
+        for (unsigned i = 0; i < 9; i++)
+                conv_out(c, ". %u:%u(%u) ack 1", 1 + i * m, 1 + (i + 1) * m, m);
+        conv_out(c, "P. %u:%u(%u) ack 1", 1 + 9 * m, 1 + 10 * m, m);
+        conv_in(c, ". 1:1(0) ack 1"); /* limited transmit: one alone */
+        conv_out(c, ". %u:%u(%u) ack 1", 1 + 10 * m, 1 + 11 * m, m);
+        conv_in(c, ". 1:1(0) ack %u", 1 + 10 * m);
+        conv_out(c, "P. %u:%u(%u) ack 1", 1 + 11 * m, 1 + 12 * m, m);
+}
+
+/* The window ends a burst as cwnd does. */
+CONV_TEST(push_bursts_at_the_window)
+{
+        const struct conv_options options = {.no_ts = true, .no_wscale = true, .config = bursts};
+        unsigned m;
+
+        conv_start_open(c, &options);
+        m = c->mss;
+        conv_in(c, ". 1:2(1) ack 1 win %u", 3 * m);
+        conv_out(c, ". 1:1(0) ack 2");
+        conv_send(c, 5 * m);
+        conv_out(c, ". 1:%u(%u) ack 2", 1 + m, m);
+        conv_out(c, ". %u:%u(%u) ack 2", 1 + m, 1 + 2 * m, m);
+        conv_out(c, "P. %u:%u(%u) ack 2", 1 + 2 * m, 1 + 3 * m, m);
+}
+
+static void dialogue(struct elko_config *cfg)
+{
+        cfg->interactive_acks = true;
+        cfg->quick_acks = 16;
+}
+
+/* A reply soon after a request ends the quick ACKs; a late one does not. */
+CONV_TEST(interactive_acks)
+{
+        const struct conv_options options = {.no_ts = true, .config = dialogue};
+
+        conv_start_open(c, &options);
+        conv_in(c, "P. 1:11(10) ack 1");
+        conv_out(c, ". 1:1(0) ack 11");
+        conv_advance(c, ELKO_MS(50));
+        conv_send(c, 10);
+        conv_out(c, "P. 1:11(10) ack 11");
+        conv_in(c, "P. 11:21(10) ack 11");
+        conv_out(c, ". 11:11(0) ack 21");
+        conv_advance(c, ELKO_MS(10));
+        conv_send(c, 10);
+        conv_out(c, "P. 11:21(10) ack 21");
+        conv_in(c, "P. 21:31(10) ack 21");
+        conv_none(c);
+        conv_out_after(c, ELKO_MS(40), ". 21:21(0) ack 31");
+}
+
+/* Both directions shut, and the handle is still there: data is answered as after CLOSE (RFC 2525, 2.16). */
+CONV_TEST(data_after_both_directions_were_shut)
+{
+        conv_start_open(c, NULL);
+        CONV_EQ(c, elko_shutdown_read(c->st, c->f->sock), ELKO_OK);
+        conv_in(c, "P. 1:11(10) ack 1");
+        conv_out(c, ". 1:1(0) ack 11");
+        conv_shutdown(c);
+        conv_out(c, "F. 1:1(0) ack 11");
+        conv_in(c, ". 11:11(0) ack 2");
+        conv_in(c, "P. 11:21(10) ack 2");
+        conv_out(c, "R 2:2(0)");
+        conv_dropped(c, ELKO_DROP_TCP_DATA_CLOSED);
+        conv_state(c, ELKO_TCP_CLOSED);
+        conv_event_error(c, ELKO_EV_READABLE | ELKO_EV_SENT | ELKO_EV_ERROR | ELKO_EV_CLOSED,
+                         ELKO_ECONNABORTED);
+}
+
+EK_TEST_MAIN();
