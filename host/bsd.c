@@ -480,6 +480,17 @@ static ssize_t look(struct elko_bsd *b, struct bsd_sock *s, uint8_t *buf, size_t
         return (ssize_t)n;
 }
 
+/* SO_RCVLOWAT: a call that may wait does so until there is that much, or nothing more will come. */
+static bool bsd_recv_waits(struct elko_bsd *b, const struct bsd_sock *s, size_t len, int flags)
+{
+        size_t target = s->opt.rcv_lowat > 0 ? (size_t)s->opt.rcv_lowat : 1;
+        int64_t n = bsd_ready(b, s);
+
+        if (s->non_block || (flags & MSG_DONTWAIT) || s->eof || s->read_shut || s->kind != BSD_OPEN)
+                return false;
+        return n > 0 && (size_t)n < (target < len ? target : len);
+}
+
 ssize_t elko_bsd_recv(struct elko_bsd *b, int fd, void *buf, size_t len, int flags)
 {
         int error;
@@ -501,6 +512,8 @@ ssize_t elko_bsd_recv(struct elko_bsd *b, int fd, void *buf, size_t len, int fla
                 return 0;
         if (s->handle == ELKO_SOCK_NONE)
                 return last_words(s);
+        if (bsd_recv_waits(b, s, len, flags))
+                return -EAGAIN;
         if (bsd_ready(b, s) > 0 && buf == NULL && !(flags & MSG_TRUNC))
                 return -EFAULT;
         r = flags & (MSG_PEEK | MSG_TRUNC) ? look(b, s, buf, len, flags)
@@ -573,8 +586,11 @@ int elko_bsd_shutdown(struct elko_bsd *b, int fd, int how)
         }
         if (s->kind == BSD_NEW || s->kind == BSD_DEAD)
                 return -ENOTCONN;
-        if (how != SHUT_WR)
+        if (how != SHUT_WR) {
                 s->read_shut = true;
+                if (s->handle != ELKO_SOCK_NONE)
+                        elko_shutdown_read(b->st, s->handle);
+        }
         if (how != SHUT_RD && !s->write_shut) {
                 int r;
 
@@ -625,7 +641,7 @@ static bool is_writable(struct elko_bsd *b, const struct bsd_sock *s)
 
         if (elko_send_room(b->st, s->handle) <= 0)
                 return false;
-        return s->opt.notsent_lowat <= 0 || elko_tcp_info_get(b->st, s->handle, &info) != ELKO_OK ||
+        return s->opt.notsent_lowat == 0 || elko_tcp_info_get(b->st, s->handle, &info) != ELKO_OK ||
                info.notsent < (uint32_t)s->opt.notsent_lowat;
 }
 
