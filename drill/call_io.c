@@ -35,8 +35,8 @@ static enum drill_done receive(struct drill_call_ctx *c, int fd, const struct dr
         bool waits = elko_bsd_blocks(r->w.bsd, fd) && !(flags & MSG_DONTWAIT);
         size_t want = len < 0 || len > BUFFER_MAX ? BUFFER_MAX : (size_t)len;
         uint8_t *to = buffer != NULL && drill_is_null(buffer) ? NULL : drill_room(r, want + 1);
-        ssize_t n = elko_bsd_recv(r->w.bsd, fd, to, want - c->doing->done,
-                                  (int)(flags & ~MSG_WAITALL));
+        ssize_t n =
+                elko_bsd_recv(r->w.bsd, fd, to, want - c->doing->done, (int)(flags & ~MSG_WAITALL));
 
         if (to != NULL)
                 memset(to, 0, want + 1); /* the buffer is sent from as well */
