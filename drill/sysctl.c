@@ -33,6 +33,7 @@ static const struct sysctl linux_list[] = {
         {"sack", SWITCH, AT(sack), 0},
         {"window_scaling", SWITCH, AT(window_scale), 0},
         {"syncookies", SWITCH, AT(syn_cookies), 0},
+        {"syn_linear_timeouts", NUMBER, AT(syn_linear_timeouts), 0},
         {"synack_retries", NUMBER, AT(synack_retries), 0},
         {"syn_retries", SYNS, AT(r2_syn_ns), 0},
         {"keepalive_time", SPAN, AT(keepalive_idle_ns), ELKO_SEC(1)},

@@ -25,7 +25,7 @@ struct elko_persona {
         uint32_t initial_window_segs;
         uint32_t quick_acks;
         bool rto_min_on_variance, interactive_acks, push_bursts, icmp_ends_open;
-        uint32_t synack_retries;
+        uint32_t syn_linear_timeouts, synack_retries;
         uint32_t keepalive_count;
         uint64_t delack_ns;
         uint64_t rto_initial_ns, rto_min_ns, rto_max_ns;

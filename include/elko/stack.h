@@ -81,10 +81,12 @@ struct elko_config {
         uint64_t fin_wait_2_ns;                            /* orphans only: 60 s */
         uint64_t keepalive_idle_ns, keepalive_interval_ns; /* 2 h, 75 s */
         uint32_t keepalive_count;                          /* 9 */
-        uint32_t synack_retries;                           /* 3: SYN+ACK is sent 1 + 3 times */
-        uint64_t persist_min_ns, persist_max_ns;           /* 200 ms .. 60 s */
-        uint32_t initial_window_segs;                      /* 10 (RFC 6928) */
-        uint32_t snd_buf_bytes, snd_buf_max_bytes;         /* 64 KiB, 4 MiB */
+        uint32_t syn_linear_timeouts;              /* so many SYNs go before the time-out doubles
+                                                              (Linux: 4): 0 */
+        uint32_t synack_retries;                   /* 3: SYN+ACK is sent 1 + 3 times */
+        uint64_t persist_min_ns, persist_max_ns;   /* 200 ms .. 60 s */
+        uint32_t initial_window_segs;              /* 10 (RFC 6928) */
+        uint32_t snd_buf_bytes, snd_buf_max_bytes; /* 64 KiB, 4 MiB */
         uint32_t rcv_buf_bytes, rcv_buf_max_bytes; /* first window 64 KiB, grown to 512 KiB */
         uint16_t max_ooo_ranges;                   /* 64: holes kept per connection, 1..255 */
         uint16_t min_mss;                          /* 48: floor of the peer's MSS */

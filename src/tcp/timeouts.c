@@ -115,7 +115,10 @@ static void on_rto(struct ek_tcp *t, struct ek_tcb *tcb)
         else
                 ek_recovery_on_timeout(t, tcb);
         tcb->todo |= EK_TODO_FORCE;
-        ek_rtt_on_timeout(&tcb->rtt);
+        if (tcb->state == ELKO_TCP_SYN_SENT && tcb->rtt.timeouts < t->cfg.syn_linear_timeouts)
+                tcb->rtt.timeouts++;
+        else
+                ek_rtt_on_timeout(&tcb->rtt);
         ek_tcb_arm(t, tcb, EK_DL_RTO, ek_time_add(t->now, ek_rtt_rto(&tcb->rtt, &t->rtt_limits)));
         /* A peer that took its window back to zero is well. */
         if (tcb->rtt.timeouts == R1_RETRANSMISSIONS && (is_opening(tcb) || tcb->snd_wnd > 0))

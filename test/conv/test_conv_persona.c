@@ -89,4 +89,22 @@ CONV_TEST(data_after_both_directions_were_shut)
                          ELKO_ECONNABORTED);
 }
 
+static void linear(struct elko_config *cfg)
+{
+        cfg->syn_linear_timeouts = 2;
+}
+
+/* So many SYNs go before the time-out doubles. */
+CONV_TEST(syns_before_the_back_off)
+{
+        static const unsigned wait[] = {1, 1, 1, 2, 4, 8};
+        const struct conv_options options = {.config = linear};
+
+        conv_start(c, &options);
+        conv_connect(c);
+        conv_out(c, "S 0:0(0) <...>");
+        for (unsigned i = 0; i < sizeof(wait) / sizeof(wait[0]); i++)
+                conv_out_after(c, ELKO_SEC(wait[i]), "S 0:0(0) <...>");
+}
+
 EK_TEST_MAIN();
