@@ -23,7 +23,7 @@ CODE     = include src drivers host sim drill cli test bench
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup build run test test-fast drill one checks sanitize asan ubsan valgrind clang freestanding \
-        format format-check lint requirements bench fuzz fuzz-afl fuzz-planted soak simulate museum model coverage reliability-report install clean
+        format format-check lint requirements requirements-mutants bench fuzz fuzz-afl fuzz-planted soak simulate museum model coverage reliability-report install clean
 
 help:                   ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -101,6 +101,10 @@ lint:                   ## clang-tidy and cppcheck over the core
 
 requirements:           ## doc/RFC9293.md and doc/requirements from the tags in source and tests
 	@tools/requirements
+
+requirements-mutants:   ## do the tests of each MUST fail when it is broken? (test/mutants)
+	@tools/setup test
+	@tools/requirements-mutants --dir $(B)/requirement-mutants
 
 bench:                  ## measure, with an optimised build; against lwIP as well
 	@tools/setup test

@@ -2,9 +2,10 @@
 """doc/RFC9293.md and doc/requirements are up to date, and every requirement of the RFCs has a test or a reason.
 
 First the tool that says so is tested itself, on a small tree of our own in which one thing after another is wrong.
+That the changes in test/mutants apply is checked, too; whether the tests notice them, `make requirements-mutants` says.
 """
 import os, subprocess, tempfile
-from libcheck import ROOT, check, done
+from libcheck import ROOT, check, done, need
 
 TOOL = os.path.join(ROOT, "tools", "requirements")
 
@@ -12,6 +13,7 @@ TOOL = os.path.join(ROOT, "tools", "requirements")
 TREE = {
     "doc/requirements/rfc9293.txt": """title: TCP
 ids: MUST-1..2 SHLD-1 MAY-1
+mutants: MUST
 ## Header
 MUST-1 3.1   The window is unsigned,
              over two lines.
@@ -72,6 +74,7 @@ CONV_TEST(two)
 """,
     "test/drill/old.pkt": "// [~RFC7323 5.3-R1]\n",
     "museum/A1-no-window.mut": "id: A1\nwrong: no window [~RFC9293 MUST-1]\n",
+    "test/mutants/MUST-2-no-sum.mut": "wrong: no checksum\nrequirement: [~RFC9293 MUST-2]\n",
 }
 
 
@@ -115,7 +118,7 @@ def test_the_tool():
         "| MUST-1 | 3.1 | The window is unsigned, over two lines. | `tcp/a.c:window` | `conv/test_a:one`<br>"
         "`conv/test_a:two` | `A1-no-window` |",
         "| MUST-2 | 3.1 | Checksums.<br>**partly**: not on Sundays | `tcp/a.c`<br>`tcp/a.c:ek_sum` | `conv/test_a:two` | "
-        "- |",
+        "`MUST-2-no-sum` |",
         "4 numbered requirements and 1 others: 1 done, 1 partly, 1 deviates, 1 declined, 1 not applicable.",
     ):
         check(line in page, "a line of the page", f"wanted:\n{line}\nin:\n{page}")
@@ -127,9 +130,9 @@ def test_the_tool():
     plant("an id of the RFC is missing", req, "MUST-2 3.1   Checksums.\n    partly: not on Sundays\n", "",
           f"{req}:1: there is no entry MUST-2", f"{test}:15: RFC9293 MUST-2: no such entry")
     plant("an id has neither test nor reason", test, " /* [~RFC9293 MUST-2, MUST-1] */", "",
-          f"{req}:6: MUST-2: no test carries [~RFC9293 MUST-2]")
+          f"{req}:7: MUST-2: no test carries [~RFC9293 MUST-2]")
     plant("an id is done nowhere", src, "[~RFC9293 MUST-1;\n * RFC7323", "[~RFC7323",
-          f"{req}:4: MUST-1: no function")
+          f"{req}:5: MUST-1: no function")
     plant("a tag names an unknown id", test, "[~RFC9293 MUST-2, MUST-1]", "[~RFC9293 MUST-2 MUST-1 MUST-70]",
           f"{test}:15: RFC9293 MUST-70: no such entry")
     plant("a tag names an unknown RFC", test, "[~RFC9293 MUST-2, MUST-1]", "[~RFC9293 MUST-2 MUST-1; RFC1 2]",
@@ -137,33 +140,39 @@ def test_the_tool():
     plant("a tag without ids", src, "[~RFC9293 MUST-2]. */", "[~RFC9293 ;]. */", f"{src}:1: [~RFC9293 ;]")
     plant("a tag in a test that belongs to no test", test, "static void helper(void)",
           "/* [~RFC9293 MUST-1] */\nstatic void helper(void)", f"{test}:3: [~RFC9293 MUST-1]: a tag belongs to one")
-    plant("a status without its reason", req, "declined: nobody asked", "declined:", f"{req}:10: MAY-1: `declined:` needs")
+    plant("a MUST that nobody breaks", "test/mutants/MUST-2-no-sum.mut", "[~RFC9293 MUST-2]", "none",
+          f"{req}:7: MUST-2: no mutant carries [~RFC9293 MUST-2]")
+    plant("a status without its reason", req, "declined: nobody asked", "declined:", f"{req}:11: MAY-1: `declined:` needs")
     plant("a MUST is declined", req, "partly: not on Sundays", "declined: no",
-          f"{req}:6: MUST-2: only a MAY can be declined")
-    plant("a deviation is not listed", conf, "RFC 9293, 3.8.2 SHLD-1", "RFC 9293, 3.8.20", f"{req}:8: SHLD-1: deviates, and")
+          f"{req}:7: MUST-2: only a MAY can be declined")
+    plant("a deviation is not listed", conf, "RFC 9293, 3.8.2 SHLD-1", "RFC 9293, 3.8.20", f"{req}:9: SHLD-1: deviates, and")
     plant("what is done partly is not listed", conf, "RFC 9293, 3.1 MUST-2", "RFC 7323, 3.1 MUST-2",
-          f"{req}:6: MUST-2: partly, and")
+          f"{req}:7: MUST-2: partly, and")
     plant("a deviation has no test", test, "[~RFC9293 MUST-1 SHLD-1]", "[~RFC9293 MUST-1]",
-          f"{req}:8: SHLD-1: deviates, and no test")
+          f"{req}:9: SHLD-1: deviates, and no test")
     plant("a test that CONFORMANCE.md names is gone", test, "CONV_TEST(two)", "CONV_TEST(three)",
           "CONFORMANCE.md:4: there is no test conv/test_a:two")
     plant("a file that CONFORMANCE.md names is gone", conf, "`tcp/a.c`; `conv/test_a:one`", "`tcp/b.c`; `conv/test_a:one`",
           "CONFORMANCE.md:3: there is no file tcp/b.c")
     plant("an id stands there twice", req, "MAY-1 3.9    A", "MUST-1 3.1 Again.\nMAY-1 3.9    A",
-          f"{req}:10: MUST-1 is there already, in line 4")
-    plant("a line is no entry", req, "## Header\n", "## Header\nwhat?\n", f"{req}:4: an entry is")
+          f"{req}:11: MUST-1 is there already, in line 5")
+    plant("a line is no entry", req, "## Header\n", "## Header\nwhat?\n", f"{req}:5: an entry is")
     plant("an unknown level", "doc/requirements/rfc7323.txt", "5.3-R1 MUST", "5.3-R1 OUGHT", "5.3-R1: the level is one of")
     plant("a page is not up to date", req, "The window is unsigned,", "The window has no sign,",
           "doc/RFC9293.md:1: not up to date")
 
 
 def main():
+    need("gcc")
     with tempfile.TemporaryDirectory() as tree:
         os.chdir(tree)
         for path, text in TREE.items():
             write(path, text)
         test_the_tool()
         os.chdir(ROOT)
+    with tempfile.TemporaryDirectory() as tmp:
+        p = subprocess.run([TOOL + "-mutants", "--check", "--dir", tmp], stdout=subprocess.PIPE, text=True)
+        check(p.returncode == 0, "tools/requirements-mutants --check", p.stdout)
     p = subprocess.run([TOOL, "--check"], stdout=subprocess.PIPE, text=True)
     lines = p.stdout.splitlines()
     for line in lines[:-1]:

@@ -298,7 +298,7 @@ CONV_TEST(sack_blocks_not_negotiated)
 
 /* ---- timestamps: RFC 7323, 3 to 5 ---- */
 
-/* [RFC9293 MUST-65; RFC7323 3.2b 3.2h] */
+/* [RFC9293 MUST-65 MUST-5; RFC7323 3.2b 3.2h] */
 CONV_TEST(ts_both)
 {
         conv_start(c, NULL);
