@@ -277,8 +277,10 @@ void ek_user_close(struct ek_tcp *t, struct ek_tcb *tcb)
                         ek_list_remove(&tcb->app);
                 return;
         }
-        /* RFC 2525, 2.17; RFC 9293, 3.10.4 (MAY-1): the peer must learn that its data was not read. */
-        if (!ek_tcb_is_synchronized(tcb) || unread || ek_tcb_settings(t, tcb)->linger_ns == 0) {
+        /* RFC 2525, 2.17; RFC 9293, 3.10.4 (MAY-1): the peer must learn that its data was not read. In
+         * SYN-SENT the TCB is deleted; in SYN-RECEIVED the FIN waits until our SYN is acknowledged. */
+        if (tcb->state < ELKO_TCP_SYN_RECEIVED || unread ||
+            ek_tcb_settings(t, tcb)->linger_ns == 0) {
                 ek_user_abort(t, tcb);
                 return;
         }

@@ -43,6 +43,50 @@ CONV_TEST(a11_10_close_at_once)
         conv_quiet(c, ELKO_SEC(200));
 }
 
+/* SYN-RECEIVED of a simultaneous open: "form a FIN segment and send it", when the SYN is acknowledged. */
+CONV_TEST(a11_10_close_in_syn_received)
+{
+        conv_start(c, &plain);
+        conv_reach(c, ELKO_TCP_SYN_RECEIVED, true);
+        conv_close(c);
+        conv_none(c);
+        conv_state(c, ELKO_TCP_SYN_RECEIVED);
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_out(c, "F. 1:1(0) ack 1");
+        conv_state(c, ELKO_TCP_FIN_WAIT_1);
+        conv_in(c, "F. 1:1(0) ack 2");
+        conv_out(c, ". 2:2(0) ack 2");
+        conv_state(c, ELKO_TCP_TIME_WAIT);
+}
+
+/* What was given to SEND before goes first. */
+CONV_TEST(a11_10_close_in_syn_received_with_data)
+{
+        conv_start(c, &plain);
+        conv_reach(c, ELKO_TCP_SYN_SENT, true);
+        conv_send(c, 100);
+        conv_in(c, "S 0:0(0) win 65535 <mss M>");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M>");
+        conv_close(c);
+        conv_none(c);
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_out(c, "FP. 1:101(100) ack 1");
+        conv_state(c, ELKO_TCP_FIN_WAIT_1);
+}
+
+/* Nobody answers any more: the orphan ends with the open. */
+CONV_TEST(a11_10_close_in_syn_received_and_silence)
+{
+        conv_start(c, &plain);
+        conv_reach(c, ELKO_TCP_SYN_RECEIVED, true);
+        conv_close(c);
+        for (unsigned s = 1; s < 64; s *= 2)
+                conv_out_after(c, ELKO_SEC(s), "S. 0:0(0) ack 1 <...>");
+        conv_out_after(c, ELKO_SEC(60), "S. 0:0(0) ack 1 <...>");
+        conv_advance(c, ELKO_SEC(300));
+        conv_state(c, ELKO_TCP_CLOSED);
+}
+
 /* SYN-RECEIVED of a simultaneous open: queued until ESTABLISHED. */
 CONV_TEST(a6_5_shutdown_in_syn_received)
 {
