@@ -154,7 +154,7 @@ enum drill_done drill_do_epoll_wait(struct drill_call_ctx *c)
         if (n == 0 && wait_ms(c, ms) == DRILL_WAITS)
                 return DRILL_WAITS;
         c->doing->result = n;
-        if (n < 0 || c->r->set->record != NULL || drill_is_null(e) || e->kind == DRILL_ELLIPSIS)
+        if (n <= 0 || c->r->set->record != NULL || drill_is_null(e) || e->kind == DRILL_ELLIPSIS)
                 return DRILL_DONE;
         if (!event_arg(c, e, &events, &data))
                 return DRILL_GAVE_UP;

@@ -196,7 +196,7 @@ static bool inject_icmp(struct drill_run *r, const struct drill_event *e)
         size_t n = 8;
 
         if (!drill_icmp(v6, p->icmp_type, p->icmp_code, &type, &code, &why))
-                return drill_fail(r, e->what, "%s: %s %s", why, p->icmp_type,
+                return drill_fail(r, e->what, "%s: %s%s%s", why, p->icmp_type, p->icmp_code != NULL ? " " : "",
                                   p->icmp_code != NULL ? p->icmp_code : "");
         ip_fields(r, p, &l);
         m[0] = type;

@@ -263,12 +263,14 @@ static bool file(struct drill_lexer *l)
                         return false;
         if (l->tok.kind == DRILL_T_SHELL) {
                 l->s->init = l->tok.text;
+                l->s->init_at = l->tok.where;
                 drill_lex_next(l);
         }
         if (!events(l))
                 return false;
         if (l->tok.kind == DRILL_T_SHELL) {
                 l->s->cleanup = l->tok.text;
+                l->s->cleanup_at = l->tok.where;
                 drill_lex_next(l);
         }
         if (l->tok.kind == DRILL_T_BAD)

@@ -230,7 +230,7 @@ static bool run_event(struct drill_run *r, const struct drill_event *e)
 
 static void run_events(struct drill_run *r)
 {
-        if (r->s->init != NULL && !drill_command(r, r->s->init, (struct drill_where){1, 1}))
+        if (r->s->init != NULL && !drill_command(r, r->s->init, r->s->init_at))
                 return;
         for (const struct drill_event *e = r->s->events; e != NULL; e = e->next)
                 if (!run_event(r, e))
@@ -239,7 +239,7 @@ static void run_events(struct drill_run *r)
                 return;
         if (r->set->record != NULL)
                 drill_record_packets(r);
-        if (r->s->cleanup != NULL && !drill_command(r, r->s->cleanup, (struct drill_where){1, 1}))
+        if (r->s->cleanup != NULL && !drill_command(r, r->s->cleanup, r->s->cleanup_at))
                 return;
         if (r->snapshots != NULL)
                 drill_code_run(r);

@@ -168,6 +168,7 @@ struct drill_script {
         const char *source, *source_end;
         struct drill_option *options;
         const char *init, *cleanup; /* shell commands, or NULL */
+        struct drill_where init_at, cleanup_at;
         struct drill_event *events;
         size_t n_events;
         const char *error;       /* NULL: it is a script */
