@@ -33,7 +33,7 @@ static bool is_hard(enum ek_icmp_kind kind)
 static void on_too_big(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_icmp_error *err)
 {
         uint16_t before = tcb->path_mtu;
-        uint32_t mss = ek_tcb_eff_mss(t, tcb);
+        uint32_t mss = ek_tcb_eff_mss(t, tcb), new_mss;
 
         ek_pmtu_update(t->ip, &tcb->conn.key.remote, err->mtu, t->now);
         tcb->link = ELKO_LINK_NONE; /* look the route and its MTU up again */
@@ -43,8 +43,10 @@ static void on_too_big(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_icm
                 t->ctr->drops[ELKO_DROP_ICMP_MTU]++;
                 return;
         }
-        if (ek_tcb_is_synchronized(tcb) && !ek_txq_is_empty(&tcb->act->txq)) {
-                ek_recovery_on_mss(tcb, mss, ek_tcb_eff_mss(t, tcb));
+        /* Segments that were no larger, since the peer's MSS is less, were not too big: nothing is lost. */
+        new_mss = ek_tcb_eff_mss(t, tcb);
+        if (ek_tcb_is_synchronized(tcb) && !ek_txq_is_empty(&tcb->act->txq) && new_mss < mss) {
+                ek_recovery_on_mss(tcb, mss, new_mss);
                 ek_txq_mark_all_lost(&tcb->act->txq, &t->records);
                 tcb->todo |= EK_TODO_FORCE;
                 ek_tcb_has_work(t, tcb);

@@ -55,6 +55,25 @@ CONV_TEST(too_big_resends_in_smaller_segments)
         conv_out(c, "P. %u:%u(1) ack 1", 1 + 2 * m + n, 2 + 2 * m + n);
 }
 
+/* RFC 1191, 6.4: only what was too big goes again. The peer's segments are smaller than the new path MTU: nothing
+ * was lost on its account. */
+CONV_TEST(what_fits_is_not_sent_again)
+{
+        conv_start(c, &plain);
+        conv_listen(c);
+        conv_in(c, "S 0:0(0) win 65535 <mss 1000>");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M>");
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_accept(c);
+        conv_send(c, 2000);
+        conv_out(c, ". 1:1001(1000) ack 1");
+        conv_out(c, "P. 1001:2001(1000) ack 1");
+        too_big(c, 1300, ". 1:1001(1000) ack 1");
+        conv_none(c);
+        CONV_EQ(c, conv_info(c).pmtu, 1300);
+        CONV_EQ(c, conv_info(c).snd_mss, 1000);
+}
+
 /* RFC 5681, 3.1: the congestion window shrinks as the segments do, so that as many as before may be under
  * way, not a burst of smaller ones. [RFC5681 3.1e] */
 CONV_TEST(as_many_segments_as_before)
