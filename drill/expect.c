@@ -187,7 +187,8 @@ static bool plain_icmp(struct drill_run *r, const struct drill_event *e, struct 
                 return true;
         if (!drill_icmp(r->c.family == DRILL_V6, want->icmp_type, want->icmp_code, &type, &code,
                         &why))
-                return drill_fail(r, e->what, "%s: %s%s%s", why, want->icmp_type, want->icmp_code != NULL ? " " : "",
+                return drill_fail(r, e->what, "%s: %s%s%s", why, want->icmp_type,
+                                  want->icmp_code != NULL ? " " : "",
                                   want->icmp_code != NULL ? want->icmp_code : "");
         want->icmp_type = drill_format(r->arena, "type_%u", type);
         want->icmp_code = drill_format(r->arena, "code_%u", code);

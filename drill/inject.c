@@ -104,11 +104,14 @@ static void ip_fields(const struct drill_run *r, const struct drill_packet *p, s
 }
 
 static void send_in(struct drill_run *r, const struct drill_live *l, const uint8_t *message,
-                    size_t len, size_t sum_at)
+                    size_t len, size_t sum_at, bool bad_sum)
 {
         uint8_t *packet = drill_alloc(r->arena, len + 40);
+        size_t n = drill_live_build(l, message, len, sum_at, packet);
 
-        drill_world_input(&r->w, packet, drill_live_build(l, message, len, sum_at, packet));
+        if (bad_sum)
+                packet[n - len + sum_at] ^= 0x40;
+        drill_world_input(&r->w, packet, n);
 }
 
 static bool inject_tcp(struct drill_run *r, const struct drill_event *e)
@@ -134,7 +137,7 @@ static bool inject_tcp(struct drill_run *r, const struct drill_event *e)
         drill_put16(m + 12, (uint32_t)(5 + n / 4) << 12 | (p->flags & 0x1ffu));
         drill_put16(m + 14, p->win);
         drill_put16(m + 18, p->has_urg ? p->urg : 0);
-        send_in(r, &l, m, 20 + n + p->len, 16);
+        send_in(r, &l, m, 20 + n + p->len, 16, p->ip.bad_sum);
         return true;
 }
 
@@ -150,7 +153,7 @@ static bool inject_udp(struct drill_run *r, const struct drill_event *e)
         drill_put16(m, p->sport >= 0 ? (uint32_t)p->sport : r->c.connect_port);
         drill_put16(m + 2, p->dport >= 0 ? (uint32_t)p->dport : r->c.bind_port);
         drill_put16(m + 4, 8 + p->len);
-        send_in(r, &l, m, 8 + p->len, 6);
+        send_in(r, &l, m, 8 + p->len, 6, p->ip.bad_sum);
         return true;
 }
 
@@ -196,7 +199,8 @@ static bool inject_icmp(struct drill_run *r, const struct drill_event *e)
         size_t n = 8;
 
         if (!drill_icmp(v6, p->icmp_type, p->icmp_code, &type, &code, &why))
-                return drill_fail(r, e->what, "%s: %s%s%s", why, p->icmp_type, p->icmp_code != NULL ? " " : "",
+                return drill_fail(r, e->what, "%s: %s%s%s", why, p->icmp_type,
+                                  p->icmp_code != NULL ? " " : "",
                                   p->icmp_code != NULL ? p->icmp_code : "");
         ip_fields(r, p, &l);
         m[0] = type;
@@ -209,7 +213,7 @@ static bool inject_icmp(struct drill_run *r, const struct drill_event *e)
                 n += p->len;
         else
                 n += quote(r, p, m + 8);
-        send_in(r, &l, m, n, 2);
+        send_in(r, &l, m, n, 2, p->ip.bad_sum);
         return true;
 }
 

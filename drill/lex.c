@@ -412,6 +412,19 @@ void drill_lex_next(struct drill_lexer *l)
                 plain(l);
 }
 
+void drill_lex_digits(struct drill_lexer *l)
+{
+        if (l->tok.kind == DRILL_T_BAD || !skip_blank(l))
+                return;
+        if (digits(l, 0) == 0 || digits(l, 0) != word_length(l)) {
+                drill_lex_next(l);
+                return;
+        }
+        l->tok.start = l->p;
+        l->tok.where = l->at;
+        drill_lex_raw(l, ",>");
+}
+
 void drill_lex_raw(struct drill_lexer *l, const char *stop)
 {
         const char *start;

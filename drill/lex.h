@@ -48,6 +48,9 @@ void drill_lex_init(struct drill_lexer *l, struct drill_script *s,
 /* Go on to the next token. */
 void drill_lex_next(struct drill_lexer *l);
 
+/* The same where hexadecimal digits stand: a run of decimal ones is a WORD, too, and no number that may be too large. */
+void drill_lex_digits(struct drill_lexer *l);
+
 /* The current token is taken back, and instead of it all up to the next white space or one of `stop` is read as a
  * WORD: flags, cookies, the values of options. May be empty. */
 void drill_lex_raw(struct drill_lexer *l, const char *stop);

@@ -207,12 +207,17 @@ static uint8_t kind_number(const struct drill_opt *o)
         case DRILL_OPT_ACCECN1: return 174;
         case DRILL_OPT_FOEXP: return 254;
         case DRILL_OPT_OTHER: return (uint8_t)o->a;
+        case DRILL_OPT_RAW: break; /* has none of its own */
         }
         return 1;
 }
 
 static void put_option(const struct drill_opt *o, uint8_t *p)
 {
+        if (o->kind == DRILL_OPT_RAW) {
+                memcpy(p, o->bytes, o->n);
+                return;
+        }
         p[0] = kind_number(o);
         if (p[0] <= 1)
                 return;

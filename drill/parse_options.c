@@ -23,7 +23,7 @@ static bool value(struct drill_lexer *l, const char *what, int64_t hi, uint32_t 
 /* Hexadecimal digits, as many as `max` bytes take; maybe none. */
 static bool hex(struct drill_lexer *l, struct drill_opt *o, size_t max)
 {
-        drill_lex_next(l);
+        drill_lex_digits(l);
         if (l->tok.kind == DRILL_T_CHAR)
                 return true;
         if (l->tok.kind != DRILL_T_WORD || l->tok.text == NULL ||
@@ -114,7 +114,7 @@ static bool one(struct drill_lexer *l, struct drill_opt *o)
                 {"sackOK", DRILL_OPT_SACK_OK}, {"sack", DRILL_OPT_SACK},
                 {"TS", DRILL_OPT_TS},          {"FO", DRILL_OPT_FO},
                 {"FOEXP", DRILL_OPT_FOEXP},    {"md5", DRILL_OPT_MD5},
-                {"ECN", DRILL_OPT_ACCECN0},
+                {"ECN", DRILL_OPT_ACCECN0},    {"raw", DRILL_OPT_RAW},
         };
         size_t i = 0, count = sizeof(names) / sizeof(names[0]);
 
@@ -125,7 +125,7 @@ static bool one(struct drill_lexer *l, struct drill_opt *o)
         if (i == count)
                 return drill_expected(
                         l,
-                        "an option: nop, eol, mss, wscale, sackOK, sack, TS, FO, FOEXP, md5 or ECN");
+                        "an option: nop, eol, mss, wscale, sackOK, sack, TS, FO, FOEXP, md5, ECN or raw");
         o->kind = names[i].kind;
         switch (o->kind) {
         case DRILL_OPT_MSS: return value(l, "a segment size", 65535, &o->a);
@@ -135,6 +135,7 @@ static bool one(struct drill_lexer *l, struct drill_opt *o)
         case DRILL_OPT_FO:
         case DRILL_OPT_FOEXP: return hex(l, o, 32);
         case DRILL_OPT_MD5: return hex(l, o, 16);
+        case DRILL_OPT_RAW: return hex(l, o, sizeof(o->bytes));
         case DRILL_OPT_ACCECN0: return accecn(l, o);
         default: drill_lex_next(l); return true;
         }
@@ -156,6 +157,7 @@ unsigned drill_option_bytes(const struct drill_opt *o)
         case DRILL_OPT_MD5: return 2u + o->n;
         case DRILL_OPT_ACCECN0:
         case DRILL_OPT_ACCECN1: return 2 + 3u * o->n;
+        case DRILL_OPT_RAW: return o->n;
         }
         return 0;
 }
@@ -180,6 +182,9 @@ bool drill_parse_options(struct drill_lexer *l, struct drill_packet *p)
                         return false;
                 if (p->n_opts == DRILL_MAX_OPTS)
                         return drill_wrong(l, where, "more options than a header has room for");
+                if (p->out && drill_is_word(l, "raw"))
+                        return drill_wrong(l, l->tok.where,
+                                           "only inbound segments have raw options");
                 if (!one(l, &list[p->n_opts]))
                         return false;
                 bytes += drill_option_bytes(&list[p->n_opts++]);

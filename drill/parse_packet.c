@@ -52,14 +52,21 @@ static bool ip_word(struct drill_lexer *l, struct drill_ip_info *ip)
                 ip->flow_label = (int32_t)n;
                 return true;
         }
+        if (drill_is_word(l, "bad_sum")) {
+                ip->bad_sum = true;
+                drill_lex_next(l);
+                return true;
+        }
         if (drill_is_word(l, "dscp") || drill_is_word(l, "ecn"))
                 return drill_no_support(l, l->tok.where,
                                         "unsupported: dscp and ecn (write tos, or ect0, ect1, ce)");
-        return drill_expected(l, "noecn, ect0, ect1, ect01, ce, tos N, ttl N or flowlabel N");
+        return drill_expected(l,
+                              "noecn, ect0, ect1, ect01, ce, tos N, ttl N, flowlabel N or bad_sum");
 }
 
-static bool ip_info(struct drill_lexer *l, struct drill_ip_info *ip)
+static bool ip_info(struct drill_lexer *l, struct drill_ip_info *ip, bool out)
 {
+        struct drill_where where = l->tok.where;
         char close = drill_is(l, '(') ? ')' : ']';
 
         drill_lex_next(l);
@@ -70,6 +77,8 @@ static bool ip_info(struct drill_lexer *l, struct drill_ip_info *ip)
                 if (!ip_word(l, ip))
                         return false;
         }
+        if (out && ip->bad_sum)
+                return drill_wrong(l, where, "only inbound packets have a bad_sum");
         return drill_skip(l, close);
 }
 
@@ -288,7 +297,7 @@ bool drill_parse_packet(struct drill_lexer *l, struct drill_packet *p)
         drill_lex_next(l);
         if (!no_encapsulation(l))
                 return false;
-        if ((drill_is(l, '(') || drill_is(l, '[')) && !ip_info(l, &p->ip))
+        if ((drill_is(l, '(') || drill_is(l, '[')) && !ip_info(l, &p->ip, p->out))
                 return false;
         if (drill_is_word(l, "udp"))
                 return udp(l, p);

@@ -48,6 +48,7 @@ struct drill_ip_info {
         enum drill_ecn ecn;
         int tos, ttl;
         int32_t flow_label;
+        bool bad_sum; /* ours: the checksum of what is inside is wrong */
 };
 
 enum drill_opt_kind {
@@ -63,6 +64,7 @@ enum drill_opt_kind {
         DRILL_OPT_MD5,
         DRILL_OPT_ACCECN0, /* kind 172 */
         DRILL_OPT_ACCECN1, /* kind 174 */
+        DRILL_OPT_RAW,     /* ours: any bytes, as they stand there */
         DRILL_OPT_OTHER,   /* of live packets only: any kind, in a */
 };
 
@@ -70,9 +72,9 @@ struct drill_opt {
         enum drill_opt_kind kind;
         uint32_t a, b;              /* mss; wscale; TS val, ecr */
         bool ecr_is_live;           /* nplab: ecr N! */
-        uint8_t n;                  /* SACK blocks, counters, or bytes of a cookie or digest */
+        uint8_t n;                  /* SACK blocks, counters, or bytes of a cookie, digest, RAW */
         uint32_t left[4], right[4]; /* SACK blocks; counters of AccECN in their order in left[] */
-        uint8_t bytes[36];
+        uint8_t bytes[40];
 };
 
 /* How many bytes it takes in a header. */

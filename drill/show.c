@@ -245,6 +245,7 @@ static void put_option(struct pen *pen, const struct drill_opt *o)
         case DRILL_OPT_FO: put_hex(pen, "FO", o); break;
         case DRILL_OPT_FOEXP: put_hex(pen, "FOEXP", o); break;
         case DRILL_OPT_MD5: put_hex(pen, "md5", o); break;
+        case DRILL_OPT_RAW: put_hex(pen, "raw", o); break;
         case DRILL_OPT_OTHER:
                 put(pen, "kind %u", o->a);
                 put_hex(pen, "", o);
