@@ -443,12 +443,28 @@ CONV_TEST(active_reset_after_shutdown)
         conv_event_error(c, ELKO_EV_ERROR | ELKO_EV_CLOSED, ELKO_ECONNREFUSED);
 }
 
-/* A11-10: the peer may have our SYN,ACK, so it must learn that nobody is here. */
+/* A11-10: the peer may have our SYN,ACK, so it must learn that nobody is here: by a FIN, when it has acknowledged our
+ * SYN (RFC 9293, 3.10.4), and by a reset if it sends something. */
 CONV_TEST(active_close)
 {
         BEGIN(c, true);
         conv_close(c);
-        conv_out(c, "R. 1:1(0) ack 1");
+        conv_none(c);
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_out(c, "F. 1:1(0) ack 1");
+        conv_in(c, "P. 1:11(10) ack 2");
+        conv_out(c, "R. 2:2(0) ack 1");
+        conv_none(c);
+        conv_state(c, ELKO_TCP_CLOSED);
+        CONV_EQ(c, conv_memory(c).connections, 0);
+}
+
+/* The peer gives up as well. */
+CONV_TEST(active_close_then_reset)
+{
+        BEGIN(c, true);
+        conv_close(c);
+        conv_in(c, "R 1:1(0)");
         conv_none(c);
         conv_state(c, ELKO_TCP_CLOSED);
         CONV_EQ(c, conv_memory(c).connections, 0);
@@ -472,7 +488,10 @@ CONV_TEST(active_close_on_a_busy_link)
         conv_in(c, "S 0:0(0) win 65535 <mss M>");
         conv_close(c);
         conv_hold(c, false);
-        conv_out(c, "R. 1:1(0) ack 1 <>");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M>");
+        conv_none(c);
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_out(c, "F. 1:1(0) ack 1 <>");
         conv_none(c);
 }
 
