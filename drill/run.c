@@ -268,7 +268,7 @@ void drill_run(struct drill_script *s, const struct drill_settings *set, struct 
         r->next_port = 40000;
         r->snapshots_tail = &r->snapshots;
         r->lines_tail = &r->lines;
-        if (drill_configure(r) && !r->c.dry_run)
+        if (drill_configure(r) && (!r->c.dry_run || set->record != NULL))
                 run_events(r);
         if (set->record != NULL)
                 drill_record_write(r);

@@ -16,6 +16,7 @@
 enum {
         DRILL_FLOWS = 64,
         DRILL_FDS = 256,
+        DRILL_AHEAD = 1024,
         DRILL_INFO_BYTES = 280, /* Linux's struct tcp_info */
         DRILL_MEMINFO_WORDS = 9,
 };
@@ -89,6 +90,9 @@ struct drill_run {
         struct drill_line *lines, **lines_tail;
         struct drill_line *line; /* of the event under way */
         uint64_t recorded_ns;
+        /* Packets that are written already, since they were sent before something that came in: how many bytes each
+         * has. They are what the next outbound lines stand for. */
+        uint32_t ahead[DRILL_AHEAD], ahead_from, ahead_n;
         bool writes_ports; /* the script has several connections, told apart by ports */
 };
 
