@@ -197,7 +197,7 @@ EK_TEST(tcp_packets_that_are_none)
         refused("0 < . 1:1(0) ack 4294967296 win 1",
                 "1:18: an acknowledgment number: from 0 to 4294967295");
         refused("0 < (blue) . 1:1(0)",
-                "1:6: expected noecn, ect0, ect1, ect01, ce, tos N, ttl N or flowlabel N, not `blue'");
+                "1:6: expected noecn, ect0, ect1, ect01, ce, tos N, ttl N, flowlabel N or bad_sum, not `blue'");
         refused("0 < ipv4 1.2.3.4 > 5.6.7.8: . 1:1(0) win 1",
                 "1:5: unsupported: packets inside of others (ipv4)");
         refused("0 < S 0:0(0) win 1/udp(1 > 2)", "1:19: unsupported: TCP in UDP");
@@ -261,7 +261,7 @@ EK_TEST(options_that_are_none)
                 "1:20: these options have 44 bytes: it must be a multiple of 4 (write nop or eol), 40 at most");
         refused("0 < S 0:0(0) win 1 <...>", "1:21: only outbound segments may have any options");
         refused("0 > S 0:0(0) <bang>",
-                "1:15: expected an option: nop, eol, mss, wscale, sackOK, sack, TS, FO, FOEXP, md5 or ECN, not `bang'");
+                "1:15: expected an option: nop, eol, mss, wscale, sackOK, sack, TS, FO, FOEXP, md5, ECN or raw, not `bang'");
         refused("0 > S 0:0(0) <TS val 1>", "1:23: expected ecr N, not `>'");
         refused("0 > S 0:0(0) <FO 123,nop>",
                 "1:18: expected pairs of hexadecimal digits, 32 at most, not `123'");
