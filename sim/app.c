@@ -120,8 +120,8 @@ void sim_app_no_keepalive(struct sim_app_plan *p)
 
 void sim_app_no_limits(struct sim_app_plan *p)
 {
-        p->options &=
-                ~(uint32_t)(OPTION_KEEPALIVE | OPTION_SMALL_RCV | OPTION_SMALL_SND | OPTION_MAX_SEG);
+        p->options &= ~(uint32_t)(OPTION_KEEPALIVE | OPTION_SMALL_RCV | OPTION_SMALL_SND |
+                                  OPTION_MAX_SEG);
 }
 
 uint64_t sim_app_segments(uint64_t seed, uint32_t id, unsigned end, uint64_t most, uint32_t mss)
@@ -197,6 +197,8 @@ void sim_app_start(struct sim_app *a)
                 uint64_t idle = sim_rng_log(&r, ELKO_SEC(1), ELKO_SEC(100));
                 uint64_t interval = sim_rng_log(&r, ELKO_SEC(1), ELKO_SEC(20));
 
+                mine(a)->keeps_alive = true;
+
                 if (set(a, ELKO_OPTION_KEEPALIVE_IDLE, idle))
                         a->keep_idle = idle;
                 if (set(a, ELKO_OPTION_KEEPALIVE_INTERVAL, interval))
@@ -205,8 +207,10 @@ void sim_app_start(struct sim_app *a)
                 set(a, ELKO_OPTION_KEEPALIVE, 1);
         }
         if (a->plan.user_timeout_ns != 0 &&
-            !set(a, ELKO_OPTION_USER_TIMEOUT, a->plan.user_timeout_ns))
+            !set(a, ELKO_OPTION_USER_TIMEOUT, a->plan.user_timeout_ns)) {
                 a->plan.user_timeout_ns = 0;
+                a->patience_syn = a->node->cfg.tcp.r2_syn_ns;
+        }
         a->wake = sim_now(a->node->world);
 }
 

@@ -120,6 +120,9 @@ struct sim_monitor_facts {
          * 3.8.3, R2. */
         uint64_t (*patience)(void *ctx, unsigned host, const elko_endpoint *local,
                              const elko_endpoint *remote);
+        /* Does it send keep-alives, which look like probes of a closed window (3.8.4)? NULL: perhaps not. */
+        bool (*keeps_alive)(void *ctx, unsigned host, const elko_endpoint *local,
+                            const elko_endpoint *remote);
 };
 
 void sim_monitor_ask(struct sim_monitor *m, const struct sim_monitor_facts *facts, void *ctx);

@@ -40,6 +40,12 @@ static bool window_closed(const struct mon_ep *ep)
 
 /* ---- probes of a closed window ---- */
 
+static bool keeps_alive(const struct sim_monitor *m, const struct mon_ep *ep)
+{
+        return m->facts.keeps_alive != NULL &&
+               m->facts.keeps_alive(m->facts_ctx, ep->host, &ep->local, &ep->remote);
+}
+
 /*
  * Keep-alives have the same form (3.8.4), and wait for anything between two of them; when something comes to wait, the
  * first probe is nearer, and so is the second, a time-out after the first. From there on they back off.
@@ -52,7 +58,7 @@ static void probe(struct sim_monitor *m, struct mon_ep *ep)
                 ep->probe_faster++;
         else
                 ep->probe_faster = 0;
-        if (ep->probe_faster > 2)
+        if (ep->probe_faster > 2 && !keeps_alive(m, ep))
                 mon_blame(m, ep, SIM_RULE_PROBE_BACKOFF, "%u ms after one of %u ms",
                           (unsigned)(gap / 1000000), (unsigned)(ep->probe_gap / 1000000));
         if (ep->probe_row == 0)

@@ -81,6 +81,8 @@ static void window(struct sim_elko *e, const struct elko_trace_event *ev, struct
                 bound(e, ev, h); /* a partial acknowledgement */
         if (ev->kind == ELKO_TRACE_RECOVERY)
                 recovery(e, ev, h);
+        if (ev->cwnd < h->cwnd)
+                h->cwnd = ev->cwnd; /* after a silence (RFC 5681, 4.1) */
         if (ev->kind != ELKO_TRACE_SEGMENT_OUT)
                 return;
         if (ev->flight > h->flight_most)

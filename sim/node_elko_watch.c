@@ -437,7 +437,9 @@ void sim_watch_event(void *ctx, const struct elko_trace_event *ev)
         case ELKO_TRACE_TIMER: timer(e, ev, h); break;
         case ELKO_TRACE_DROP:
                 h->owed++;
-                h->heard_at = h->heard_before;
+                /* Its ACK was not looked at; what is dropped later counts as heard. */
+                if (ev->drop <= ELKO_DROP_TCP_ACK_RANGE)
+                        h->heard_at = h->heard_before;
                 break;
         default: break;
         }

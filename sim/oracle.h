@@ -45,6 +45,7 @@ struct sim_end {
         bool strayed; /* a segment came that no connection knew */
         bool refused; /* its TCP sent a reset before it had the connection: that may come late */
         bool starved; /* its TCP has too little memory to promise progress */
+        bool keeps_alive; /* it has keep-alives */
         int error;
         uint64_t sent;     /* bytes that its TCP took */
         uint64_t received; /* bytes that its TCP gave, all of them right */

@@ -207,6 +207,16 @@ static uint64_t patience(void *ctx, unsigned host, const elko_endpoint *local,
         return c == NULL ? 0 : c->end[end].patience_ns;
 }
 
+static bool keeps_alive(void *ctx, unsigned host, const elko_endpoint *local,
+                        const elko_endpoint *remote)
+{
+        unsigned end;
+        const struct sim_conn *c = conn_of(ctx, local, remote, &end);
+
+        (void)host;
+        return c != NULL && c->end[end].keeps_alive;
+}
+
 static void add_monitor(struct sim_others *o)
 {
         struct sim_monitor_config c = {.endpoints_max = 256, .bytes_max = 1 << 19};
@@ -222,10 +232,11 @@ static void add_monitor(struct sim_others *o)
         else
                 sim_monitor_attach(o->world, o->monitor, (1u << s->elkos) - 1);
         if (o->monitor != NULL)
-                sim_monitor_ask(
-                        o->monitor,
-                        &(struct sim_monitor_facts){.shortages = shortages, .patience = patience},
-                        o);
+                sim_monitor_ask(o->monitor,
+                                &(struct sim_monitor_facts){.shortages = shortages,
+                                                            .patience = patience,
+                                                            .keeps_alive = keeps_alive},
+                                o);
 }
 
 void sim_others_add(struct sim_others *o, struct sim_world *w, struct sim_oracle *oracle,
