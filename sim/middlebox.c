@@ -70,7 +70,6 @@ static struct mbox_conn *add(struct middlebox *m, const struct pkt *s, uint64_t 
                                 at = i;
                 mbox_flush(m, m->conn[at]);
                 forget(m->conn[at]);
-                m->overflowed = true;
         } else {
                 m->conns++;
         }
@@ -312,8 +311,7 @@ bool middlebox_killed(const struct middlebox *m, const elko_endpoint *x, const e
         unsigned dir;
         const struct mbox_conn *c = find(m, x, y, &dir);
 
-        /* One that had to make room passes as it is from then on, which is its end where numbers are rewritten. */
-        return c != NULL ? c->killed : m->overflowed;
+        return c != NULL && c->killed;
 }
 
 const struct middlebox_totals *middlebox_totals_get(const struct middlebox *m)

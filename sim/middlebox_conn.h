@@ -45,7 +45,7 @@ struct middlebox {
         struct mbox_conn *conn[MBOX_CONNS]; /* the longest unused one makes room */
         unsigned conns;
         uint32_t numbers, decisions;
-        bool healed, overflowed;
+        bool healed;
         struct middlebox_totals totals;
         uint8_t buf[SIM_MTU_MAX + 64];
 };

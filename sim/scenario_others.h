@@ -23,7 +23,9 @@ struct sim_others {
         int odd_node; /* -1: none */
         bool odd_illegal;
         struct attacker *attacker;
+        bool replays;
         struct middlebox *box;
+        bool bypassed; /* the attacker replays packets, and the box does not see them */
         struct sim_monitor *monitor;
 };
 
