@@ -136,6 +136,9 @@ static bool set_option(struct drill_run *r, const struct drill_option *o)
                 r->c.code_command = o->value;
                 return true;
         }
+        if (strcmp(o->name, "persona") == 0) /* set_persona() has taken it */
+                return (o->value != NULL && elko_persona_find(o->value) != NULL) ||
+                       bad_option(r, o, "linux, freebsd or rfc");
         for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++)
                 if (strcmp(o->name, idle[i]) == 0)
                         return true;
@@ -162,6 +165,15 @@ static bool speaks_freebsd(const struct drill_script *s)
         return false;
 }
 
+/* An option of elko's own: what the script is written for. */
+static const struct elko_persona *own_persona(const struct drill_script *s)
+{
+        for (const struct drill_option *o = s->options; o != NULL; o = o->next)
+                if (strcmp(o->name, "persona") == 0 && o->value != NULL)
+                        return elko_persona_find(o->value);
+        return NULL;
+}
+
 static void set_persona(struct drill_run *r)
 {
         struct elko_config *c = &r->c.stack;
@@ -174,6 +186,8 @@ static void set_persona(struct drill_run *r)
         c->max_time_wait = 1024;
         c->max_listeners = 256;
         r->c.persona_given = p != NULL;
+        if (p == NULL)
+                p = own_persona(r->s);
         if (p == NULL)
                 p = elko_persona_find(speaks_freebsd(r->s) ? "freebsd" : "linux");
         elko_persona_apply(p, c);

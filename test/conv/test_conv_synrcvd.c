@@ -453,7 +453,7 @@ CONV_TEST(active_close)
         conv_in(c, ". 1:1(0) ack 1");
         conv_out(c, "F. 1:1(0) ack 1");
         conv_in(c, "P. 1:11(10) ack 2");
-        conv_out(c, "R. 2:2(0) ack 1");
+        conv_out(c, "R 2:2(0)");
         conv_none(c);
         conv_state(c, ELKO_TCP_CLOSED);
         CONV_EQ(c, conv_memory(c).connections, 0);
