@@ -260,8 +260,8 @@ static void edge_move(struct podd_conn *c, uint64_t now)
                 if (sim_rng_chance(&c->rng, 500000))
                         c->edge = c->rcv_nxt;
                 else
-                        c->edge = c->rcv_nxt +
-                                  (uint32_t)sim_rng_below(&c->rng, c->edge - c->rcv_nxt);
+                        c->edge =
+                                c->rcv_nxt + (uint32_t)sim_rng_below(&c->rng, c->edge - c->rcv_nxt);
                 c->shrunk_until = now + sim_rng_log(&c->rng, ELKO_MS(1), ELKO_SEC(30));
                 podd_did(c, PEER_ODD_BIT_SHRINK_WINDOW);
                 return;

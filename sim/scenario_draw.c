@@ -416,8 +416,9 @@ void sim_shape_path(const struct sim_shape *s, struct sim_world *w, unsigned a, 
         p->faults &= network;
 }
 
-/* Weeks and hours leave room for few faults: a probe a minute would be all that happens. */
-static void draw_kind(struct sim_shape *s, struct sim_rng *r)
+/* Weeks and hours leave room for few faults: a probe a minute would be all that happens. Each kind but the usual one
+ * brings faults of its own, so where they are chosen by hand there is none. */
+static void draw_kind(struct sim_shape *s, struct sim_rng *r, bool by_hand)
 {
         uint64_t kind = sim_rng_below(r, 128);
 
@@ -426,6 +427,8 @@ static void draw_kind(struct sim_shape *s, struct sim_rng *r)
                   : kind < 6 ? SIM_SHAPE_OUTAGE
                   : kind < 8 ? SIM_SHAPE_STUCK
                              : SIM_SHAPE_USUAL;
+        if (by_hand)
+                s->kind = SIM_SHAPE_USUAL;
         if (s->kind == SIM_SHAPE_SLEEP || s->kind == SIM_SHAPE_OUTAGE)
                 s->faults &= ~(1u << SIM_F_CLOCK | 1u << SIM_F_WINDOW | 1u << SIM_F_ATTACKER);
         if (s->kind == SIM_SHAPE_SLEEP) /* without memory one tries again ten times a second */
@@ -494,7 +497,7 @@ void sim_shape_draw(struct sim_shape *s, struct sim_world *w, const uint32_t *fa
         /* Beyond R2, so that who waits for a window has to give up. */
         if (has(s, SIM_F_WINDOW) && one_in(&r, 3))
                 s->chaos_ns = sim_rng_log(&r, ELKO_SEC(300), ELKO_SEC(1500));
-        draw_kind(s, &r);
+        draw_kind(s, &r, faults != NULL);
         s->odd = has(s, SIM_F_WINDOW) && one_in(&r, 2) && s->kind == SIM_SHAPE_USUAL;
         draw_line(s, sim_seed(w));
         if (s->kind == SIM_SHAPE_BIG) {
