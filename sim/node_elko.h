@@ -12,14 +12,14 @@
  *      elko_check(), see sim_elko_check()      I-1 I-3 I-4 I-10 I-13 I-15 I-18 I-20 I-21 I-22 I-35
  *      node_elko_watch.c, by the trace         I-2 I-8 I-10 I-11 I-14 I-19 I-24 I-25 I-28 I-30 I-36
  *                                              I-38 I-46
- *      node_elko_sender.c, by the trace        I-22 I-24 I-26
+ *      node_elko_sender.c, by the trace        I-22 I-24 I-26 I-27
  *      node_elko.c, around each call           I-23 I-32 I-33 I-42 I-48
  *      packet.c, each packet that is emitted   I-31 I-39 I-40
  *      oracle.c and app.c                      I-12 I-17 I-47
  *      scenario.c, at the end                  I-28 (silence) I-33 L1 L2 L3 L4 L5
  *      the wire monitor (monitor.h)            I-5 I-6 I-9 I-16 I-29 I-31 I-44 from packets alone
  *      test/sim/test_sim_determinism.c         I-41
- *      unit tests and the work counter         I-7 I-27 I-34 I-37 I-43 I-45
+ *      unit tests and the work counter         I-7 I-34 I-37 I-43 I-45
  */
 
 #include "app.h"
@@ -37,7 +37,7 @@ enum {
 struct sim_watch {
         uint64_t conn; /* its number in this stack; 0: free */
         uint32_t iss, irs, snd_una, rcv_nxt;
-        uint32_t edge, acked, ts_val;
+        uint32_t edge, unit, acked, ts_val;
         bool has_irs, has_edge, has_acked, has_ts_val, has_ts, ts;
         uint8_t state;
         uint64_t rto_at, rto_span; /* the last expiry without progress since, and its RTO */
@@ -59,6 +59,8 @@ struct sim_watch {
         uint32_t rto_ssthresh;
         const struct sim_end *end; /* whose connection it is; NULL: not known yet */
         uint64_t born;             /* world time */
+        uint64_t first_at;         /* its first event, by the stack's clock */
+        uint64_t harms;            /* that were done to packets, at the last progress */
         uint8_t rtos;              /* expiries without progress */
         bool fast, push_owed;
 };
@@ -182,6 +184,8 @@ bool sim_elko_has_apps(const struct sim_elko *e);
 
 /* node_elko_sender.c: before `h` is brought up to date */
 const struct sim_app *sim_watch_app(const struct sim_elko *e, const struct elko_trace_event *ev);
+/* Was no packet harmed since the last progress, nor anything else? */
+bool sim_watch_unharmed(const struct sim_elko *e, const struct sim_watch *h);
 void sim_watch_sender(struct sim_elko *e, const struct elko_trace_event *ev, struct sim_watch *h);
 
 /* node_elko_watch.c */

@@ -7,6 +7,7 @@
  * What must be true of a sender's history, seen by the trace (see node_elko_watch.c): its timers, its
  * congestion window, and whether it gives up in time.
  *
+ *      RFC 6298, 4        no round trip is longer than the connection is old
  *      RFC 6298, 5        the retransmission timer begins anew with each progress and doubles without
  *      RFC 5681, 3.1      the congestion window grows by what is acknowledged, and only while it is used
  *      RFC 5681, 3.2      duplicates let out no more than has left the network
@@ -118,6 +119,17 @@ static void expiry(struct sim_elko *e, const struct elko_trace_event *ev, struct
                 h->rtos++;
 }
 
+/* I-27: nothing takes longer than the connection is old, or than R2, beyond which no echo is believed. */
+static void round_trip(struct sim_elko *e, const struct elko_trace_event *ev, struct sim_watch *h)
+{
+        if (h->first_at == 0)
+                h->first_at = ev->now;
+        if (!has(e, SIM_F_CLOCK) &&
+            ev->srtt_ns > later(e->cfg.tcp.r2_ns, ev->now - h->first_at + ELKO_SEC(1)))
+                BROKEN(e, "I-27: SRTT is %.3f s after %.3f s", (double)ev->srtt_ns / 1e9,
+                       (double)(ev->now - h->first_at) / 1e9);
+}
+
 /* ---- giving up: I-22, I-24 ---- */
 
 const struct sim_app *sim_watch_app(const struct sim_elko *e, const struct elko_trace_event *ev)
@@ -202,6 +214,27 @@ static void keepalive(struct sim_elko *e, const struct elko_trace_event *ev, str
         h->kept_at = ev->now;
 }
 
+/* ---- what may be the network's fault ---- */
+
+static uint64_t harms_of(const struct sim_elko *e)
+{
+        const struct sim_stats *s = sim_world_stats(e->world);
+        uint64_t n = s->dropped_queue + s->dropped_long + s->dropped_unknown;
+
+        for (unsigned class = SIM_F_LOSS; class <= SIM_F_FLAP; class ++)
+                n += s->harms[class];
+        return n;
+}
+
+bool sim_watch_unharmed(const struct sim_elko *e, const struct sim_watch *h)
+{
+        const uint32_t others = 1u << SIM_F_REBOOT | 1u << SIM_F_CLOCK | 1u << SIM_F_NOMEM |
+                                1u << SIM_F_DEVICE | 1u << SIM_F_WINDOW | 1u << SIM_F_APP |
+                                1u << SIM_F_ATTACKER | 1u << SIM_F_MIDDLEBOX;
+
+        return (e->cfg.faults & others) == 0 && h->harms == harms_of(e);
+}
+
 /* ---- all of it ---- */
 
 static void sent(struct sim_elko *e, const struct elko_trace_event *ev, struct sim_watch *h)
@@ -213,15 +246,19 @@ static void sent(struct sim_elko *e, const struct elko_trace_event *ev, struct s
         if (space == 0)
                 return;
         h->push_owed = false;
-        if (!ev->retransmission && ev->flight <= space)
-                h->busy_at = ev->now;
+        if (ev->retransmission || ev->flight > space)
+                return;
+        h->busy_at = ev->now;
+        h->harms = harms_of(e);
 }
 
 void sim_watch_sender(struct sim_elko *e, const struct elko_trace_event *ev, struct sim_watch *h)
 {
         window(e, ev, h);
+        round_trip(e, ev, h);
         if (ev->snd_una != h->snd_una) {
                 h->una_at = h->seen_at;
+                h->harms = harms_of(e);
                 h->rto_at = 0;
                 h->rtos = 0;
                 h->persist_at = 0;

@@ -122,8 +122,10 @@ static void ended(struct sim_elko *e, const struct elko_trace_event *ev, const s
                 struct sim_app *a = &e->app[i];
 
                 if (a->used && same(&a->conn->end[a->end].at, &ev->local) &&
-                    same(&a->conn->end[1 - a->end].at, &ev->remote))
+                    same(&a->conn->end[1 - a->end].at, &ev->remote)) {
                         a->silence_ns = ev->now - h->progress_at;
+                        a->conn->end[a->end].unharmed = sim_watch_unharmed(e, h);
+                }
         }
 }
 
@@ -184,6 +186,11 @@ static void numbers(struct sim_elko *e, const struct elko_trace_event *ev, struc
                         h->unacked_since = h->came_at;
         }
         h->rcv_nxt = ev->rcv_nxt;
+        /* What is taken is what was offered; the SYN,ACK's offer was not seen here, and may be more by a unit. */
+        if (h->has_edge && ev->kind != ELKO_TRACE_SEGMENT_OUT &&
+            before(h->edge + h->unit, ev->rcv_nxt + ev->rcv_wnd))
+                BROKEN(e, "I-13: %u octets would be taken, %u are offered", ev->rcv_wnd,
+                       h->edge - ev->rcv_nxt);
         if (ev->cwnd == 0)
                 BROKEN(e, "I-26: cwnd is 0");
         /* RFC 9293, 3.10.4; RFC 1122, 4.2.2.13: a FIN is all that is still wanted. */
@@ -253,6 +260,7 @@ static void check_ack_out(struct sim_elko *e, const struct elko_trace_event *ev,
         if (!h->has_edge || before(h->edge, edge))
                 h->edge = edge;
         h->has_edge = true;
+        h->unit = unit;
         if (h->unacked_since != 0 && ev->now - h->unacked_since > ELKO_MS(500) &&
             !has_time_faults(e))
                 BROKEN(e, "I-25: data was acknowledged after %.3f s",

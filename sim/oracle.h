@@ -46,6 +46,7 @@ struct sim_end {
         bool refused; /* its TCP sent a reset before it had the connection: that may come late */
         bool starved; /* its TCP has too little memory to promise progress */
         bool keeps_alive; /* it has keep-alives */
+        bool unharmed;    /* ... nothing was done to its packets since it made progress */
         int error;
         uint64_t sent;     /* bytes that its TCP took */
         uint64_t received; /* bytes that its TCP gave, all of them right */
