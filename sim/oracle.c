@@ -242,7 +242,11 @@ void sim_oracle_got_error(struct sim_oracle *o, struct sim_conn *c, unsigned end
                          (!peer->eof || sim_now(o->world) - peer->closed_at >= peer->patience_ns));
                 break;
         case ELKO_ECONNREFUSED: cause = opening; break;
-        case ELKO_ETIMEDOUT: cause = silence_ns >= r2_ns && !(me->unharmed && peer->is_elko); break;
+        case ELKO_ETIMEDOUT:
+                /* A queue may be a quarter of a minute long, but no longer. */
+                cause = silence_ns >= r2_ns &&
+                        (opening || !me->unharmed || !peer->is_elko || r2_ns < ELKO_SEC(100));
+                break;
         case ELKO_EHOSTUNREACH:
         case ELKO_ENETUNREACH: cause = o->icmp_lies || silence_ns >= r2_ns; break;
         case ELKO_ECONNABORTED: cause = me->closed || me->aborted; break;
