@@ -41,6 +41,9 @@ static bool persists_patiently(const struct ek_tcp *t, const struct ek_tcb *tcb)
 void ek_tcb_rearm_retransmit(struct ek_tcp *t, struct ek_tcb *tcb, bool progress)
 {
         if (!ek_txq_is_empty(&tcb->act->txq)) {
+                /* It waited for the window, and what has left now has all of its time (RFC 5482, 1). */
+                bool waited = tcb->at[EK_DL_PERSIST] != EK_NEVER;
+
                 tcb->at[EK_DL_PERSIST] = EK_NEVER;
                 tcb->persist_backoff = 0;
                 if (progress || tcb->at[EK_DL_RTO] == EK_NEVER) {
@@ -48,7 +51,8 @@ void ek_tcb_rearm_retransmit(struct ek_tcp *t, struct ek_tcb *tcb, bool progress
                          * second partial ACK and later ones. */
                         ek_tcb_arm(t, tcb, EK_DL_RTO,
                                    ek_time_add(t->now, ek_rtt_rto(&tcb->rtt, &t->rtt_limits)));
-                        if (!is_opening(tcb) && (progress || tcb->at[EK_DL_ABORT] == EK_NEVER))
+                        if (!is_opening(tcb) &&
+                            (progress || waited || tcb->at[EK_DL_ABORT] == EK_NEVER))
                                 ek_tcb_arm(t, tcb, EK_DL_ABORT,
                                            ek_time_add(t->now, ek_tcb_r2(t, tcb)));
                 }

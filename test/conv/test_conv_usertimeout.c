@@ -59,6 +59,26 @@ CONV_TEST(progress_starts_it_anew)
         conv_state(c, ELKO_TCP_CLOSED);
 }
 
+/* RFC 5482, 1: how long *transmitted* data may remain unacknowledged. While the window was closed the time ran for the
+ * window; when it opens, what leaves has all of it. */
+CONV_TEST(a_window_that_opens_starts_it_anew)
+{
+        conv_start(c, &plain);
+        timeout(c, ELKO_SEC(5));
+        conv_in(c, ". 1:1(0) ack 1 win 0");
+        conv_send(c, 10);
+        conv_advance(c, ELKO_MS(4900));
+        conv_ignore(c);
+        conv_in(c, ". 1:1(0) ack 1 win 100");
+        conv_out(c, "P. 1:11(10) ack 1");
+        conv_advance(c, ELKO_SEC(5) - 1);
+        conv_ignore(c);
+        conv_state(c, ELKO_TCP_ESTABLISHED);
+        conv_advance(c, 1);
+        conv_ignore(c);
+        conv_state(c, ELKO_TCP_CLOSED);
+}
+
 /* Set while data is outstanding: counts from then. Longer than R2 as well. */
 CONV_TEST(set_while_waiting)
 {
