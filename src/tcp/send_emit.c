@@ -165,17 +165,18 @@ static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
 
 /* ---- connections ---- */
 
-/* [RFC2018 3a 3b] */
-static uint32_t sack_blocks(const struct ek_tcb *tcb, struct ek_tcp_opts *opt, uint32_t max)
+/* Without a D-SACK, which is the first, when it waits for another segment. [RFC2018 3a 3b] */
+static uint32_t sack_blocks(const struct ek_tcb *tcb, struct ek_tcp_opts *opt, uint32_t max,
+                            bool no_dsack)
 {
         struct ek_reasm_block blocks[4];
-        uint32_t n;
+        uint32_t n, skip = no_dsack && ek_reasm_has_dsack(&tcb->act->reasm);
         uint64_t base = ek_tcb_rcv_offset(tcb);
 
-        n = ek_reasm_blocks(&tcb->act->reasm, blocks, max);
+        n = ek_reasm_blocks(&tcb->act->reasm, blocks, ek_min_u32(max + skip, 4)) - skip;
         for (uint32_t i = 0; i < n; i++) {
-                opt->sack[i].left = tcb->rcv_nxt.v + (uint32_t)(blocks[i].lo - base);
-                opt->sack[i].right = tcb->rcv_nxt.v + (uint32_t)(blocks[i].hi - base);
+                opt->sack[i].left = tcb->rcv_nxt.v + (uint32_t)(blocks[i + skip].lo - base);
+                opt->sack[i].right = tcb->rcv_nxt.v + (uint32_t)(blocks[i + skip].hi - base);
         }
         opt->sack_count = (uint8_t)n;
         if (n > 0)
@@ -190,6 +191,7 @@ static void data_options(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_p
                          uint32_t mss, struct ek_tcp_opts *opt)
 {
         uint32_t max = ek_tcb_has(tcb, EK_TCB_TS) ? 3 : 4;
+        bool probe = p->kind == EK_PLAN_PROBE; /* which acknowledges nothing: see account_ack() */
 
         if (ek_tcb_has(tcb, EK_TCB_TS)) {
                 opt->present |= ELKO_OPT_TIMESTAMPS;
@@ -205,9 +207,9 @@ static void data_options(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_p
                                            (mss - p->len - SACK_HEAD_BYTES) / SACK_BLOCK_BYTES);
         if (max == 0)
                 return;
-        if (ek_reasm_has_dsack(&tcb->act->reasm))
+        if (ek_reasm_has_dsack(&tcb->act->reasm) && !probe)
                 t->ctr->tcp_dsack_out++;
-        t->ctr->tcp_sack_blocks_out += sack_blocks(tcb, opt, max);
+        t->ctr->tcp_sack_blocks_out += sack_blocks(tcb, opt, max, probe);
 }
 
 /* The window field; SYNs are never scaled (RFC 7323, 2.2). [RFC7323 2.2d] */

@@ -472,4 +472,24 @@ CONV_TEST(a_fin_names_what_is_held)
         conv_ignore(c);
 }
 
+/* RFC 2883, 4 (3): each duplicate is reported once. A probe is no acknowledgement, so that the report waits for the one
+ * that is; it left with both, seed 1090458. */
+CONV_TEST(a_probe_reports_no_duplicate)
+{
+        const struct conv_options options = {.no_ts = true};
+
+        conv_start_open(c, &options);
+        conv_in(c, "P. 1:101(100) ack 1 win 0");
+        conv_ignore(c);
+        conv_send(c, 10);
+        conv_hold(c, true);
+        conv_in(c, "P. 51:151(100) ack 1 win 0");
+        conv_advance(c, ELKO_SEC(1));
+        conv_hold(c, false);
+        conv_pull(c);
+        conv_out(c, ". 0:0(0) ack 151 <>");
+        conv_out(c, ". 1:1(0) ack 151 <sack 51:101>");
+        conv_ignore(c);
+}
+
 EK_TEST_MAIN();
