@@ -185,8 +185,9 @@ void mon_sack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
                 if (mon_lt(s->ack, s->sack[i].left) && mon_lt(s->sack[i].left, s->sack[i].right))
                         mon_ranges_add(&ep->sacked, s->sack[i].left, s->sack[i].right);
         /* Each ACK is about the latest packet, and a duplicate that it did not report is reported no more
-         * (RFC 2883, 4 (1)). */
-        if (m->c.slack_ns == 0 && !m->c.linux_ways)
+         * (RFC 2883, 4 (1)). A probe or a keep-alive stands below SND.UNA, where nobody need look at its ACK field
+         * (RFC 9293, 3.10.7.4 first): it may leave the report to the ACK that is owed. */
+        if (m->c.slack_ns == 0 && !m->c.linux_ways && !mon_lt(s->seq, ep->una_sure))
                 ep->dsacks_owed = 0;
         if (ep->sacked.n == 0)
                 ep->sacked_most = 0;
