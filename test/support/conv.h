@@ -95,6 +95,7 @@ struct conv_flow {
         uint32_t ts_seen;     /* last TSval of the stack, absolute: what we echo */
         uint8_t stack_wscale; /* shift for windows that the stack advertises */
         bool has_edge;
+        uint32_t edge_unit;      /* of the window field that told the edge */
         uint32_t last_ack, edge; /* highest seen from the stack */
         elko_sock sock;
         uint64_t sent, received; /* bytes given to elko_send(), taken from elko_recv() */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "conv_room.h"
 
+#include "base/port.h"
+
 /*
  * The rules for everything that a stack sends, whatever the test is about: well-formed packets, right
  * checksums, flags that go together, numbers and window edges that never move back (I-11, I-14),
@@ -131,11 +133,13 @@ static void note_ts(struct conv *c, struct conv_flow *f, const struct conv_seg *
         }
 }
 
-/* I-11: less than one unit of the scale may be lost (RFC 7323, 2.4). I-14. */
+/* I-11: less than one unit of the scale may be lost (RFC 7323, 2.4), of the one that either edge was told in: a
+ * SYN,ACK that goes out once more after an ACK has units of one byte (2.2). I-14. */
 static void check_edge(struct conv *c, struct conv_flow *f, const struct conv_seg *s)
 {
         unsigned shift = (s->flags & ELKO_SYN) || !f->peer_wscale ? 0 : f->stack_wscale;
         uint32_t edge = s->ack + ((uint32_t)s->win << shift);
+        uint32_t unit = ek_max_u32(1u << shift, f->edge_unit);
 
         if (!(s->flags & ELKO_ACK) || (s->flags & ELKO_RST) || !f->has_iss)
                 return;
@@ -143,12 +147,14 @@ static void check_edge(struct conv *c, struct conv_flow *f, const struct conv_se
                 if ((int32_t)(s->ack - f->last_ack) < 0)
                         conv_fail(c, "I-14: sent: the ACK number went back by %u",
                                   f->last_ack - s->ack);
-                if ((int32_t)(edge + (1u << shift) - 1 - f->edge) < 0)
+                if ((int32_t)(edge + unit - 1 - f->edge) < 0)
                         conv_fail(c, "I-11: sent: the window's right edge went back by %u",
                                   f->edge - edge);
         }
-        if (!f->has_edge || (int32_t)(edge - f->edge) > 0)
+        if (!f->has_edge || (int32_t)(edge - f->edge) > 0) {
                 f->edge = edge;
+                f->edge_unit = 1u << shift;
+        }
         f->last_ack = s->ack;
         f->has_edge = true;
 }
