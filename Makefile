@@ -132,7 +132,7 @@ soak:                   ## long: the campaign in tools/soak
 
 simulate:               ## long: the seeds SEEDS of the simulator, with a build for speed (assertions and checks are on)
 	@tools/setup build
-	@MESON_OPTS='--buildtype=release -Db_lto=true' tools/build build-sim elko
+	@tools/sim-build build-sim
 	@build-sim/elko sim --seeds $(SEEDS)
 
 museum:                 ## long: bugs of other TCPs, put into elko one by one: which tests notice? (museum/)
