@@ -11,16 +11,11 @@
  * then, and nothing is there to be measured.
  */
 
-static uint32_t pipe_bytes(const struct ek_tcb *tcb)
-{
-        return tcb->act->txq.bytes - tcb->act->txq.lost_bytes;
-}
-
 /* Would the congestion window let another segment go? */
 static bool cwnd_is_open(const struct ek_tcb *tcb, uint32_t mss)
 {
         uint64_t cwnd = (uint64_t)tcb->cong.out.cwnd_bytes + tcb->act->inflation;
-        uint32_t pipe = pipe_bytes(tcb);
+        uint32_t pipe = ek_txq_pipe(&tcb->act->txq);
 
         return pipe == 0 || pipe + (uint64_t)mss <= cwnd;
 }
@@ -94,7 +89,7 @@ void ek_meter_app_limited(struct ek_tcp *t, struct ek_tcb *tcb)
                 return;
         mss = ek_tcb_eff_mss(t, tcb);
         if (ek_tcb_unsent(tcb) < mss && cwnd_is_open(tcb, mss))
-                ek_rate_on_app_limited(&tcb->act->rate, pipe_bytes(tcb));
+                ek_rate_on_app_limited(&tcb->act->rate, ek_txq_pipe(&tcb->act->txq));
 }
 
 EK_STATIC_ASSERT((int)EK_TXREC_TAG_WORDS == (int)EK_RATE_TAG_WORDS, "the tag is the rate's");
@@ -102,7 +97,7 @@ EK_STATIC_ASSERT((int)EK_TXREC_TAG_WORDS == (int)EK_RATE_TAG_WORDS, "the tag is 
 /* A transmission is about to become a record: its tag. */
 void ek_meter_sent(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t tag[EK_TXREC_TAG_WORDS])
 {
-        ek_rate_on_send(&tcb->act->rate, pipe_bytes(tcb), t->now, tag);
+        ek_rate_on_send(&tcb->act->rate, ek_txq_pipe(&tcb->act->txq), t->now, tag);
 }
 
 /* SND.UNA advanced and the round trip was measured. */

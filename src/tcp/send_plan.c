@@ -11,17 +11,11 @@
 
 static const struct ek_plan nothing = {.kind = EK_PLAN_NONE};
 
-/* Bytes taken to be in the network: outstanding and not marked lost. */
-static uint32_t pipe_bytes(const struct ek_tcb *tcb)
-{
-        return tcb->act->txq.bytes - tcb->act->txq.lost_bytes;
-}
-
 /* [RFC5681 3] */
 static uint32_t cwnd_room(const struct ek_tcb *tcb)
 {
         uint64_t cwnd = (uint64_t)tcb->cong.out.cwnd_bytes + tcb->act->inflation;
-        uint32_t pipe = pipe_bytes(tcb);
+        uint32_t pipe = ek_txq_pipe(&tcb->act->txq);
 
         return cwnd > pipe ? (uint32_t)ek_min_u64(cwnd - pipe, UINT32_MAX) : 0;
 }
@@ -84,7 +78,7 @@ static struct ek_plan plan_lost(const struct ek_tcb *tcb, const struct ek_plan_e
                 p.flags |= ELKO_FIN;
         }
         p.room = env->mss;
-        if (!(tcb->todo & EK_TODO_FORCE) && pipe_bytes(tcb) != 0) {
+        if (!(tcb->todo & EK_TODO_FORCE) && ek_txq_pipe(&tcb->act->txq) != 0) {
                 if (cwnd_room(tcb) < p.space)
                         return blocked(ELKO_LIMITED_CWND);
                 p.room = ek_min_u32(p.room, cwnd_room(tcb) - 1); /* a FIN may come with it */
@@ -169,7 +163,7 @@ static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_e
                         return blocked(ELKO_LIMITED_NAGLE);
                 }
         }
-        if (pipe_bytes(tcb) != 0 && cwnd_room(tcb) < p.space)
+        if (ek_txq_pipe(&tcb->act->txq) != 0 && cwnd_room(tcb) < p.space)
                 return blocked(ELKO_LIMITED_CWND);
         p.flags = ELKO_ACK;
         if (p.len > 0 &&

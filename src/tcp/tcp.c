@@ -274,7 +274,13 @@ struct ek_tcb *ek_tcb_new(struct ek_tcp *t, const struct ek_key *key)
 }
 
 const struct ek_active ek_active_none = {
-        .txq = {.head = EK_NIL, .tail = EK_NIL, .cursor = EK_NIL},
+        .txq = {.head = EK_NIL,
+                .tail = EK_NIL,
+                .root = EK_NIL,
+                .first_lost = EK_NIL,
+                .flying = {EK_NIL, EK_NIL},
+                .lost = {EK_NIL, EK_NIL},
+                .too_young = UINT64_MAX},
 };
 
 static void go_idle(struct ek_tcb *tcb)

@@ -14,8 +14,10 @@
 enum ek_txrec_flag {
         EK_TXREC_SYN = 1u << 0,
         EK_TXREC_FIN = 1u << 1,
-        EK_TXREC_LOST = 1u << 2, /* to be sent again */
-        EK_TXREC_PUSH = 1u << 3, /* it ended with what the application had given by then */
+        EK_TXREC_LOST = 1u << 2,       /* to be sent again */
+        EK_TXREC_PUSH = 1u << 3,       /* it ended with what the application had given by then */
+        EK_TXREC_SACKED = 1u << 4,     /* the peer has it, and may still give it up (RFC 2018, 8) */
+        EK_TXREC_LOST_BELOW = 1u << 5, /* it, or one below it in the tree, is lost */
 };
 
 enum { EK_TXREC_TAG_WORDS = 3 };
@@ -23,34 +25,59 @@ enum { EK_TXREC_TAG_WORDS = 3 };
 struct ek_txrec {
         uint64_t sent_at; /* last transmission, ns */
         seq_t seq;
-        uint32_t len;  /* sequence space: payload, SYN, FIN */
-        uint32_t next; /* index, EK_NIL at the end */
-        uint8_t flags; /* enum ek_txrec_flag */
-        uint8_t sends; /* transmissions, saturating; >= 1 */
-        uint16_t reserved;
+        uint32_t len;                     /* sequence space: payload, SYN, FIN */
+        uint32_t next;                    /* index, EK_NIL at the end */
+        uint32_t up, left, right;         /* the tree, in the same order */
+        uint32_t before, after;           /* in the order of transmission: of `flying` or `lost` */
         uint32_t tag[EK_TXREC_TAG_WORDS]; /* the sender's, given back with the ACK */
+        uint8_t flags;                    /* enum ek_txrec_flag */
+        uint8_t sends;                    /* transmissions, saturating; >= 1 */
+        uint16_t reserved;
+};
+
+/* Records by their last transmission, oldest first. */
+struct ek_txlist {
+        uint32_t head, tail; /* indices, EK_NIL: empty */
 };
 
 struct ek_txq {
-        uint32_t head, tail; /* indices, EK_NIL: empty */
-        uint32_t cursor;     /* no lost record stands before it; EK_NIL: none is lost */
+        uint32_t head, tail, root; /* indices, EK_NIL: empty */
+        uint32_t first_lost;       /* the first lost record; EK_NIL: look for it, if there is any */
+        struct ek_txlist flying;   /* neither SACKed nor lost */
+        struct ek_txlist lost;
         uint32_t count;      /* records */
         uint32_t lost_bytes; /* sequence space of the records marked lost */
         uint32_t lost_count;
-        uint32_t bytes; /* sequence space of all records: SND.NXT - SND.UNA */
+        uint32_t sacked_bytes; /* same, SACKed */
+        uint32_t sacked_segs;  /* segments that were SACKed, as they were sent */
+        uint32_t bytes;        /* sequence space of all records: SND.NXT - SND.UNA */
+        seq_t fack; /* the highest number known to have arrived, if anything is outstanding */
+        uint64_t too_young; /* what was sent again later than this can't have been answered yet */
 };
 
-/* What one cumulative ACK took away. */
+/* What one ACK said: that SND.UNA moved (ek_txq_ack), and what else arrived (ek_txq_sack). */
 struct ek_txq_acked {
-        uint32_t bytes; /* sequence space */
+        uint32_t bytes; /* sequence space, cumulatively */
         uint32_t records;
+        uint32_t delivered; /* sequence space that was not known to have arrived before */
+        uint32_t sacked;    /* ... by SACK */
+        uint32_t late;      /* records sent once that arrived after later ones */
+        seq_t late_from;    /* the first of these begins here */
         uint64_t
                 rtt_sent_at; /* when the newest record that was sent once left; 0: no sample (Karn) */
-        bool syn, fin;       /* they were among it */
-        bool retransmitted; /* some of it had been sent more than once */
-        bool timed;         /* rtt_sent_at is a sample: a clock may begin at 0 */
-        bool tagged;        /* a whole record is among it: the transmission that left last */
-        uint64_t sent_at;   /* ... when */
+        uint64_t sack_sent_at; /* same, of those that were SACKed */
+        uint64_t rack_sent_at; /* of all that was delivered, the transmission that left last, */
+        seq_t rack_end;        /* and the end of its sequence numbers */
+        seq_t orig_end;        /* the lowest end of what was sent once and delivered */
+        bool syn, fin;         /* they were among it */
+        bool retransmitted;    /* some of it had been sent more than once */
+        bool timed;            /* rtt_sent_at is a sample: a clock may begin at 0 */
+        bool sack_timed;       /* sack_sent_at is one */
+        bool orig;             /* orig_end is known */
+        bool rack;             /* rack_sent_at, rack_end are known */
+        bool rack_again;       /* ... of a retransmission */
+        bool tagged;           /* a whole record is among it: the transmission that left last */
+        uint64_t sent_at;      /* ... when */
         uint32_t tag[EK_TXREC_TAG_WORDS];
 };
 
@@ -73,9 +100,32 @@ bool ek_txq_push(struct ek_txq *q, struct ek_slab *slab, seq_t seq, const struct
 /* SND.UNA moves to `una`: drop what lies before it, trim the record that it cuts. */
 struct ek_txq_acked ek_txq_ack(struct ek_txq *q, struct ek_slab *slab, seq_t una);
 
-/* Mark everything lost (retransmission time-out), or the first record only (fast retransmit). */
+/* A SACK block inside of what is outstanding, and behind its first number. Of a record that it covers in
+ * part, whole multiples of `grain` (the segment size) count. Blocks of one ACK in ascending order. */
+void ek_txq_sack(struct ek_txq *q, struct ek_slab *slab, seq_t left, seq_t right, uint32_t grain,
+                 struct ek_txq_acked *out);
+
+/* The peer gave up what it had SACKed (RFC 2018, 8): that is lost. */
+void ek_txq_renege(struct ek_txq *q, struct ek_slab *slab);
+
+/* Mark lost what is not SACKed: everything, or the first record (fast retransmit), or the last `max` bytes of
+ * payload (loss probe). */
 void ek_txq_mark_all_lost(struct ek_txq *q, struct ek_slab *slab);
 bool ek_txq_mark_head_lost(struct ek_txq *q, struct ek_slab *slab);
+bool ek_txq_mark_last_lost(struct ek_txq *q, struct ek_slab *slab, uint32_t max);
+
+/* What RACK takes for lost: sent before the transmission (sent_at, end), and not later than `until`. */
+struct ek_txq_limit {
+        uint64_t sent_at, until;
+        seq_t end;
+};
+
+/* Mark it; how many bytes that is. */
+uint32_t ek_txq_mark_old_lost(struct ek_txq *q, struct ek_slab *slab,
+                              const struct ek_txq_limit *limit);
+
+/* The oldest transmission under way, NULL: none. */
+const struct ek_txrec *ek_txq_oldest(const struct ek_txq *q, const struct ek_slab *slab);
 
 /* Undo the marks: everything is taken as under way again. */
 void ek_txq_clear_lost(struct ek_txq *q, struct ek_slab *slab);
@@ -97,9 +147,24 @@ static inline struct ek_txrec *ek_txq_head(const struct ek_txq *q, struct ek_sla
         return q->head == EK_NIL ? NULL : ek_slab_at(slab, q->head);
 }
 
+/* The last record that is not SACKed, NULL: none. */
+struct ek_txrec *ek_txq_last(const struct ek_txq *q, struct ek_slab *slab);
+
 static inline bool ek_txq_is_empty(const struct ek_txq *q)
 {
         return q->head == EK_NIL;
+}
+
+/* Bytes taken to be in the network: RFC 6675's pipe. What was sent again is not lost any more, so it counts. */
+static inline uint32_t ek_txq_pipe(const struct ek_txq *q)
+{
+        return q->bytes - q->lost_bytes - q->sacked_bytes;
+}
+
+/* Was the first of these transmissions sent before the second (RFC 8985, 6.2: RACK_sent_after)? */
+static inline bool ek_txq_sent_before(uint64_t at, seq_t end, uint64_t than_at, seq_t than_end)
+{
+        return at < than_at || (at == than_at && seq_lt(end, than_end));
 }
 
 /* Recompute every derived counter; slow. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_tcp_txq.c - the retransmission queue against a plain array with one entry for each sequence
- * number: random pushes, ACKs at any place, marks and retransmissions in pieces, across the wrap.
+ * number: random pushes, ACKs and SACK blocks at any place, marks and retransmissions in pieces, across the
+ * wrap.
  */
 #include "tcp/txq.h"
 
@@ -16,7 +17,7 @@ struct byte {
         uint32_t tag; /* what the sender gave it */
         uint64_t sent_at;
         uint32_t sends;
-        bool lost;
+        bool lost, sacked;
 };
 
 struct model {
@@ -24,6 +25,7 @@ struct model {
         uint32_t una, nxt; /* offsets; base is added for sequence numbers */
         uint32_t fin;      /* offset of the FIN, SPACE: none */
         uint32_t recs, tags;
+        uint32_t fack;
 };
 
 struct bench {
@@ -64,16 +66,21 @@ static void finish(struct bench *x)
 static void compare(struct bench *x)
 {
         struct model *m = &x->m;
-        uint32_t lost = 0, first = SPACE;
+        uint32_t lost = 0, sacked = 0, first = SPACE;
         struct ek_txrec *rec;
 
         CHECK(ek_txq_check(&x->q, &x->slab, seq(x, m->una), seq(x, m->nxt)));
         CHECK_EQ(x->q.bytes, m->nxt - m->una);
         for (uint32_t i = m->nxt; i-- > m->una;) {
                 lost += m->b[i].lost;
+                sacked += m->b[i].sacked;
                 first = m->b[i].lost ? i : first;
         }
         CHECK_EQ(x->q.lost_bytes, lost);
+        CHECK_EQ(x->q.sacked_bytes, sacked);
+        CHECK_EQ(ek_txq_pipe(&x->q), m->nxt - m->una - lost - sacked);
+        if (m->una < m->nxt)
+                CHECK_EQ(x->q.fack.v, seq(x, m->fack).v);
         rec = ek_txq_next_lost(&x->q, &x->slab);
         CHECK_EQ(rec == NULL, lost == 0);
         if (rec != NULL)
@@ -93,6 +100,8 @@ static void push(struct bench *x, uint32_t n, uint8_t flags)
         struct ek_txq_sent what = sent(n, flags, x->now, ++m->tags);
 
         CHECK(ek_txq_push(&x->q, &x->slab, seq(x, m->nxt), &what));
+        if (m->una == m->nxt)
+                m->fack = m->una;
         for (uint32_t i = 0; i < n; i++)
                 m->b[m->nxt + i] = (struct byte){
                         .rec = m->recs, .tag = m->tags, .sent_at = x->now, .sends = 1};
@@ -102,49 +111,237 @@ static void push(struct bench *x, uint32_t n, uint8_t flags)
                 m->fin = m->nxt - 1;
 }
 
-/* The tag of the transmission that left last, of those that are acknowledged to their end. */
-static void check_tag(const struct model *m, uint32_t to, const struct ek_txq_acked *got)
+static bool ends_record(const struct model *m, uint32_t i)
 {
-        uint32_t newest = SPACE;
+        return i + 1 == m->nxt || m->b[i + 1].rec != m->b[i].rec;
+}
 
-        for (uint32_t i = m->una; i < to; i++)
-                if ((i + 1 == m->nxt || m->b[i + 1].rec != m->b[i].rec) &&
-                    (newest == SPACE || m->b[i].sent_at >= m->b[newest].sent_at))
+/* The tag of the transmission that left last, of those that arrived whole, and what RACK learns: RFC 8985, 6.2,
+ * steps 2 and 3. `arrived` says which offsets are new. */
+static void check_delivered(struct model *m, const struct bench *x, const bool *arrived,
+                            const struct ek_txq_acked *got)
+{
+        uint32_t newest = SPACE, rack = SPACE, late = 0, orig = SPACE, bytes = 0;
+
+        for (uint32_t i = m->una; i < m->nxt; i++) {
+                bytes += arrived[i];
+                if (!arrived[i] || !ends_record(m, i))
+                        continue;
+                if (newest == SPACE || m->b[i].sent_at >= m->b[newest].sent_at)
                         newest = i;
+                if ((m->b[i].sends == 1 || m->b[i].sent_at <= x->q.too_young) &&
+                    (rack == SPACE || m->b[i].sent_at >= m->b[rack].sent_at))
+                        rack = i;
+                if (i + 1 >= m->fack)
+                        m->fack = i + 1;
+                else if (m->b[i].sends == 1)
+                        late++;
+                if (m->b[i].sends == 1 && orig == SPACE)
+                        orig = i;
+        }
+        CHECK_EQ(got->delivered, bytes);
         CHECK_EQ(got->tagged, newest != SPACE);
+        CHECK_EQ(got->late, late);
+        CHECK_EQ(got->orig, orig != SPACE);
+        CHECK_EQ(got->rack, rack != SPACE);
+        if (orig != SPACE)
+                CHECK_EQ(got->orig_end.v, seq(x, orig + 1).v);
+        if (rack != SPACE) {
+                CHECK_EQ(got->rack_sent_at, m->b[rack].sent_at);
+                CHECK_EQ(got->rack_end.v, seq(x, rack + 1).v);
+                CHECK_EQ(got->rack_again, m->b[rack].sends > 1);
+        }
         if (newest == SPACE)
                 return;
         CHECK_EQ(got->sent_at, m->b[newest].sent_at);
         CHECK_EQ(got->tag[0], m->b[newest].tag);
+        if (m->b[newest].tag == 0)
+                return; /* the peer reneged on it */
         CHECK_EQ(got->tag[1], ~m->b[newest].tag);
         CHECK_EQ(got->tag[2], m->b[newest].tag * 3);
 }
 
 /* RFC 6298, 3 (Karn): a sample only if nothing that is acknowledged was sent twice; from the
- * newest. */
+ * newest. What was SACKed does not count. */
 static void ack(struct bench *x, uint32_t to)
 {
         struct model *m = &x->m;
+        static bool arrived[SPACE];
         struct ek_txq_acked got = ek_txq_ack(&x->q, &x->slab, seq(x, to));
+        uint64_t newest = 0;
         bool again = false;
 
-        for (uint32_t i = m->una; i < to; i++)
-                again = again || m->b[i].sends > 1;
+        memset(arrived, 0, sizeof(arrived));
+        for (uint32_t i = m->una; i < to; i++) {
+                arrived[i] = !m->b[i].sacked;
+                if (arrived[i])
+                        newest = m->b[i].sent_at;
+                again = again || (arrived[i] && m->b[i].sends > 1);
+        }
         CHECK_EQ(got.bytes, to - m->una);
         CHECK_EQ(got.fin, m->fin < to);
         CHECK_EQ(got.retransmitted, again);
-        CHECK_EQ(got.rtt_sent_at, again || to == m->una ? 0 : m->b[to - 1].sent_at);
-        check_tag(m, to, &got);
+        CHECK_EQ(got.rtt_sent_at, again ? 0 : newest);
+        CHECK_EQ(got.timed, !again && newest != 0);
+        check_delivered(m, x, arrived, &got);
         m->una = to;
+        if (m->fack < to)
+                m->fack = to;
         if (m->fin < to)
                 m->fin = SPACE;
+}
+
+/* Neighbours that are both SACKed are one record, as old as its youngest part. */
+static void join_sacked(struct model *m)
+{
+        for (uint32_t i = m->una, end; i < m->nxt; i = end) {
+                uint64_t sent_at = 0;
+                uint32_t sends = 0;
+
+                for (end = i; end < m->nxt && m->b[end].sacked; end++) {
+                        sent_at = m->b[end].sent_at > sent_at ? m->b[end].sent_at : sent_at;
+                        sends = m->b[end].sends > sends ? m->b[end].sends : sends;
+                }
+                for (uint32_t j = i; j < end; j++) {
+                        m->b[j].rec = m->b[i].rec;
+                        m->b[j].sent_at = sent_at;
+                        m->b[j].sends = sends;
+                }
+                end += end == i;
+        }
+}
+
+/* RFC 6675, 4, Update(): of a record that the block covers in part, whole grains count. */
+static void sack(struct bench *x, uint32_t left, uint32_t right, uint32_t grain)
+{
+        struct model *m = &x->m;
+        struct ek_txq_acked got = {0};
+        static bool arrived[SPACE];
+        uint32_t from, to;
+
+        memset(arrived, 0, sizeof(arrived));
+        for (from = m->una; from < m->nxt; from = to) {
+                uint32_t a = from, b;
+
+                for (to = from + 1; !ends_record(m, to - 1);)
+                        to++;
+                b = to;
+                if (m->b[from].sacked || right <= from || left >= to)
+                        continue;
+                if (left > a)
+                        a += (left - a + grain - 1) / grain * grain;
+                if (right < b)
+                        b = from + (right - from) / grain * grain;
+                if (a >= b)
+                        continue;
+                for (uint32_t i = from; i < a; i++)
+                        m->b[i].rec = m->recs;
+                m->recs++;
+                for (uint32_t i = a; i < b; i++) {
+                        m->b[i].rec = m->recs;
+                        arrived[i] = true;
+                }
+                m->recs++;
+                for (uint32_t i = b; i < to; i++)
+                        m->b[i].rec = m->recs;
+                m->recs++;
+        }
+        ek_txq_sack(&x->q, &x->slab, seq(x, left), seq(x, right), grain, &got);
+        check_delivered(m, x, arrived, &got);
+        CHECK_EQ(got.sacked, got.delivered);
+        for (uint32_t i = m->una; i < m->nxt; i++) {
+                if (!arrived[i])
+                        continue;
+                m->b[i].lost = false;
+                m->b[i].sacked = true;
+        }
+        join_sacked(m);
+}
+
+/* What is reneged on goes behind what is lost already; how and when its parts were sent is forgotten. */
+static void renege(struct bench *x)
+{
+        struct model *m = &x->m;
+        uint64_t newest = 0;
+
+        ek_txq_renege(&x->q, &x->slab);
+        for (uint32_t i = m->una; i < m->nxt; i++)
+                if (m->b[i].lost && m->b[i].sent_at > newest)
+                        newest = m->b[i].sent_at;
+        for (uint32_t i = m->una, end; i < m->nxt; i = end) {
+                uint32_t sends = 2;
+
+                for (end = i + 1; !ends_record(m, end - 1);)
+                        end++;
+                if (!m->b[i].sacked)
+                        continue;
+                for (uint32_t j = i; j < end; j++) {
+                        if (m->b[j].sent_at > newest)
+                                newest = m->b[j].sent_at;
+                        if (m->b[j].sends > sends)
+                                sends = m->b[j].sends;
+                }
+                for (uint32_t j = i; j < end; j++)
+                        m->b[j] = (struct byte){.rec = m->b[j].rec,
+                                                .sent_at = newest,
+                                                .sends = sends,
+                                                .lost = true};
+        }
+        m->fack = m->una;
+}
+
+/* RFC 8985, 6.2, step 5: what was sent before, and long enough ago. */
+static void mark_old(struct bench *x)
+{
+        struct model *m = &x->m;
+        struct ek_txq_limit limit = {.end = seq(x, m->una + ek_test_below(m->nxt - m->una + 1))};
+        uint32_t n = 0;
+
+        limit.sent_at = x->now - ek_test_below(20000);
+        limit.until = x->now - ek_test_below(20000);
+        for (uint32_t i = m->una, end; i < m->nxt; i = end) {
+                for (end = i + 1; !ends_record(m, end - 1);)
+                        end++;
+                if (m->b[i].lost || m->b[i].sacked || m->b[i].sent_at > limit.until ||
+                    m->b[i].sent_at > limit.sent_at ||
+                    (m->b[i].sent_at == limit.sent_at && !seq_lt(seq(x, end), limit.end)))
+                        continue;
+                for (uint32_t j = i; j < end; j++)
+                        m->b[j].lost = true;
+                n += end - i;
+        }
+        CHECK_EQ(ek_txq_mark_old_lost(&x->q, &x->slab, &limit), n);
+}
+
+/* RFC 8985, 7.3: the highest that may be missing, at most a segment of it. */
+static void mark_last(struct bench *x, uint32_t max)
+{
+        struct model *m = &x->m;
+        bool done = ek_txq_mark_last_lost(&x->q, &x->slab, max);
+        uint32_t end = m->nxt, from, payload;
+
+        while (end > m->una && m->b[end - 1].sacked)
+                end--;
+        CHECK_EQ(done, end > m->una && !m->b[end - 1].lost);
+        if (!done)
+                return;
+        for (from = end - 1; from > m->una && !ends_record(m, from - 1);)
+                from--;
+        payload = end - from - (m->fin < end);
+        if (payload > max)
+                from += (payload - 1) / max * max;
+        for (uint32_t i = from; i < end; i++) {
+                m->b[i].lost = true;
+                m->b[i].rec = m->recs;
+        }
+        m->recs++;
 }
 
 static void mark_all(struct bench *x)
 {
         ek_txq_mark_all_lost(&x->q, &x->slab);
         for (uint32_t i = x->m.una; i < x->m.nxt; i++)
-                x->m.b[i].lost = true;
+                x->m.b[i].lost = !x->m.b[i].sacked;
 }
 
 static void mark_head(struct bench *x)
@@ -152,7 +349,7 @@ static void mark_head(struct bench *x)
         struct model *m = &x->m;
         bool done = ek_txq_mark_head_lost(&x->q, &x->slab);
 
-        CHECK_EQ(done, m->una < m->nxt && !m->b[m->una].lost);
+        CHECK_EQ(done, m->una < m->nxt && !m->b[m->una].lost && !m->b[m->una].sacked);
         if (!done)
                 return;
         for (uint32_t i = m->una; i < m->nxt && m->b[i].rec == m->b[m->una].rec; i++)
@@ -235,7 +432,23 @@ static void random_step(struct bench *x)
         uint32_t n;
 
         x->now += 1 + ek_test_below(1000);
-        switch (ek_test_below(9)) {
+        switch (ek_test_below(15)) {
+        case 9:
+        case 10:
+        case 11:
+        case 12:
+                n = m->una + ek_test_below(m->nxt - m->una + 1);
+                if (n > m->una && n < m->nxt)
+                        sack(x, n, n + 1 + ek_test_below(m->nxt - n), 1 + ek_test_below(8));
+                return;
+        case 13: mark_old(x); return;
+        case 14:
+                if (ek_test_below(30) == 0)
+                        renege(x);
+                else if (ek_test_below(4) == 0)
+                        mark_last(x, 1 + ek_test_below(20));
+                x->q.too_young = ek_test_below(2) == 0 ? x->now - 3000 : UINT64_MAX;
+                return;
         case 8: merge(x, 1 + ek_test_below(60)); return;
         case 0:
         case 1:
@@ -266,7 +479,7 @@ EK_TEST(against_an_array)
                 static struct bench x;
 
                 start(&x, bases[round % 4]);
-                for (int i = 0; i < 700; i++) {
+                for (int i = 0; i < 900; i++) {
                         random_step(&x);
                         compare(&x);
                 }
