@@ -379,6 +379,8 @@ void sim_monitor_sent(struct sim_monitor *m, unsigned host, const uint8_t *packe
         mon_duties_done(m, ep, &s);
         mon_state_after(ep, &s);
         ep->last_sent = now;
+        if (mon_seg_span(&s) > 0)
+                ep->last_text = now;
 }
 
 void sim_monitor_arrives(struct sim_monitor *m, unsigned host, const uint8_t *packet, size_t len,

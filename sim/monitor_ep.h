@@ -154,6 +154,7 @@ struct mon_ep {
         uint32_t wl1, wl2;          /* SND.WL1, SND.WL2 */
         uint32_t wl1_hi;            /* the highest that SND.WL1 may be */
         uint64_t last_sent;
+        uint64_t last_text; /* the last segment with sequence numbers */
         struct mon_tx tx[MON_TX];
         unsigned tx_count;
 

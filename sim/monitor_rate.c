@@ -110,6 +110,17 @@ static void time_out(struct sim_monitor *m, struct mon_ep *ep, const struct mon_
         ep->rtx_seq = s->seq;
 }
 
+/* A tail loss probe repeats the highest segment, and is due when the timer of the earliest is, at the latest
+ * (RFC 8985, 7.2 and 7.3). */
+static bool is_probe_for_all(const struct sim_monitor *m, const struct mon_ep *ep,
+                             const struct mon_seg *s, uint64_t least)
+{
+        uint64_t t = 0;
+
+        return s->seq + mon_seg_span(s) == ep->snd_max &&
+               (!sent_at(ep, ep->una_hi, ep->una_hi + 1, false, &t) || m->now - t >= least);
+}
+
 static void again(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
         bool syn = (s->flags & MON_SYN) != 0, sign;
@@ -131,7 +142,7 @@ static void again(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg
         /* The timer is that of the earliest segment (RFC 6298, 5.4); what was sent since may go with it, for
          * octets are what is sent again, not segments. */
         if (!sign && sent_at(ep, s->seq, s->seq + 1, syn && ep->syn_answered, &t) &&
-            m->now - t < least && !window_closed(ep))
+            m->now - t < least && !window_closed(ep) && !is_probe_for_all(m, ep, s, least))
                 mon_blame(m, ep, SIM_RULE_RTX_EARLY, "SEQ %u after %u us, a round trip takes %u us",
                           s->seq, (unsigned)((m->now - t) / 1000), (unsigned)(ep->rtt_min / 1000));
         if (syn)
@@ -152,7 +163,8 @@ static void check_flight(struct sim_monitor *m, struct mon_ep *ep, uint32_t end)
 {
         uint32_t mss = mon_mss(ep) < 48 ? 48 : mon_mss(ep), flight = end - ep->sack_hi;
         bool first = mon_le(ep->una_hi, ep->iss + 1);
-        bool waited = ep->rtt_min != 0 && m->now - ep->last_sent >= ep->rtt_min;
+        /* The endpoint may have samples that are not seen. */
+        bool waited = m->now - ep->last_text >= (ep->rtt_min != 0 ? ep->rtt_min : 1);
         uint64_t most = (0ull + m->c.initial_window + ep->dup_acks_total + waited) * mss;
 
         if (first && flight - mon_le(ep->sack_hi, ep->iss) > most)

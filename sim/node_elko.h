@@ -49,6 +49,8 @@ struct sim_watch {
         uint64_t owed_at;
         /* node_elko_sender.c */
         uint64_t una_at;                 /* the last progress */
+        uint64_t rto_least;              /* the least RTO since then */
+        uint64_t rto_srtt;               /* SRTT at the last expiry */
         uint64_t busy_at;                /* something waits for an answer, or for a window, since */
         uint64_t persist_at, kept_at;    /* the last expiry, the last keep-alive */
         uint64_t heard_at, heard_before; /* the last segment that was not dropped, the one before */

@@ -76,7 +76,7 @@ static void window(struct sim_elko *e, const struct elko_trace_event *ev, struct
 {
         if (ev->state < ELKO_TCP_ESTABLISHED || ev->state == ELKO_TCP_TIME_WAIT)
                 return;
-        if (ev->snd_una != h->snd_una && !h->fast)
+        if (ev->snd_una != h->snd_una && !h->fast && ev->kind != ELKO_TRACE_RECOVERY)
                 growth(e, ev, h);
         else if (ev->snd_una != h->snd_una)
                 bound(e, ev, h); /* a partial acknowledgement */
@@ -103,11 +103,13 @@ static void expiry(struct sim_elko *e, const struct elko_trace_event *ev, struct
                 twice = e->cfg.tcp.rto_max_ns;
         if (ev->flight == 0)
                 return; /* there was no memory to note down what was sent */
-        if (h->rto_at == 0 && h->una_at != 0 && ev->now - h->una_at < ev->rto_ns)
+        /* What was SACKed since gives samples, too, and lets the timer run (RFC 6298, 5.3 is about new data). */
+        if (h->rto_at == 0 && h->una_at != 0 && ev->now - h->una_at < h->rto_least)
                 BROKEN(e,
                        "I-24: the retransmission timer expired %.6f s after progress, RTO is %.6f s",
-                       (double)(ev->now - h->una_at) / 1e9, (double)ev->rto_ns / 1e9);
-        if (h->rto_at != 0 && ev->rto_ns < twice)
+                       (double)(ev->now - h->una_at) / 1e9, (double)h->rto_least / 1e9);
+        /* A sample in between makes a new RTO (5.7): what is SACKed gives them without progress. */
+        if (h->rto_at != 0 && ev->srtt_ns == h->rto_srtt && ev->rto_ns < twice)
                 BROKEN(e, "I-24: RTO is %.6f s, it was %.6f s and expired",
                        (double)ev->rto_ns / 1e9, (double)h->rto_span / 1e9);
         /* RFC 5681, 3.1: ssthresh is set by the first time-out of a segment, and then held. */
@@ -115,6 +117,7 @@ static void expiry(struct sim_elko *e, const struct elko_trace_event *ev, struct
                 BROKEN(e, "I-26: ssthresh goes from %u to %u by the same segment's time-out",
                        h->rto_ssthresh, ev->ssthresh);
         h->rto_ssthresh = ev->ssthresh;
+        h->rto_srtt = ev->srtt_ns;
         if (h->rtos < UINT8_MAX)
                 h->rtos++;
 }
@@ -262,7 +265,10 @@ void sim_watch_sender(struct sim_elko *e, const struct elko_trace_event *ev, str
                 h->rto_at = 0;
                 h->rtos = 0;
                 h->persist_at = 0;
+                h->rto_least = ev->rto_ns;
         }
+        if (ev->rto_ns < h->rto_least)
+                h->rto_least = ev->rto_ns;
         if (ev->kind == ELKO_TRACE_SEGMENT_OUT)
                 sent(e, ev, h);
         if (ev->kind != ELKO_TRACE_TIMER || ev->state < ELKO_TCP_ESTABLISHED)

@@ -70,6 +70,7 @@ struct elko_cc_ops {
         void (*on_congestion)(void *priv, struct elko_cc_out *out, const struct elko_cc_event *ev);
         /* The episode was spurious: undo what on_congestion did. May be NULL. */
         void (*undo)(void *priv, struct elko_cc_out *out);
+        bool owns_recovery; /* cwnd says what may be sent in loss recovery, too: no PRR */
 };
 
 /* RFC 5681 + RFC 6582, counting bytes (RFC 3465). */

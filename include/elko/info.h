@@ -141,6 +141,12 @@ const char *elko_drop_text(enum elko_drop reason);
         X(tcp_syn_retrans, "SYN and SYN+ACK segments sent again")                                  \
         X(tcp_rto, "retransmission timer expiries")                                                \
         X(tcp_fast_retrans, "fast retransmits")                                                    \
+        X(tcp_loss_probes, "tail loss probes sent (RFC 8985)")                                     \
+        X(tcp_loss_probe_repairs, "losses that a tail loss probe repaired")                        \
+        X(tcp_sack_reneged, "peers that gave up what they had SACKed (RFC 2018, 8)")               \
+        X(tcp_undo_timestamp, "reductions undone: timestamps (RFC 3522)")                          \
+        X(tcp_undo_dsack, "reductions undone: D-SACK (RFC 3708)")                                  \
+        X(tcp_undo_frto, "reductions undone: F-RTO (RFC 5682)")                                    \
         X(tcp_dup_acks_in, "duplicate acknowledgements received (RFC 5681)")                       \
         X(tcp_ooo_segs_in, "segments received out of order and kept")                              \
         X(tcp_dup_segs_in, "segments received twice")                                              \
@@ -217,6 +223,8 @@ enum elko_ca_state { ELKO_CA_OPEN, ELKO_CA_DISORDER, ELKO_CA_CWR, ELKO_CA_RECOVE
  *      rwnd_limited_ns     ... time in which the peer's window held data back, and
  *      sndbuf_limited_ns   ... time in which all was sent and the send buffer had no room for more
  *      dsack_dups          segments that the peer reported as received twice (RFC 2883)
+ *      reordering          how many segments later one may arrive than sent, 3 if not known to be more
+ *      undone              reductions of the congestion window that proved spurious and were taken back
  *      reord_seen          segments sent once that arrived after later ones (RFC 8985, 6.2; needs SACK)
  */
 struct elko_tcp_info {
@@ -248,6 +256,7 @@ struct elko_tcp_info {
         uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
         uint32_t segs_out, segs_in, data_segs_out, data_segs_in;
         uint32_t total_retrans, total_rto, delivered, dsack_dups, rcv_ooopack, reord_seen;
+        uint32_t undone;
         uint32_t iss, irs, snd_una, snd_nxt, rcv_nxt; /* absolute sequence numbers */
         const char *congestion;                       /* name of the algorithm, static */
 };

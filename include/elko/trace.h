@@ -62,6 +62,7 @@ enum elko_tcp_flag {
         X(CHALLENGE, "challenge ACK")                                                              \
         X(RETRANS_RTO, "retransmission: timer")                                                    \
         X(RETRANS_FAST, "retransmission: duplicate ACKs")                                          \
+        X(LOSS_PROBE, "loss probe")                                                                \
         X(PROBE, "zero-window probe")                                                              \
         X(KEEPALIVE, "keepalive probe")                                                            \
         X(RST, "reset")                                                                            \
@@ -76,6 +77,7 @@ enum elko_why {
 
 /* Timers of a connection. X(name, text) */
 #define ELKO_TIMER_LIST(X)                                                                         \
+        X(LOSS, "reordering or loss probe")                                                        \
         X(RTO, "retransmission")                                                                   \
         X(PERSIST, "persist")                                                                      \
         X(DELACK, "delayed ACK")                                                                   \

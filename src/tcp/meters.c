@@ -3,8 +3,7 @@
 
 /*
  * What a connection measures of itself for STATUS (RFC 9293, 3.9.1.6) and for congestion control: where
- * the sender's time goes (chrono.h), how fast the network delivers (rate.h), what the peer's SACK blocks
- * tell (sack_in.h), and the round trip that a receiver sees (rcv_rtt.h). The leaves know how to measure,
+ * the sender's time goes (chrono.h), how fast the network delivers (rate.h), and the round trip that a receiver sees (rcv_rtt.h). The leaves know how to measure,
  * this file when.
  *
  * The instruments lie in the active part, which a silent connection does not have; nothing is outstanding
@@ -14,7 +13,7 @@
 /* Would the congestion window let another segment go? */
 static bool cwnd_is_open(const struct ek_tcb *tcb, uint32_t mss)
 {
-        uint64_t cwnd = (uint64_t)tcb->cong.out.cwnd_bytes + tcb->act->inflation;
+        uint64_t cwnd = ek_tcb_send_window(tcb);
         uint32_t pipe = ek_txq_pipe(&tcb->act->txq);
 
         return pipe == 0 || pipe + (uint64_t)mss <= cwnd;
@@ -106,7 +105,8 @@ void ek_meter_delivered(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tx
         struct ek_rate_acked a = {
                 .tag = acked->tagged ? acked->tag : NULL,
                 .sent_at = acked->sent_at,
-                .bytes = acked->bytes - acked->syn - acked->fin,
+                .bytes = acked->delivered -
+                         ek_min_u32(acked->delivered, (uint32_t)acked->syn + acked->fin),
         };
         struct ek_rate_sample s;
 
@@ -117,46 +117,6 @@ void ek_meter_delivered(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tx
                 ek_chrono_set(&tcb->act->chrono, EK_CHRONO_IDLE, t->now);
         else if (is_timed(tcb, EK_CHRONO_SNDBUF) && !is_starved(t, tcb))
                 ek_chrono_set(&tcb->act->chrono, EK_CHRONO_BUSY, t->now);
-}
-
-/* ---- the peer's SACK blocks ---- */
-
-/* RFC 4898 counts segments: a block may stand for several. */
-static uint32_t segments(const struct ek_tcp *t, const struct ek_tcb *tcb, uint32_t bytes)
-{
-        uint32_t mss = ek_tcb_eff_mss(t, tcb);
-
-        return bytes / mss + (bytes % mss != 0);
-}
-
-/* An acceptable ACK came; before SND.UNA moves. */
-void ek_meter_sack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
-{
-        const struct ek_tcp_opts *opt = &seg->hdr->opt;
-        struct ek_sack_seen seen = {
-                .block = opt->sack,
-                .count = (opt->present & ELKO_OPT_SACK) ? opt->sack_count : 0,
-                .ack = seg->ack,
-                .nxt = tcb->snd_nxt,
-        };
-        const struct ek_txrec *head;
-        seq_t end;
-
-        if (!ek_tcb_has(tcb, EK_TCB_SACK) || (seen.count == 0 && !tcb->act->sack_in.valid))
-                return;
-        seen.before = (uint32_t)ek_min_u64(
-                1u << 31,
-                tcb->stats.bytes_acked +
-                        (seq_gt(seg->ack, tcb->snd_una) ? seq_diff(seg->ack, tcb->snd_una) : 0));
-        tcb->stats.dsack_dups += segments(t, tcb, ek_sack_in_duplicate(&seen));
-        head = ek_txq_head(&tcb->act->txq, &t->records);
-        if (head == NULL)
-                return;
-        end = seq_add(head->seq, head->len);
-        if (head->sends == 1 && seq_leq(end, seg->ack) &&
-            ek_sack_in_is_late(&tcb->act->sack_in, end))
-                tcb->cong.reord_seen++;
-        ek_sack_in_note(&tcb->act->sack_in, &seen);
 }
 
 /* ---- the receiver's round trip ---- */

@@ -81,6 +81,12 @@ static void congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_congestio
         tcb->cong.out.ssthresh_bytes = ek_max_u32(tcb->cong.out.ssthresh_bytes, 2 * mss);
 }
 
+void ek_recovery_congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_congestion kind,
+                            uint32_t flight)
+{
+        congestion(t, tcb, kind, flight);
+}
+
 /* Send the first unacknowledged segment again, whatever cwnd says. */
 static void retransmit_head(struct ek_tcp *t, struct ek_tcb *tcb)
 {
@@ -97,8 +103,12 @@ void ek_recovery_on_duplicate(struct ek_tcp *t, struct ek_tcb *tcb)
         uint32_t mss = ek_tcb_eff_mss(t, tcb);
 
         /* After a time-out the duplicates are answers to our own retransmissions. */
-        if (c->state == ELKO_CA_LOSS)
+        if (c->state == ELKO_CA_LOSS) {
+                static const struct ek_txq_acked nothing;
+
+                ek_frto_on_ack(tcb, &nothing, false, true);
                 return;
+        }
         switch (ek_dupack_on_duplicate(&tcb->act->dupack, tcb->snd_una, tcb->snd_nxt)) {
         case EK_DUPACK_LIMITED:
                 c->state = ELKO_CA_DISORDER;
@@ -106,6 +116,7 @@ void ek_recovery_on_duplicate(struct ek_tcp *t, struct ek_tcb *tcb)
                 break;
         case EK_DUPACK_ENTER:
                 t->ctr->tcp_fast_retrans++;
+                ek_undo_begin(tcb);
                 /* What limited transmit sent does not count (RFC 5681, 3.2 step 2). */
                 congestion(t, tcb, ELKO_CONGESTION_LOSS,
                            seq_diff(tcb->act->dupack.before, tcb->snd_una));
@@ -178,6 +189,17 @@ void ek_recovery_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tx
                 .cwnd_limited = was_cwnd_limited(tcb, flight_before),
         };
 
+        if (ek_tcb_has(tcb, EK_TCB_SACK)) {
+                /* ek_sack_on_ack() did the rest. */
+                ev.in_recovery = c->state == ELKO_CA_RECOVERY;
+                if (c->state == ELKO_CA_LOSS) {
+                        ev.acked_bytes = ek_min_u32(ev.acked_bytes, mss);
+                        ev.cwnd_limited = true;
+                }
+                if (ev.acked_bytes > 0)
+                        c->ops->on_ack(tcb->act->priv, &c->out, &ev);
+                return;
+        }
         switch (ek_dupack_on_progress(&tcb->act->dupack, tcb->snd_una)) {
         case EK_DUPACK_PARTIAL:
                 ev.in_recovery = true;
@@ -221,14 +243,23 @@ void ek_recovery_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb)
         /* "When a TCP sender detects segment loss using the retransmission timer and the given segment
          * has already been retransmitted by way of the timer at least once, the value of ssthresh is
          * held constant" (RFC 5681, 3.1). */
-        if (tcb->rtt.timeouts == 0)
+        if (tcb->rtt.timeouts == 0) {
+                ek_undo_begin(tcb);
                 congestion(t, tcb, ELKO_CONGESTION_TIMEOUT, flight);
-        else
+                /* RFC 5682, 2.1 and 3.1: not if it happens in recovery. */
+                tcb->act->frto = c->state < ELKO_CA_RECOVERY ? EK_FRTO_WAIT : EK_FRTO_OFF;
+        } else {
                 c->out.cwnd_bytes = ek_tcb_eff_mss(t, tcb);
+                if (tcb->act->frto != EK_FRTO_OFF)
+                        tcb->act->frto = EK_FRTO_WAIT;
+        }
         tcb->act->inflation = 0;
         c->state = ELKO_CA_LOSS;
         ek_dupack_on_timeout(&tcb->act->dupack, tcb->snd_nxt);
-        ek_txq_mark_all_lost(&tcb->act->txq, &t->records);
+        if (ek_tcb_has(tcb, EK_TCB_SACK))
+                ek_sack_mark_on_timeout(t, tcb);
+        else
+                ek_txq_mark_all_lost(&tcb->act->txq, &t->records);
         ek_trace_recovery(t, tcb, "retransmission time-out");
 }
 

@@ -7,10 +7,8 @@
  * block to the TCP state variable snd.una" (5): ACKs may be overtaken. A block about what was never sent
  * is not believed.
  *
- * RFC 8985, 6.2 step 3: when a segment arrives that was never retransmitted, and a later one is known to
- * have arrived before, the network reordered them. Without a scoreboard that can be said with certainty
- * of one segment for each ACK: the first that was outstanding, since what stands at SND.UNA has not been
- * SACKed.
+ * The others must lie inside of what is outstanding, and behind its first number: what stands at SND.UNA would
+ * have been acknowledged (RFC 2018, 4). Each is judged for itself; one that is wrong does not make the others so.
  */
 
 static bool is_sane(const struct elko_sack_block *b, seq_t nxt)
@@ -42,23 +40,23 @@ uint32_t ek_sack_in_duplicate(const struct ek_sack_seen *seen)
         return seq_diff(seq_make(first->right), left);
 }
 
-bool ek_sack_in_is_late(const struct ek_sack_in *s, seq_t end)
+/* [RFC2018 5a] */
+uint32_t ek_sack_in_blocks(const struct ek_sack_seen *seen, seq_t una,
+                           struct elko_sack_block out[EK_SACK_IN_BLOCKS])
 {
-        return s->valid && seq_lt(end, s->fack);
-}
+        uint32_t n = 0;
 
-void ek_sack_in_note(struct ek_sack_in *s, const struct ek_sack_seen *seen)
-{
-        if (s->valid && seq_leq(s->fack, seen->ack))
-                s->valid = false;
-        for (uint32_t i = 0; i < seen->count; i++) {
-                seq_t right = seq_make(seen->block[i].right);
+        una = seq_max(una, seen->ack);
+        for (uint32_t i = 0; i < seen->count && n < EK_SACK_IN_BLOCKS; i++) {
+                const struct elko_sack_block *b = &seen->block[i];
+                uint32_t at = n;
 
-                if (!is_sane(&seen->block[i], seen->nxt) ||
-                    seq_leq(seq_make(seen->block[i].left), seen->ack))
+                if (!is_sane(b, seen->nxt) || seq_leq(seq_make(b->left), una))
                         continue;
-                if (!s->valid || seq_gt(right, s->fack))
-                        s->fack = right;
-                s->valid = true;
+                for (; at > 0 && seq_lt(seq_make(b->left), seq_make(out[at - 1].left)); at--)
+                        out[at] = out[at - 1];
+                out[at] = *b;
+                n++;
         }
+        return n;
 }

@@ -2,18 +2,14 @@
 #ifndef EK_TCP_SACK_IN_H
 #define EK_TCP_SACK_IN_H
 
-/* What the peer's SACK blocks say about duplicates and about the order of arrival. Leaf. */
+/* The peer's SACK blocks: which can be believed, and what they are about. Leaf. */
 
 #include "base/port.h"
 #include "tcp/seq.h"
 
 #include <elko/trace.h>
 
-/* The forward ACK, RFC 8985, 6.2 step 3: the highest number that is known to have arrived. */
-struct ek_sack_in {
-        seq_t fack;
-        bool valid; /* it lies beyond SND.UNA */
-};
+enum { EK_SACK_IN_BLOCKS = 4 };
 
 /* One ACK's option, and what it is about. */
 struct ek_sack_seen {
@@ -27,11 +23,8 @@ struct ek_sack_seen {
 /* RFC 2883, 4 and 5: the bytes that the first block reports as received twice; 0: it does not. */
 uint32_t ek_sack_in_duplicate(const struct ek_sack_seen *seen);
 
-/* Is the segment that ends at `end`, first of what was outstanding and sent once, late? Ask before
- * noting what the same ACK reports. */
-bool ek_sack_in_is_late(const struct ek_sack_in *s, seq_t end);
-
-/* SEG.ACK and the blocks move the forward ACK. */
-void ek_sack_in_note(struct ek_sack_in *s, const struct ek_sack_seen *seen);
+/* The blocks about what is outstanding, those behind SND.UNA, in ascending order; returns how many. */
+uint32_t ek_sack_in_blocks(const struct ek_sack_seen *seen, seq_t una,
+                           struct elko_sack_block out[EK_SACK_IN_BLOCKS]);
 
 #endif

@@ -7,7 +7,7 @@
  * RFC 9293, 3.10.7.4, fifth: check the ACK field. The ACK pipeline: each stage fills fields of one record
  * that the later ones only read.
  *
- *      range -> SACK -> window update -> retransmission queue -> RTT -> delivery rate -> recovery and
+ *      range -> window update -> retransmission queue -> SACK -> RTT -> delivery rate -> RACK, recovery and
  *      congestion control -> deadlines -> states
  */
 
@@ -131,8 +131,16 @@ static void measure(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *s
                 if (ms < (uint32_t)(t->cfg.r2_ns / 1000000))
                         ev->rtt_ns = ek_max_u64(1, (uint64_t)ms * 1000000);
         }
-        if (ev->rtt_ns != 0)
+        if (ev->rtt_ns != 0) {
                 ek_rtt_on_sample(&tcb->rtt, ev->rtt_ns);
+        } else if (!ev->acked.retransmitted && ev->acked.sack_timed) {
+                /* What was SACKed tells the round trip, too; only progress ends the back-off (RFC 6298, 5.7). */
+                uint8_t backoff = tcb->rtt.backoff;
+
+                ev->rtt_ns = ek_max_u64(1, t->now - ev->acked.sack_sent_at);
+                ek_rtt_on_sample(&tcb->rtt, ev->rtt_ns);
+                tcb->rtt.backoff = backoff;
+        }
 }
 
 /* Tell the application about room, with some hysteresis: a third of what is in use. */
@@ -181,6 +189,18 @@ static enum ek_verdict on_fin_acked(struct ek_tcp *t, struct ek_tcb *tcb)
         }
 }
 
+/* RFC 3522 and RFC 5682, 2.1. */
+static void undo_without_sack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg,
+                              const struct ack_ev *ev)
+{
+        if (tcb->cong.state < ELKO_CA_RECOVERY)
+                return;
+        if (tcb->cong.state == ELKO_CA_LOSS && ek_frto_on_ack(tcb, &ev->acked, true, false))
+                ek_undo_do(t, tcb, EK_UNDO_FRTO);
+        else
+                ek_undo_try(t, tcb, seg, true);
+}
+
 static enum ek_verdict run_pipeline(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         struct ack_ev ev = {
@@ -189,24 +209,45 @@ static enum ek_verdict run_pipeline(struct ek_tcp *t, struct ek_tcb *tcb, const 
                 .progress = seq_gt(seg->ack, tcb->snd_una),
                 .duplicate = is_duplicate(tcb, seg),
         };
+        struct ek_sack_ack sack = {0};
+        bool has_sack;
 
+        sack.acked = &ev.acked;
+        sack.progress = ev.progress;
+        sack.duplicate = ev.duplicate;
         ek_meter_app_limited(t, tcb);
-        ek_meter_sack(t, tcb, seg);
         update_window(tcb, seg);
-        if (ev.progress) {
+        has_sack = ek_tcb_has(tcb, EK_TCB_SACK);
+        if (has_sack)
+                ek_sack_before_ack(t, tcb);
+        if (ev.progress)
                 advance_una(t, tcb, seg, &ev);
+        if (has_sack)
+                ek_sack_take(t, tcb, seg, &sack);
+        if (ev.progress || ev.acked.delivered > 0) {
                 measure(t, tcb, seg, &ev);
+                sack.sampled = ev.rtt_ns != 0;
                 ek_meter_delivered(t, tcb, &ev.acked);
+        }
+        if (ev.progress)
                 ek_rtt_on_progress(&tcb->rtt);
+        if (has_sack)
+                ek_sack_on_ack(t, tcb, seg, &sack);
+        else if (ev.progress)
+                undo_without_sack(t, tcb, seg, &ev);
+        if (ev.progress) {
                 ek_recovery_on_ack(t, tcb, &ev.acked, ev.rtt_ns, ev.flight_before);
                 confirm_neighbour(t, tcb);
         } else if (ev.duplicate) {
                 t->ctr->tcp_dup_acks_in++;
-                ek_recovery_on_duplicate(t, tcb);
+                if (!ek_tcb_has(tcb, EK_TCB_SACK))
+                        ek_recovery_on_duplicate(t, tcb);
         }
         tcb->probes = 0;
         /* RFC 6298 (5.3): only new data restarts the timer; window updates and duplicates don't. */
         ek_tcb_rearm_retransmit(t, tcb, ev.progress);
+        if (ev.progress && has_sack)
+                ek_tlp_schedule(t, tcb);
         if (seq_eq(seg->ack, tcb->snd_una))
                 ek_tcb_on_answer(t, tcb);
         if (ev.progress)

@@ -274,6 +274,10 @@ static void account_retransmission(struct ek_tcp *t, struct ek_tcb *tcb, const s
         ek_meter_sent(t, tcb, sent.tag);
         ek_txq_on_resent(&tcb->act->txq, &t->records, &sent);
         tcb->todo &= ~(uint32_t)EK_TODO_FORCE;
+        ek_undo_on_resent(t, tcb, p->len);
+        ek_prr_on_sent(&tcb->act->prr, p->space);
+        if (tcb->todo & EK_TODO_TLP)
+                ek_tlp_sent(t, tcb, true);
         tcb->stats.total_retrans++;
         tcb->stats.bytes_retrans += p->len;
         t->ctr->tcp_retrans_segs++;
@@ -300,6 +304,9 @@ static void account_new(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_pl
         pushed = ek_txq_push(&tcb->act->txq, &t->records, p->seq, &sent);
         EK_ASSERT(pushed); /* visit() made sure of the record's memory */
         tcb->snd_nxt = seq_add(p->seq, p->space);
+        ek_prr_on_sent(&tcb->act->prr, p->space);
+        if (tcb->todo & EK_TODO_TLP)
+                ek_tlp_sent(t, tcb, false);
         if (p->len > 0 && p->len < mss)
                 tcb->snd_small = tcb->snd_nxt;
         tcb->todo &= ~(uint32_t)(EK_TODO_SYN | EK_TODO_PUSH_SMALL);
@@ -341,6 +348,13 @@ static void account(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *
         else
                 account_new(t, tcb, p, mss);
         ek_tcb_rearm_retransmit(t, tcb, false);
+        if (!again)
+                ek_tlp_schedule(t, tcb);
+        else if (tcb->cong.state == ELKO_CA_RECOVERY && ek_tcb_has(tcb, EK_TCB_SACK) &&
+                 seq_eq(p->seq, tcb->snd_una))
+                /* RFC 6298, (5.4) is about the earliest segment, and this is when it left. */
+                ek_tcb_arm(t, tcb, EK_DL_RTO,
+                           ek_time_add(t->now, ek_rtt_rto(&tcb->rtt, &t->rtt_limits)));
 }
 
 /* Write the planned segment and account for it. [RFC9293 MUST-48 SHLD-21 SHLD-22 MUST-49; RFC7323 3.2c 5.2c] */

@@ -14,7 +14,7 @@ static const struct ek_plan nothing = {.kind = EK_PLAN_NONE};
 /* [RFC5681 3] */
 static uint32_t cwnd_room(const struct ek_tcb *tcb)
 {
-        uint64_t cwnd = (uint64_t)tcb->cong.out.cwnd_bytes + tcb->act->inflation;
+        uint64_t cwnd = ek_tcb_send_window(tcb);
         uint32_t pipe = ek_txq_pipe(&tcb->act->txq);
 
         return cwnd > pipe ? (uint32_t)ek_min_u64(cwnd - pipe, UINT32_MAX) : 0;
@@ -86,7 +86,9 @@ static struct ek_plan plan_lost(const struct ek_tcb *tcb, const struct ek_plan_e
         /* PSH is sent again as it was sent first (RFC 9293, 3.9.1.2), not on every segment that is. */
         if (p.len > 0 && p.len == payload && (rec->flags & EK_TXREC_PUSH))
                 p.flags |= ELKO_PSH;
-        p.why = tcb->cong.state == ELKO_CA_RECOVERY ? ELKO_WHY_RETRANS_FAST : ELKO_WHY_RETRANS_RTO;
+        p.why = (tcb->todo & EK_TODO_TLP)             ? ELKO_WHY_LOSS_PROBE
+                : tcb->cong.state == ELKO_CA_RECOVERY ? ELKO_WHY_RETRANS_FAST
+                                                      : ELKO_WHY_RETRANS_RTO;
         return p;
 }
 
@@ -112,7 +114,7 @@ static struct ek_plan plan_probe(const struct ek_tcb *tcb)
 /* May a segment of `len` < MSS go that takes all that is queued? [RFC9293 SHLD-7 MUST-17 MAY-16] */
 static bool small_may_go(const struct ek_tcb *tcb, const struct ek_plan_env *env)
 {
-        if (tcb->todo & EK_TODO_PUSH_SMALL)
+        if (tcb->todo & (EK_TODO_PUSH_SMALL | EK_TODO_TLP))
                 return true;
         if (env->cork || ek_tcb_has(tcb, EK_TCB_MORE))
                 return false;
@@ -124,7 +126,7 @@ static bool small_may_go(const struct ek_tcb *tcb, const struct ek_plan_env *env
 /* Silly window avoidance, 3.8.6.2.1: the window cuts the data below a full segment. [RFC9293 MUST-38] */
 static bool cut_may_go(const struct ek_tcb *tcb, uint32_t len)
 {
-        return (tcb->todo & EK_TODO_PUSH_SMALL) || len >= tcb->snd_wnd_max / 2;
+        return (tcb->todo & (EK_TODO_PUSH_SMALL | EK_TODO_TLP)) || len >= tcb->snd_wnd_max / 2;
 }
 
 /* Behind `p`, which leaves `unsent` bytes: will the next segment wait? */
@@ -163,7 +165,8 @@ static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_e
                         return blocked(ELKO_LIMITED_NAGLE);
                 }
         }
-        if (ek_txq_pipe(&tcb->act->txq) != 0 && cwnd_room(tcb) < p.space)
+        if (!(tcb->todo & EK_TODO_TLP) && ek_txq_pipe(&tcb->act->txq) != 0 &&
+            cwnd_room(tcb) < p.space)
                 return blocked(ELKO_LIMITED_CWND);
         p.flags = ELKO_ACK;
         if (p.len > 0 &&
@@ -193,6 +196,13 @@ static bool may_send_data(const struct ek_tcb *tcb)
         return ek_tcb_is_synchronized(tcb) && tcb->state != ELKO_TCP_FIN_WAIT_2;
 }
 
+/* RFC 5682, step 2b: was the time-out spurious? New data goes first, and its answer will tell.
+ * [RFC5682 3.1-2b] */
+static bool tests_timeout(const struct ek_tcb *tcb)
+{
+        return tcb->act->frto == EK_FRTO_NEW && !(tcb->todo & EK_TODO_FORCE) && may_send_data(tcb);
+}
+
 struct ek_plan ek_send_plan(const struct ek_tcb *tcb, const struct ek_plan_env *env)
 {
         struct ek_plan p = nothing;
@@ -210,6 +220,13 @@ struct ek_plan ek_send_plan(const struct ek_tcb *tcb, const struct ek_plan_env *
         /* A duplicate ACK must be a pure one, or the peer's sender does not count it (RFC 5681, 2). */
         if (tcb->dup_acks > 0)
                 return plan_ack(tcb, nothing);
+        if (env->lost != NULL && tests_timeout(tcb)) {
+                p = plan_data(tcb, env);
+                if (p.kind != EK_PLAN_NONE)
+                        return p;
+                if (p.limited_by == ELKO_LIMITED_CWND)
+                        return plan_ack(tcb, p);
+        }
         if (env->lost != NULL) {
                 p = plan_lost(tcb, env);
                 if (p.kind != EK_PLAN_NONE)

@@ -55,6 +55,7 @@ static void fill_buffers(const struct ek_tcp *t, const struct ek_tcb *tcb,
 static void fill_counts(const struct ek_tcb *tcb, struct elko_tcp_info *out)
 {
         const struct ek_stats *s = &tcb->stats;
+        const struct ek_txq *q = &tcb->act->txq;
 
         out->bytes_acked = s->bytes_acked;
         out->bytes_received = s->bytes_received;
@@ -69,7 +70,8 @@ static void fill_counts(const struct ek_tcb *tcb, struct elko_tcp_info *out)
         out->rcv_ooopack = s->rcv_ooopack;
         out->dsack_dups = s->dsack_dups;
         out->reord_seen = tcb->cong.reord_seen;
-        out->delivered = s->data_segs_out - ek_min_u32(s->data_segs_out, tcb->act->txq.count);
+        out->delivered =
+                s->data_segs_out - ek_min_u32(s->data_segs_out, q->count - q->sacked_count);
 }
 
 /* As in Linux's tcp_info, busy includes the other two. */
@@ -86,6 +88,8 @@ static void fill_times(const struct ek_tcp *t, const struct ek_tcb *tcb, struct 
 
 void ek_user_status(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_tcp_info *out)
 {
+        const struct ek_txq *q = &tcb->act->txq;
+
         *out = (struct elko_tcp_info){
                 .state = (enum elko_tcp_state)tcb->state,
                 .ca_state = (enum elko_ca_state)tcb->cong.state,
@@ -108,14 +112,17 @@ void ek_user_status(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_tcp_info *
                 .rcv_mss = tcb->rcv_mss,
                 .adv_mss = tcb->adv_mss,
                 .pmtu = tcb->path_mtu,
-                .snd_cwnd = tcb->cong.out.cwnd_bytes,
+                .snd_cwnd = tcb->act->prr.active ? tcb->act->prr.cwnd : tcb->cong.out.cwnd_bytes,
                 .snd_ssthresh = tcb->cong.out.ssthresh_bytes,
                 .snd_wnd = tcb->snd_wnd,
                 .rcv_wnd = ek_rcv_window_left(&tcb->win, tcb->rcv_nxt),
-                .unacked = tcb->act->txq.count,
-                .lost = tcb->act->txq.lost_count,
+                .unacked = q->count - q->sacked_count + q->sacked_segs,
+                .sacked = q->sacked_segs,
+                .retrans = q->resent_count,
+                .lost = q->lost_count,
                 .flight = ek_tcb_flight(tcb),
-                .reordering = EK_DUPACK_THRESHOLD,
+                .reordering = EK_DUPACK_THRESHOLD + tcb->cong.reordering,
+                .undone = tcb->cong.undone,
                 .iss = tcb->iss.v,
                 .irs = tcb->irs.v,
                 .snd_una = tcb->snd_una.v,

@@ -16,12 +16,13 @@
 #include "tcp/chrono.h"
 #include "tcp/delack.h"
 #include "tcp/dupack.h"
+#include "tcp/prr.h"
+#include "tcp/rack.h"
 #include "tcp/rate.h"
 #include "tcp/rcv_rtt.h"
 #include "tcp/rcv_window.h"
 #include "tcp/reasm.h"
 #include "tcp/rtt.h"
-#include "tcp/sack_in.h"
 #include "tcp/seq.h"
 #include "tcp/txq.h"
 
@@ -43,6 +44,7 @@ struct ek_conn {
 
 /* Deadlines of a connection. RTO and PERSIST exclude each other (I-21). */
 enum ek_deadline {
+        EK_DL_LOSS,      /* reordering window or loss probe, RFC 8985, or a reneging peer */
         EK_DL_RTO,       /* retransmission, RFC 6298 */
         EK_DL_PERSIST,   /* zero-window probe, RFC 9293 3.8.6.1 */
         EK_DL_DELACK,    /* RFC 9293 3.8.6.3 */
@@ -75,6 +77,7 @@ enum ek_todo {
         EK_TODO_KEEPALIVE = 1u << 4,  /* keepalive probe */
         EK_TODO_FORCE = 1u << 5,      /* the first lost record goes whatever cwnd says */
         EK_TODO_PUSH_SMALL = 1u << 6, /* SWS override: send what fits, however small */
+        EK_TODO_TLP = 1u << 7,        /* loss probe: one segment whatever cwnd says */
 };
 
 enum ek_tcb_flag {
@@ -117,7 +120,33 @@ struct ek_congestion {
         const struct elko_cc_ops *ops;
         struct elko_cc_out out;
         uint8_t state;       /* enum elko_ca_state */
+        uint8_t undone;      /* reductions that proved spurious and were undone, saturating */
+        uint16_t reordering; /* the farthest, in segments beyond EK_DUPACK_THRESHOLD */
         uint32_t reord_seen; /* segments found to have been overtaken in the network */
+};
+
+/* What EK_DL_LOSS waits for. */
+enum ek_loss_timer {
+        EK_LOSS_NONE,
+        EK_LOSS_REORDERING, /* RFC 8985, 6.2, step 5 */
+        EK_LOSS_PROBE,      /* RFC 8985, 7 */
+        EK_LOSS_RENEGED,    /* RFC 2018, 8: SND.UNA stands at what was SACKed */
+};
+
+/* RFC 5682: after a retransmission time-out. */
+enum ek_frto {
+        EK_FRTO_OFF,
+        EK_FRTO_WAIT, /* step 2: for the answer to the retransmission */
+        EK_FRTO_NEW, /* step 2b: new data goes, and not what is taken for lost; 3: what is the answer? */
+};
+
+/* The last reduction of cwnd, and what would show that there was no reason for it (undo.c). */
+struct ek_undo {
+        seq_t una;       /* SND.UNA then */
+        uint32_t left;   /* bytes sent again since, less those that D-SACKs told of */
+        uint32_t ts;     /* TSval of the first retransmission */
+        bool possible;   /* not undone yet */
+        bool has_resent; /* something was sent again since: `left` and `ts` count */
 };
 
 /*
@@ -132,7 +161,11 @@ struct ek_active {
         uint32_t inflation_max; /* flight at the last progress in recovery */
         struct ek_reasm reasm;
         struct ek_dupack dupack;
-        struct ek_sack_in sack_in;
+        struct ek_rack rack;
+        struct ek_prr prr;
+        struct ek_undo undo;
+        uint8_t frto;       /* enum ek_frto */
+        uint8_t loss_timer; /* enum ek_loss_timer */
         struct ek_rate rate;
         struct ek_chrono chrono;
         struct ek_rcv_rtt rcv_rtt;
@@ -200,6 +233,14 @@ struct ek_tcb {
 static inline uint32_t ek_tcb_flight(const struct ek_tcb *tcb)
 {
         return seq_diff(tcb->snd_nxt, tcb->snd_una);
+}
+
+/* What may be in the network: cwnd, as recovery has it. */
+static inline uint64_t ek_tcb_send_window(const struct ek_tcb *tcb)
+{
+        if (tcb->act->prr.active)
+                return tcb->act->prr.cwnd;
+        return (uint64_t)tcb->cong.out.cwnd_bytes + tcb->act->inflation;
 }
 
 /* Payload bytes under way, SYN and FIN not counted. */

@@ -22,6 +22,7 @@
 #include "tcp/tcb.h"
 #include "tcp/timewait.h"
 #include "tcp/mss.h"
+#include "tcp/sack_in.h"
 #include "wire/tcp_hdr.h"
 
 #include <elko/stack.h>
@@ -300,7 +301,41 @@ enum ek_verdict ek_step_7_text(struct ek_tcp *t, struct ek_tcb *tcb, const struc
 void ek_step_8_fin(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
 void ek_challenge_ack(struct ek_tcp *t, struct ek_tcb *tcb, bool limited);
 
+/* recover_sack.c: where SACK was negotiated */
+struct ek_sack_ack {
+        struct ek_txq_acked *acked; /* what it delivered */
+        uint32_t dsack_bytes;       /* reported as received twice; 0: no D-SACK */
+        seq_t dsack_end;
+        bool any_block;
+        bool progress;  /* SND.UNA advanced */
+        bool duplicate; /* RFC 5681, 2 */
+        bool sampled;   /* it gave a round-trip time */
+};
+
+void ek_sack_before_ack(struct ek_tcp *t, struct ek_tcb *tcb);
+void ek_sack_take(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg,
+                  struct ek_sack_ack *a);
+void ek_sack_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg,
+                    const struct ek_sack_ack *a);
+void ek_sack_mark_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb);
+void ek_sack_on_timer(struct ek_tcp *t, struct ek_tcb *tcb);
+bool ek_frto_on_ack(struct ek_tcb *tcb, const struct ek_txq_acked *acked, bool progress,
+                    bool duplicate);
+void ek_tlp_schedule(struct ek_tcp *t, struct ek_tcb *tcb);
+void ek_tlp_sent(struct ek_tcp *t, struct ek_tcb *tcb, bool again);
+
+/* undo.c: reductions of cwnd that proved spurious */
+enum ek_undo_why { EK_UNDO_TIMESTAMP, EK_UNDO_DSACK, EK_UNDO_FRTO };
+
+void ek_undo_begin(struct ek_tcb *tcb);
+void ek_undo_on_resent(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t bytes);
+void ek_undo_on_dsack(struct ek_tcb *tcb, const struct ek_sack_ack *a);
+bool ek_undo_try(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg, bool progress);
+void ek_undo_do(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_undo_why why);
+
 /* recovery.c */
+void ek_recovery_congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_congestion kind,
+                            uint32_t flight);
 void ek_recovery_on_duplicate(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_recovery_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_txq_acked *acked,
                         uint64_t rtt_ns, uint32_t flight_before);
@@ -319,7 +354,6 @@ void ek_meter_put_away(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_meter_app_limited(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_meter_sent(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t tag[EK_TXREC_TAG_WORDS]);
 void ek_meter_delivered(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_txq_acked *acked);
-void ek_meter_sack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
 void ek_meter_received(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
 
 /* timeouts.c: what the connection waits for after something changed */

@@ -249,6 +249,7 @@ static const struct {
         handler *fn;
         enum elko_timer name;
 } table[EK_DL_COUNT] = {
+        [EK_DL_LOSS] = {ek_sack_on_timer, ELKO_TIMER_LOSS},
         [EK_DL_RTO] = {on_rto, ELKO_TIMER_RTO},
         [EK_DL_PERSIST] = {on_persist, ELKO_TIMER_PERSIST},
         [EK_DL_DELACK] = {on_delack, ELKO_TIMER_DELACK},

@@ -35,7 +35,7 @@ static void fill(struct ek_tcp *t, struct elko_trace_event *ev, enum elko_trace_
         ev->snd_wnd = tcb->snd_wnd;
         ev->rcv_nxt = tcb->rcv_nxt.v;
         ev->rcv_wnd = ek_rcv_window_left(&tcb->win, tcb->rcv_nxt);
-        ev->cwnd = tcb->cong.out.cwnd_bytes + tcb->act->inflation;
+        ev->cwnd = (uint32_t)ek_min_u64(ek_tcb_send_window(tcb), UINT32_MAX);
         ev->ssthresh = tcb->cong.out.ssthresh_bytes;
         ev->flight = ek_tcb_flight(tcb);
         ev->srtt_ns = tcb->rtt.srtt_ns;

@@ -252,8 +252,11 @@ static void unlist(struct ek_txq *q, const struct ek_slab *slab, uint32_t idx)
 {
         struct ek_txrec *rec = ek_slab_at(slab, idx);
 
-        if (!has(rec, EK_TXREC_SACKED))
-                list_remove(has(rec, EK_TXREC_LOST) ? &q->lost : &q->flying, slab, idx);
+        if (has(rec, EK_TXREC_SACKED))
+                return;
+        list_remove(has(rec, EK_TXREC_LOST) ? &q->lost : &q->flying, slab, idx);
+        if (!has(rec, EK_TXREC_LOST))
+                q->resent_count -= rec->sends > 1;
 }
 
 /* Only the mark: the lists are the caller's. */
@@ -288,7 +291,7 @@ static void mark(struct ek_txq *q, const struct ek_slab *slab, uint32_t idx)
 /* From `flying` to `lost`, by its time of transmission. */
 static void lose(struct ek_txq *q, const struct ek_slab *slab, uint32_t idx)
 {
-        list_remove(&q->flying, slab, idx);
+        unlist(q, slab, idx);
         list_insert(&q->lost, slab, place_of(slab, q->lost.tail, rec_at(slab, idx)->sent_at), idx);
         mark(q, slab, idx);
 }
@@ -326,6 +329,7 @@ static void pop_head(struct ek_txq *q, struct ek_slab *slab)
         if (has(rec, EK_TXREC_SACKED)) {
                 q->sacked_bytes -= rec->len;
                 q->sacked_segs -= rec->tag[0];
+                q->sacked_count--;
         }
         q->bytes -= rec->len;
         tree_remove(q, slab, idx);
@@ -405,6 +409,8 @@ static bool split(struct ek_txq *q, struct ek_slab *slab, uint32_t idx, uint32_t
         q->count++;
         if (has(rec, EK_TXREC_LOST))
                 q->lost_count++;
+        else
+                q->resent_count += rec->sends > 1;
         return true;
 }
 
@@ -551,14 +557,17 @@ static uint32_t sack_one(struct ek_txq *q, struct ek_slab *slab, uint32_t before
         rec->tag[0] = 1; /* from now on: segments */
         q->sacked_bytes += rec->len;
         q->sacked_segs++;
+        q->sacked_count++;
         next = rec_at(slab, rec->next);
         if (next != NULL && has(next, EK_TXREC_SACKED)) {
                 rec->tag[0] += next->tag[0];
+                q->sacked_count--;
                 absorb(q, slab, idx);
         }
         if (prev == NULL || !has(prev, EK_TXREC_SACKED))
                 return idx;
         prev->tag[0] += rec->tag[0];
+        q->sacked_count--;
         absorb(q, slab, before);
         return before;
 }
@@ -621,6 +630,7 @@ void ek_txq_renege(struct ek_txq *q, struct ek_slab *slab)
                         rec->flags &= (uint8_t)~EK_TXREC_SACKED;
                         q->sacked_bytes -= rec->len;
                         q->sacked_segs -= rec->tag[0];
+                        q->sacked_count--;
                         memset(rec->tag, 0, sizeof(rec->tag));
                         if (rec->sends == 1)
                                 rec->sends = 2;
@@ -647,6 +657,7 @@ void ek_txq_mark_all_lost(struct ek_txq *q, struct ek_slab *slab)
                 mark(q, slab, i);
                 i = rec->after;
         }
+        q->resent_count = 0;
         move_all(&q->flying, &q->lost, slab);
 }
 
@@ -721,6 +732,7 @@ void ek_txq_clear_lost(struct ek_txq *q, struct ek_slab *slab)
         for (uint32_t i = q->lost.head; i != EK_NIL;) {
                 EK_WORK(1);
                 unmark(q, slab, i);
+                q->resent_count += rec_at(slab, i)->sends > 1;
                 i = rec_at(slab, i)->after;
         }
         move_all(&q->lost, &q->flying, slab);
@@ -792,12 +804,13 @@ void ek_txq_on_resent(struct ek_txq *q, struct ek_slab *slab, const struct ek_tx
         }
         unmark(q, slab, idx);
         list_insert(&q->flying, slab, q->flying.tail, idx);
+        q->resent_count++;
 }
 
 /* ---- checks ---- */
 
 struct totals {
-        uint32_t count, lost, lost_bytes, sacked_bytes, sacked_segs, bytes, last;
+        uint32_t count, lost, lost_bytes, sacked, sacked_bytes, sacked_segs, resent, bytes, last;
         seq_t at;
 };
 
@@ -820,6 +833,8 @@ static bool check_record(const struct ek_txq *q, const struct ek_slab *slab, uin
                 return false;
         sum->lost += lost;
         sum->lost_bytes += lost ? rec->len : 0;
+        sum->sacked += sacked;
+        sum->resent += !lost && !sacked && rec->sends > 1;
         sum->sacked_bytes += sacked ? rec->len : 0;
         sum->sacked_segs += sacked ? rec->tag[0] : 0;
         sum->at = seq_add(sum->at, rec->len);
@@ -862,6 +877,7 @@ bool ek_txq_check(const struct ek_txq *q, const struct ek_slab *slab, seq_t una,
                 return false;
         return seq_eq(sum.at, nxt) && sum.count == q->count && sum.lost == q->lost_count &&
                sum.lost_bytes == q->lost_bytes && sum.sacked_bytes == q->sacked_bytes &&
-               sum.sacked_segs == q->sacked_segs && sum.bytes == q->bytes && sum.last == q->tail &&
+               sum.sacked_segs == q->sacked_segs && sum.sacked == q->sacked_count &&
+               sum.resent == q->resent_count && sum.bytes == q->bytes && sum.last == q->tail &&
                lost == q->lost_bytes && flying == ek_txq_pipe(q);
 }

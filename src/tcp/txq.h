@@ -49,7 +49,9 @@ struct ek_txq {
         uint32_t lost_bytes; /* sequence space of the records marked lost */
         uint32_t lost_count;
         uint32_t sacked_bytes; /* same, SACKed */
+        uint32_t sacked_count;
         uint32_t sacked_segs;  /* segments that were SACKed, as they were sent */
+        uint32_t resent_count; /* records flying that were sent more than once */
         uint32_t bytes;        /* sequence space of all records: SND.NXT - SND.UNA */
         seq_t fack; /* the highest number known to have arrived, if anything is outstanding */
         uint64_t too_young; /* what was sent again later than this can't have been answered yet */

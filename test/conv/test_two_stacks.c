@@ -782,8 +782,17 @@ EK_TEST(c8_one_allocation_fails)
                 uint64_t n = allocations(side);
 
                 CHECK(n > 5);
-                for (uint64_t nth = 1; nth <= n + 2; nth++)
-                        transfer(tortured(side, nth, false));
+                for (uint64_t nth = 1; nth <= n + 2; nth++) {
+                        struct world *w = tortured(side, nth, false);
+
+                        app_connect(w);
+                        run(w, ELKO_SEC(7200));
+                        /* As below; when data overtakes the ACK of a cookie, it is refused. */
+                        if (side == 1 && nth == 1 && w->app[0].error == ELKO_ECONNRESET)
+                                give_up(w);
+                        else
+                                finish(w);
+                }
         }
 }
 

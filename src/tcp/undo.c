@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp/tcp.h"
+
+/*
+ * Was the last reduction of the congestion window for nothing? Three ways to find out:
+ *
+ *      RFC 3522 (Eifel)  SND.UNA advances, and the echoed timestamp is older than the first retransmission's:
+ *                        the original arrived
+ *      RFC 3708          D-SACKs tell that all that was sent again had arrived before
+ *      RFC 5682 (F-RTO)  after a time-out, what was sent once and before arrives (recover_sack.c)
+ *
+ * Then cwnd and ssthresh are what they were before (RFC 4015), what is marked lost is taken as under way, and
+ * recovery is over. What is lost nevertheless will be found so again.
+ *
+ * Deviation: RFC 4015, 3.2, (7) would have cwnd begin at the flight and what the ACK covers. As in Linux, it
+ * is the former one: the network carried it, and ACKs come.
+ */
+
+/* cwnd is about to be reduced. */
+void ek_undo_begin(struct ek_tcb *tcb)
+{
+        tcb->act->undo = (struct ek_undo){.una = tcb->snd_una, .possible = true};
+}
+
+/* Something leaves for another time. [RFC3522 3.2-1] */
+void ek_undo_on_resent(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t bytes)
+{
+        struct ek_undo *u = &tcb->act->undo;
+
+        if (!u->possible)
+                return;
+        if (!u->has_resent)
+                u->ts = ek_tcp_ms(t) + tcb->ts_offset;
+        u->has_resent = true;
+        u->left += bytes;
+}
+
+/* [RFC3708 3] */
+void ek_undo_on_dsack(struct ek_tcb *tcb, const struct ek_sack_ack *a)
+{
+        struct ek_undo *u = &tcb->act->undo;
+
+        if (a->dsack_bytes > 0 && u->possible && seq_gt(a->dsack_end, u->una))
+                u->left -= ek_min_u32(u->left, a->dsack_bytes);
+}
+
+/* The ACK answers what left before the first retransmission. [RFC3522 3.2-3] */
+static bool is_older(const struct ek_tcb *tcb, const struct ek_seg *seg)
+{
+        const struct ek_tcp_opts *opt = &seg->hdr->opt;
+
+        return ek_tcb_has(tcb, EK_TCB_TS) && (opt->present & ELKO_OPT_TIMESTAMPS) &&
+               opt->ts_ecr != 0 && (int32_t)(opt->ts_ecr - tcb->act->undo.ts) < 0;
+}
+
+/* [RFC4015 3.2-7 3.2-8] */
+void ek_undo_do(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_undo_why why)
+{
+        static const char *const cause[] = {
+                [EK_UNDO_TIMESTAMP] = "spurious recovery undone: timestamp",
+                [EK_UNDO_DSACK] = "spurious recovery undone: D-SACK",
+                [EK_UNDO_FRTO] = "spurious time-out undone: F-RTO",
+        };
+        struct ek_congestion *c = &tcb->cong;
+        bool recovering = c->state == ELKO_CA_RECOVERY || c->state == ELKO_CA_LOSS;
+
+        if (why == EK_UNDO_TIMESTAMP)
+                t->ctr->tcp_undo_timestamp++;
+        else if (why == EK_UNDO_DSACK)
+                t->ctr->tcp_undo_dsack++;
+        else
+                t->ctr->tcp_undo_frto++;
+        if (c->undone < UINT8_MAX)
+                c->undone++;
+        /* The first copy came late, and perhaps nobody else will tell: RFC 8985 gives a reordering path time. */
+        if (why != EK_UNDO_FRTO)
+                c->reord_seen++;
+        tcb->act->undo.possible = false;
+        tcb->act->prr.active = false;
+        tcb->act->frto = EK_FRTO_OFF;
+        tcb->act->inflation = 0;
+        if (c->ops->undo != NULL)
+                c->ops->undo(tcb->act->priv, &c->out);
+        if (recovering) {
+                ek_txq_clear_lost(&tcb->act->txq, &t->records);
+                tcb->todo &= ~(uint32_t)EK_TODO_FORCE;
+                c->state = ELKO_CA_OPEN;
+                tcb->act->dupack.recovering = false;
+                /* The next loss is one of its own (RFC 5682, 3.1, step 3b). */
+                tcb->act->dupack.recover_valid = false;
+                ek_rack_on_recovered(&tcb->act->rack);
+        }
+        ek_trace_recovery(t, tcb, cause[why]);
+        ek_tcb_has_work(t, tcb);
+}
+
+bool ek_undo_try(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg, bool progress)
+{
+        const struct ek_undo *u = &tcb->act->undo;
+
+        if (!u->possible || !u->has_resent)
+                return false;
+        if (u->left == 0)
+                ek_undo_do(t, tcb, EK_UNDO_DSACK);
+        else if (progress && is_older(tcb, seg))
+                ek_undo_do(t, tcb, EK_UNDO_TIMESTAMP);
+        else
+                return false;
+        return true;
+}
