@@ -164,7 +164,8 @@ static void check_flight(struct sim_monitor *m, struct mon_ep *ep, uint32_t end)
         uint32_t mss = mon_mss(ep) < 48 ? 48 : mon_mss(ep), flight = end - ep->sack_hi;
         bool first = mon_le(ep->una_hi, ep->iss + 1);
         /* The endpoint may have samples that are not seen. */
-        bool waited = m->now - ep->last_text >= (ep->rtt_min != 0 ? ep->rtt_min : 1);
+        bool waited =
+                m->c.no_time || m->now - ep->last_text >= (ep->rtt_min != 0 ? ep->rtt_min : 1);
         uint64_t most = (0ull + m->c.initial_window + ep->dup_acks_total + waited) * mss;
 
         if (first && flight - mon_le(ep->sack_hi, ep->iss) > most)

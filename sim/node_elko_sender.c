@@ -50,6 +50,9 @@ static void recovery(struct sim_elko *e, const struct elko_trace_event *ev, stru
         if (strcmp(ev->cause, "recovered") == 0 && h->fast && ev->cwnd > ev->ssthresh + e->cfg.mtu)
                 BROKEN(e, "I-26: after recovery cwnd is %u, ssthresh %u", ev->cwnd, ev->ssthresh);
         h->cwnd = 0; /* another beginning */
+        /* After an undone time-out the same segment may be found lost by other means. */
+        if (strcmp(ev->cause, "retransmission time-out") != 0)
+                h->rtos = 0;
         h->fast = strcmp(ev->cause, "three duplicate ACKs: fast retransmit") == 0;
         if (h->fast) {
                 bound(e, ev, h);
