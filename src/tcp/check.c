@@ -44,6 +44,33 @@ static const char *check_sender(struct ek_tcp *t, const struct ek_tcb *tcb)
         return NULL;
 }
 
+/* I-49 to I-53: loss recovery. txq's own are in ek_txq_check(): what is SACKed is not lost, pipe is what is flying,
+ * and the lists stand in the order of transmission. */
+static const char *check_recovery(const struct ek_tcb *tcb)
+{
+        const struct ek_active *act = tcb->act;
+        bool recovering = tcb->cong.state == ELKO_CA_RECOVERY, sack = ek_tcb_has(tcb, EK_TCB_SACK);
+
+        REQUIRE(!act->prr.active || (recovering && sack && !tcb->cong.ops->owns_recovery),
+                "I-49: PRR outside of recovery");
+        REQUIRE(!recovering || !sack || tcb->cong.ops->owns_recovery || act->prr.active,
+                "I-49: recovery without PRR");
+        REQUIRE(!recovering || !sack ||
+                        (seq_lt(tcb->snd_una, act->dupack.recover) &&
+                         seq_leq(act->dupack.recover, tcb->snd_nxt)),
+                "I-50: the recovery point lies outside of the window");
+        REQUIRE((tcb->at[EK_DL_LOSS] != EK_NEVER) == (act->loss_timer != EK_LOSS_NONE),
+                "I-51: reordering and probe timer");
+        REQUIRE(act->loss_timer == EK_LOSS_NONE || (sack && !ek_txq_is_empty(&act->txq)),
+                "I-51: reordering and probe timer without anything out");
+        REQUIRE(act->loss_timer != EK_LOSS_PROBE ||
+                        (tcb->at[EK_DL_LOSS] <= tcb->at[EK_DL_RTO] && !act->rack.probe_out),
+                "I-52: a probe behind the retransmission timer, or a second one");
+        REQUIRE(act->frto == EK_FRTO_OFF || tcb->cong.state == ELKO_CA_LOSS,
+                "I-53: F-RTO without a time-out");
+        return NULL;
+}
+
 static const char *check_receiver(const struct ek_tcb *tcb)
 {
         const struct ek_reasm *r = &tcb->act->reasm;
@@ -113,6 +140,8 @@ const char *ek_tcb_check(struct ek_tcp *t, struct ek_tcb *tcb)
                 bad = check_receiver(tcb);
         if (bad == NULL)
                 bad = check_timers(tcb);
+        if (bad == NULL && ek_tcb_has(tcb, EK_TCB_HASHED) && ek_tcb_is_active(tcb))
+                bad = check_recovery(tcb);
         return bad;
 }
 

@@ -109,7 +109,7 @@ void ek_tlp_reset(struct ek_rack *r)
         r->probe_again = false;
 }
 
-/* [RFC8985 7.4.2] */
+/* [RFC8985 7.4.2a 7.4.2b] */
 enum ek_tlp_verdict ek_tlp_on_ack(struct ek_rack *r, const struct ek_tlp_ack *a)
 {
         if (!r->probe_out || seq_lt(a->ack, r->probe_end))

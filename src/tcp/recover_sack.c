@@ -47,6 +47,16 @@ static void disarm(struct ek_tcb *tcb)
         tcb->at[EK_DL_LOSS] = EK_NEVER;
 }
 
+/* Is there anything that a probe would be good for? [RFC8985 7.2-1] */
+static bool wants_probe(const struct ek_tcb *tcb)
+{
+        const struct ek_txq *q = &tcb->act->txq;
+
+        return ek_tcb_has(tcb, EK_TCB_SACK) && ek_tcb_is_synchronized(tcb) && !ek_txq_is_empty(q) &&
+               tcb->cong.state == ELKO_CA_OPEN && q->sacked_bytes == 0 && q->lost_count == 0 &&
+               ek_tlp_may_probe(&tcb->act->rack);
+}
+
 /* ---- what the ACK says ---- */
 
 /* Before txq.c hears of the ACK: a retransmission that left less than the shortest round trip ago can't have been
@@ -159,7 +169,7 @@ static void use_prr(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t delivered, bo
                 ek_prr_on_ack(&tcb->act->prr, &p);
 }
 
-/* [RFC6675 5-4; RFC6937 3-1; RFC8985 7.1] */
+/* [RFC6675 5-4 5-4b; RFC6937 3-1; RFC8985 7.1] */
 static void enter(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_txq_acked *acked)
 {
         const struct ek_txq *q = &tcb->act->txq;
@@ -204,7 +214,7 @@ static bool has_new_data(struct ek_tcb *tcb)
                ek_tcb_is_synchronized(tcb);
 }
 
-/* RFC 5682, 3.1; true: the time-out was spurious. [RFC5682 3.1-2 3.1-2b 3.1-3a 3.1-3b] */
+/* RFC 5682, 3.1; true: the time-out was spurious. [RFC5682 3.1-2b 3.1-3a 3.1-3b; RFC5682 2.1] */
 bool ek_frto_on_ack(struct ek_tcb *tcb, const struct ek_txq_acked *acked, bool progress,
                     bool duplicate)
 {
@@ -235,7 +245,7 @@ static void in_loss(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *s
                 ek_undo_do(t, tcb, EK_UNDO_FRTO);
                 return;
         }
-        if (ek_undo_try(t, tcb, seg, a->progress))
+        if (ek_undo_try(t, tcb, seg, a->progress, a->dsack_bytes > 0))
                 return;
         if (seq_geq(tcb->snd_una, tcb->act->dupack.recover) && tcb->act->txq.lost_count == 0)
                 leave(t, tcb);
@@ -244,13 +254,13 @@ static void in_loss(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *s
 static void in_recovery(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg,
                         const struct ek_sack_ack *a)
 {
-        if (ek_undo_try(t, tcb, seg, a->progress))
+        if (ek_undo_try(t, tcb, seg, a->progress, a->dsack_bytes > 0))
                 return;
         if (seq_geq(tcb->snd_una, tcb->act->dupack.recover))
                 leave(t, tcb);
 }
 
-/* RFC 8985, 7.4.2 */
+/* [RFC8985 7.4.2b] */
 static void process_probe(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_sack_ack *a)
 {
         struct ek_tlp_ack p = {
@@ -290,7 +300,7 @@ static void watch_reneging(struct ek_tcp *t, struct ek_tcb *tcb, bool progress)
                     ek_time_add(t->now, ek_max_u64(tcb->rtt.srtt_ns / 2, ELKO_MS(10))));
 }
 
-/* All that an acceptable ACK changes on a connection with SACK. [RFC6675 5-b; RFC8985 6.2] */
+/* All that an acceptable ACK changes on a connection with SACK. [RFC6675 5-b; RFC8985 6.2-0] */
 void ek_sack_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg,
                     const struct ek_sack_ack *a)
 {
@@ -308,7 +318,7 @@ void ek_sack_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *s
         else if (tcb->cong.state == ELKO_CA_RECOVERY)
                 in_recovery(t, tcb, seg, a);
         else
-                ek_undo_try(t, tcb, seg, false);
+                ek_undo_try(t, tcb, seg, false, a->dsack_bytes > 0);
         lost = detect(t, tcb);
         if (lost > 0 && !is_recovering(tcb))
                 enter(t, tcb, a->acked);
@@ -317,6 +327,8 @@ void ek_sack_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *s
         if (!is_recovering(tcb))
                 tcb->cong.state = tcb->act->txq.sacked_bytes > 0 ? ELKO_CA_DISORDER : ELKO_CA_OPEN;
         watch_reneging(t, tcb, a->progress);
+        if (tcb->act->loss_timer == EK_LOSS_PROBE && !wants_probe(tcb))
+                disarm(tcb);
         if (lost > 0 || a->acked->delivered > 0)
                 ek_tcb_has_work(t, tcb);
 }
@@ -347,16 +359,6 @@ void ek_sack_mark_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb)
                 ek_txq_mark_all_lost(q, &t->records);
         else if (ek_rack_lost_until(&tcb->act->rack, wnd, t->now, &limit.until))
                 ek_txq_mark_old_lost(q, &t->records, &limit);
-}
-
-/* Is there anything that a probe would be good for? [RFC8985 7.2-1] */
-static bool wants_probe(const struct ek_tcb *tcb)
-{
-        const struct ek_txq *q = &tcb->act->txq;
-
-        return ek_tcb_has(tcb, EK_TCB_SACK) && ek_tcb_is_synchronized(tcb) && !ek_txq_is_empty(q) &&
-               tcb->cong.state == ELKO_CA_OPEN && q->sacked_bytes == 0 && q->lost_count == 0 &&
-               ek_tlp_may_probe(&tcb->act->rack);
 }
 
 /* Progress, or new data left. [RFC8985 7.2-1 7.2-5] */

@@ -198,7 +198,7 @@ static void undo_without_sack(struct ek_tcp *t, struct ek_tcb *tcb, const struct
         if (tcb->cong.state == ELKO_CA_LOSS && ek_frto_on_ack(tcb, &ev->acked, true, false))
                 ek_undo_do(t, tcb, EK_UNDO_FRTO);
         else
-                ek_undo_try(t, tcb, seg, true);
+                ek_undo_try(t, tcb, seg, true, false);
 }
 
 static enum ek_verdict run_pipeline(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)

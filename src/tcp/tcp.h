@@ -330,7 +330,8 @@ enum ek_undo_why { EK_UNDO_TIMESTAMP, EK_UNDO_DSACK, EK_UNDO_FRTO };
 void ek_undo_begin(struct ek_tcb *tcb);
 void ek_undo_on_resent(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t bytes);
 void ek_undo_on_dsack(struct ek_tcb *tcb, const struct ek_sack_ack *a);
-bool ek_undo_try(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg, bool progress);
+bool ek_undo_try(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg, bool progress,
+                 bool dsack);
 void ek_undo_do(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_undo_why why);
 
 /* recovery.c */

@@ -12,7 +12,7 @@
  * Then cwnd and ssthresh are what they were before (RFC 4015), what is marked lost is taken as under way, and
  * recovery is over. What is lost nevertheless will be found so again.
  *
- * Deviation: RFC 4015, 3.2, (7) would have cwnd begin at the flight and what the ACK covers. As in Linux, it
+ * Deviation: RFC 4015, 3.1 (9) would have cwnd begin at the flight and what the ACK covers. As in Linux, it
  * is the former one: the network carried it, and ACKs come.
  */
 
@@ -22,7 +22,7 @@ void ek_undo_begin(struct ek_tcb *tcb)
         tcb->act->undo = (struct ek_undo){.una = tcb->snd_una, .possible = true};
 }
 
-/* Something leaves for another time. [RFC3522 3.2-1] */
+/* Something leaves for another time. [RFC3522 3.2-2] */
 void ek_undo_on_resent(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t bytes)
 {
         struct ek_undo *u = &tcb->act->undo;
@@ -35,7 +35,7 @@ void ek_undo_on_resent(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t bytes)
         u->left += bytes;
 }
 
-/* [RFC3708 3] */
+/* [RFC3708 3-B] */
 void ek_undo_on_dsack(struct ek_tcb *tcb, const struct ek_sack_ack *a)
 {
         struct ek_undo *u = &tcb->act->undo;
@@ -44,16 +44,23 @@ void ek_undo_on_dsack(struct ek_tcb *tcb, const struct ek_sack_ack *a)
                 u->left -= ek_min_u32(u->left, a->dsack_bytes);
 }
 
-/* The ACK answers what left before the first retransmission. [RFC3522 3.2-3] */
-static bool is_older(const struct ek_tcb *tcb, const struct ek_seg *seg)
+/* The ACK answers what left before the first retransmission. After a time-out it could also be that all ACKs were
+ * lost, and the receiver answers the retransmission with an old echo: then it acknowledges everything, or tells so
+ * by a D-SACK (3.3). Deviation: after a fast retransmit that can't be, and step (5) is left out. [RFC3522 3.2-4 3.2-5]
+ */
+static bool is_older(const struct ek_tcb *tcb, const struct ek_seg *seg, bool dsack)
 {
         const struct ek_tcp_opts *opt = &seg->hdr->opt;
 
+        if (tcb->cong.state == ELKO_CA_LOSS &&
+            (dsack ||
+             (tcb->stats.dsack_dups == 0 && seq_geq(tcb->snd_una, tcb->act->dupack.recover))))
+                return false;
         return ek_tcb_has(tcb, EK_TCB_TS) && (opt->present & ELKO_OPT_TIMESTAMPS) &&
                opt->ts_ecr != 0 && (int32_t)(opt->ts_ecr - tcb->act->undo.ts) < 0;
 }
 
-/* [RFC4015 3.2-7 3.2-8] */
+/* [RFC4015 3.1-8 3.1-9] */
 void ek_undo_do(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_undo_why why)
 {
         static const char *const cause[] = {
@@ -94,7 +101,8 @@ void ek_undo_do(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_undo_why why)
         ek_tcb_has_work(t, tcb);
 }
 
-bool ek_undo_try(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg, bool progress)
+bool ek_undo_try(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg, bool progress,
+                 bool dsack)
 {
         const struct ek_undo *u = &tcb->act->undo;
 
@@ -102,7 +110,7 @@ bool ek_undo_try(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg,
                 return false;
         if (u->left == 0)
                 ek_undo_do(t, tcb, EK_UNDO_DSACK);
-        else if (progress && is_older(tcb, seg))
+        else if (progress && is_older(tcb, seg, dsack))
                 ek_undo_do(t, tcb, EK_UNDO_TIMESTAMP);
         else
                 return false;
