@@ -45,9 +45,11 @@ static inline bool seq_lt(seq_t a, seq_t b)
         return (int32_t)(a.v - b.v) < 0;
 }
 
+/* Of two opposite points each is before the other for seq_lt(); neither is for this. Else a number 2^31 away could lie
+ * between two that are equal. */
 static inline bool seq_leq(seq_t a, seq_t b)
 {
-        return (int32_t)(a.v - b.v) <= 0;
+        return (int32_t)(b.v - a.v) >= 0;
 }
 
 static inline bool seq_gt(seq_t a, seq_t b)

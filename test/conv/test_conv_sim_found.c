@@ -492,4 +492,48 @@ CONV_TEST(a_probe_reports_no_duplicate)
         conv_ignore(c);
 }
 
+/* RFC 9293, 3.4: SEG.ACK =< SND.NXT, and half the circle away nothing is before anything. To a peer that never opened
+ * its window, with nothing outstanding, an ACK of 2^31 octets was in range: SND.UNA went there and SND.NXT did not,
+ * seed 446992 (one bit of an honest ACK was flipped). */
+CONV_TEST(an_ack_of_half_the_circle_is_none)
+{
+        const struct conv_options options = {.no_sack = true, .no_ts = true, .no_wscale = true};
+
+        conv_start(c, &options);
+        conv_listen(c);
+        conv_in(c, "S 0:0(0) win 0 <mss 1000>");
+        conv_out(c, "S. 0:0(0) ack 1 <...>");
+        conv_in(c, ". 1:1(0) ack 1 win 0");
+        conv_accept(c);
+        conv_in(c, "P. 1:11(10) ack 2147483649 win 5000");
+        conv_out(c, ". 1:1(0) ack 1");
+        conv_dropped(c, ELKO_DROP_TCP_ACK_RANGE);
+        conv_recv_is(c, ELKO_EAGAIN);
+        conv_in(c, "P. 1:11(10) ack 1 win 5000");
+        conv_out(c, ". 1:1(0) ack 11");
+        conv_send(c, 100);
+        conv_out(c, "P. 1:101(100) ack 11");
+}
+
+/* RFC 9293, 3.10.7.4, TIME-WAIT: the sequence number is looked at first, the ACK bit fifth. So what is out of the
+ * window is acknowledged without that bit, too, as it is in every other state, seeds 5810 and 140480; it does not
+ * restart 2 MSL, which would be the eighth. */
+CONV_TEST(time_wait_looks_at_the_number_first)
+{
+        conv_start(c, NULL);
+        conv_reach(c, ELKO_TCP_TIME_WAIT, true);
+        conv_advance(c, ELKO_SEC(1));
+        conv_in(c, "F 1:1(0)");
+        conv_out(c, ". 2:2(0) ack 2");
+        conv_in(c, "P 1:11(10)");
+        conv_out(c, ". 2:2(0) ack 2");
+        conv_in(c, "- 2:2(0)");
+        conv_none(c);
+        conv_dropped(c, ELKO_DROP_TCP_NO_ACK_FLAG);
+        conv_quiet(c, 2 * c->cfg.msl_ns - ELKO_SEC(1) - ELKO_MS(1));
+        conv_state(c, ELKO_TCP_TIME_WAIT);
+        conv_quiet(c, ELKO_MS(4));
+        conv_state(c, ELKO_TCP_CLOSED);
+}
+
 EK_TEST_MAIN();
