@@ -306,6 +306,12 @@ static void note_timestamp(struct ek_time_wait *tw, const struct ek_seg *seg)
                 tw->ts_recent = opt->ts_val;
 }
 
+/* 3.10.7.4 first: behind the peer's FIN there is nothing, so all but an exact, empty segment is out of the window. */
+static bool is_unacceptable(const struct ek_time_wait *tw, const struct ek_seg *seg)
+{
+        return seg->len > 0 || !seq_eq(seg->seq, seq_make(tw->rcv_nxt));
+}
+
 /*
  * A segment for a connection in TIME-WAIT. Returns true when the connection was reopened: the caller
  * then offers the segment, a SYN, to the listener.
@@ -326,20 +332,21 @@ bool ek_seg_on_time_wait(struct ek_tcp *t, uint32_t index, const struct ek_seg *
                 step_behind(t, index);
                 return true;
         }
-        if (!ek_seg_has(seg, ELKO_ACK) && !ek_seg_has(seg, ELKO_SYN)) {
+        if (!is_unacceptable(tw, seg) && !ek_seg_has(seg, ELKO_ACK)) {
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_NO_ACK_FLAG);
                 return false;
         }
-        note_timestamp(tw, seg);
+        if (ek_seg_has(seg, ELKO_ACK))
+                note_timestamp(tw, seg);
         /* 3.10.7.4 eighth: a retransmitted FIN restarts 2 MSL; it lies right before RCV.NXT. */
-        if (ek_seg_has(seg, ELKO_FIN) && seq_eq(seq_add(seg->seq, seg->len), seq_make(tw->rcv_nxt)))
+        if (ek_seg_has(seg, ELKO_ACK) && ek_seg_has(seg, ELKO_FIN) &&
+            seq_eq(seq_add(seg->seq, seg->len), seq_make(tw->rcv_nxt)))
                 tw->expires_ms = (now_ms(t) + wait_ms(t)) & MS_MASK;
-        /* First step: all but an exact, empty segment is out of the window and gets an ACK. Fifth: so
-         * does an ACK of what was never sent. Two ends that disagree about this could go on for ever, so
-         * the answers to empty segments are limited. */
-        if (seg->len > 0 || ((!seq_eq(seg->seq, seq_make(tw->rcv_nxt)) ||
-                              seq_gt(seg->ack, seq_make(tw->snd_nxt))) &&
-                             ek_limiter_take(&t->reset_limit, &seg->key.remote, t->now)))
+        /* First, with the ACK bit or without. Fifth: so does an ACK of what was never sent. Two ends that disagree
+         * about this could go on for ever, so the answers to empty segments are limited. */
+        if (seg->len > 0 ||
+            ((is_unacceptable(tw, seg) || seq_gt(seg->ack, seq_make(tw->snd_nxt))) &&
+             ek_limiter_take(&t->reset_limit, &seg->key.remote, t->now)))
                 acknowledge(t, tw);
         ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_TIME_WAIT);
         return false;
