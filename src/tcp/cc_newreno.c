@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include <elko/cc.h>
-
-#include "base/port.h"
+#include "tcp/cc.h"
 
 /*
  * RFC 5681: slow start, congestion avoidance, and what a loss does to cwnd; RFC 6582's recovery itself
  * (inflation, partial ACKs) is the engine's. Bytes are counted, not ACKs (RFC 3465), so a
- * peer that splits its ACKs gains nothing and one that stretches them loses little.
+ * peer that splits its ACKs gains nothing and one that stretches them loses little. ECN marks come from
+ * shorter queues than losses, so they lower the window less: by a fifth, not by half (ABE, RFC 8511).
  */
 
 struct newreno {
@@ -16,7 +15,7 @@ struct newreno {
 
 EK_STATIC_ASSERT(sizeof(struct newreno) <= ELKO_CC_PRIVATE_BYTES, "private area");
 
-enum { CWND_MAX = 1u << 30 };
+enum { BETA = 50, BETA_ECN = 80 }; /* percent of the flight that stay; RFC 8511, 3.1 */
 
 /* [RFC5681 3.1f] */
 static void newreno_init(void *priv, struct elko_cc_out *out, const struct elko_cc_init *ev)
@@ -35,14 +34,12 @@ static void newreno_on_ack(void *priv, struct elko_cc_out *out, const struct elk
         struct newreno *nr = priv;
 
         /* RFC 7661: a window that is not used says nothing about the path. */
-        if (ev->in_recovery || !ev->cwnd_limited || out->cwnd_bytes >= CWND_MAX)
+        if (ev->in_recovery || !ev->cwnd_limited || out->cwnd_bytes >= EK_CWND_MAX)
                 return;
         if (out->cwnd_bytes < out->ssthresh_bytes) {
                 /* Deviation: (3.1) equation 2 says cwnd += min(N, SMSS) per ACK, RFC 3465, 2.2 min(N, 2 SMSS). Our
                  * peers' ACKs may cover a whole batch; what they cover left the network all the same. */
-                out->cwnd_bytes += ev->acked_bytes;
-                if (out->cwnd_bytes > out->ssthresh_bytes)
-                        out->cwnd_bytes = ek_max_u32(out->ssthresh_bytes, ev->mss);
+                ek_cc_slow_start(out, ev->acked_bytes, ev->mss);
                 return;
         }
         /* (3.1) one SMSS for every cwnd of acknowledged bytes */
@@ -53,7 +50,7 @@ static void newreno_on_ack(void *priv, struct elko_cc_out *out, const struct elk
         }
 }
 
-/* [RFC5681 3.1g 3.1l 3.1n] */
+/* [RFC5681 3.1g 3.1l 3.1n; RFC8511 3.1] */
 static void newreno_on_congestion(void *priv, struct elko_cc_out *out,
                                   const struct elko_cc_event *ev)
 {
@@ -68,7 +65,8 @@ static void newreno_on_congestion(void *priv, struct elko_cc_out *out,
         nr->prior_cwnd = out->cwnd_bytes;
         nr->prior_ssthresh = out->ssthresh_bytes;
         /* (3.1) equation 4 */
-        out->ssthresh_bytes = ek_max_u32(ev->flight_bytes / 2, 2 * ev->mss);
+        out->ssthresh_bytes = ek_cc_share(
+                ev->flight_bytes, ev->kind == ELKO_CONGESTION_ECN ? BETA_ECN : BETA, ev->mss);
         out->cwnd_bytes = ev->kind == ELKO_CONGESTION_TIMEOUT ? ev->mss : out->ssthresh_bytes;
 }
 

@@ -94,9 +94,11 @@ void ek_meter_app_limited(struct ek_tcp *t, struct ek_tcb *tcb)
 EK_STATIC_ASSERT((int)EK_TXREC_TAG_WORDS == (int)EK_RATE_TAG_WORDS, "the tag is the rate's");
 
 /* A transmission is about to become a record: its tag. */
-void ek_meter_sent(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t tag[EK_TXREC_TAG_WORDS])
+void ek_meter_sent(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t len,
+                   uint32_t tag[EK_TXREC_TAG_WORDS])
 {
-        ek_rate_on_send(&tcb->act->rate, ek_txq_pipe(&tcb->act->txq), t->now, tag);
+        tcb->act->rate.lost = tcb->act->txq.lost_ever;
+        ek_rate_on_send(&tcb->act->rate, ek_txq_pipe(&tcb->act->txq), len, t->now, tag);
 }
 
 /* SND.UNA advanced and the round trip was measured. */
@@ -110,7 +112,9 @@ void ek_meter_delivered(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tx
         };
         struct ek_rate_sample s;
 
+        tcb->act->rate.lost = tcb->act->txq.lost_ever;
         s = ek_rate_on_ack(&tcb->act->rate, &a, tcb->rtt.min_rtt_ns, t->now);
+        ek_cong_note_sample(tcb, &s, a.bytes);
         if (ek_rate_counts(&s, tcb->stats.delivery_rate))
                 tcb->stats.delivery_rate = s.bytes_per_s;
         if (tcb->act->snd.len == 0)

@@ -13,6 +13,9 @@
  * The first span is known when P leaves, and the second is P's round trip plus a span that is known
  * then; these two and P.delivered (modulo 2^32; more can't be in flight) are the tag.
  *
+ * Two more words tell BBR what was in the network when P had left, and how much had been declared lost
+ * until then: the loss rate of P's flight is a sample like its delivery rate.
+ *
  * Spans are kept in units of 64 ns: 274 s at most, and a transmission that saw a longer one gives no
  * sample.
  */
@@ -21,6 +24,8 @@ enum {
         DELIVERED = 0,
         SEND_SPAN = 1,
         ACK_SPAN = 2, /* the top bit: application-limited */
+        TX_IN_FLIGHT = 3,
+        LOST = 4,
         UNIT_SHIFT = 6,
 };
 
@@ -37,7 +42,7 @@ static uint64_t span_ns(uint32_t units)
         return (uint64_t)units << UNIT_SHIFT;
 }
 
-void ek_rate_on_send(struct ek_rate *r, uint32_t pipe, uint64_t now,
+void ek_rate_on_send(struct ek_rate *r, uint32_t pipe, uint32_t len, uint64_t now,
                      uint32_t tag[EK_RATE_TAG_WORDS])
 {
         if (pipe == 0) {
@@ -48,6 +53,8 @@ void ek_rate_on_send(struct ek_rate *r, uint32_t pipe, uint64_t now,
         tag[DELIVERED] = (uint32_t)r->delivered;
         tag[SEND_SPAN] = span(r->first_sent_at, now);
         tag[ACK_SPAN] = span(r->delivered_at, now) | (r->app_limited != 0 ? APP_LIMITED : 0);
+        tag[TX_IN_FLIGHT] = pipe + len;
+        tag[LOST] = r->lost;
 }
 
 struct ek_rate_sample ek_rate_on_ack(struct ek_rate *r, const struct ek_rate_acked *acked,
@@ -65,8 +72,7 @@ struct ek_rate_sample ek_rate_on_ack(struct ek_rate *r, const struct ek_rate_ack
                 return s;
         r->first_sent_at = acked->sent_at;
         ack_span = tag[ACK_SPAN] & ~APP_LIMITED;
-        s.app_limited = (tag[ACK_SPAN] & APP_LIMITED) != 0;
-        s.delivered = (uint32_t)r->delivered - tag[DELIVERED];
+        s = ek_rate_on_lost(r, tag);
         s.interval_ns =
                 ek_max_u64(span_ns(tag[SEND_SPAN]), now - acked->sent_at + span_ns(ack_span));
         /* Shorter than any round trip: the ACK was for an earlier copy of what was sent again. */
@@ -74,6 +80,21 @@ struct ek_rate_sample ek_rate_on_ack(struct ek_rate *r, const struct ek_rate_ack
             s.interval_ns < min_rtt_ns)
                 return s;
         s.bytes_per_s = (uint64_t)s.delivered * 1000000000u / s.interval_ns;
+        return s;
+}
+
+struct ek_rate_sample ek_rate_on_lost(const struct ek_rate *r,
+                                      const uint32_t tag[EK_RATE_TAG_WORDS])
+{
+        struct ek_rate_sample s = {
+                .delivered = (uint32_t)r->delivered - tag[DELIVERED],
+                .tx_in_flight = tag[TX_IN_FLIGHT],
+                .lost = r->lost - tag[LOST],
+                .valid = true,
+                .app_limited = (tag[ACK_SPAN] & APP_LIMITED) != 0,
+        };
+
+        s.prior_delivered = r->delivered - s.delivered;
         return s;
 }
 

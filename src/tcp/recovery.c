@@ -24,25 +24,21 @@ uint32_t ek_recovery_initial_cwnd(const struct ek_tcp *t, uint32_t mss)
 void ek_recovery_start(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         uint32_t mss = ek_tcb_eff_mss(t, tcb);
-        struct elko_cc_init ev = {
-                .now = t->now,
-                .mss = mss,
-                .initial_cwnd_bytes = ek_recovery_initial_cwnd(t, mss),
-        };
+        uint32_t initial = ek_recovery_initial_cwnd(t, mss);
 
         /* RFC 5681, 3.1, as RFC 6928, 2 relaxed it: a SYN or SYN,ACK that had to be sent more than twice
          * means an initial window of one segment; once may have been a path of more than a second. */
         if (tcb->rtt.timeouts > 1)
-                ev.initial_cwnd_bytes = mss;
+                initial = mss;
         tcb->rtt.syn_lost = tcb->rtt.timeouts > 0;
         tcb->cong.state = ELKO_CA_OPEN;
         /* Without its active part (no memory) the connection starts like one after a silence. */
         if (!ek_tcb_is_active(tcb)) {
-                tcb->cong.out.cwnd_bytes = ev.initial_cwnd_bytes;
+                tcb->cong.out.cwnd_bytes = initial;
                 tcb->cong.out.ssthresh_bytes = UINT32_MAX;
                 return;
         }
-        tcb->cong.ops->init(tcb->act->priv, &tcb->cong.out, &ev);
+        ek_cong_init(t, tcb, initial, false);
 }
 
 /* After a silence the algorithm's private area is new. What it knew of the path counts for little then
@@ -50,14 +46,8 @@ void ek_recovery_start(struct ek_tcp *t, struct ek_tcb *tcb)
 void ek_recovery_restart(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         struct elko_cc_out before = tcb->cong.out;
-        uint32_t mss = ek_tcb_eff_mss(t, tcb);
-        struct elko_cc_init ev = {
-                .now = t->now,
-                .mss = mss,
-                .initial_cwnd_bytes = ek_recovery_initial_cwnd(t, mss),
-        };
 
-        tcb->cong.ops->init(tcb->act->priv, &tcb->cong.out, &ev);
+        ek_cong_init(t, tcb, ek_recovery_initial_cwnd(t, ek_tcb_eff_mss(t, tcb)), true);
         tcb->cong.state = ELKO_CA_OPEN;
         tcb->cong.out.ssthresh_bytes = before.ssthresh_bytes;
         if (before.cwnd_bytes != 0)
@@ -68,15 +58,8 @@ static void congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_congestio
                        uint32_t flight)
 {
         uint32_t mss = ek_tcb_eff_mss(t, tcb);
-        struct elko_cc_event ev = {
-                .now = t->now,
-                .kind = kind,
-                .flight_bytes = flight,
-                .mss = mss,
-                .initial_cwnd_bytes = ek_recovery_initial_cwnd(t, mss),
-        };
 
-        tcb->cong.ops->on_congestion(tcb->act->priv, &tcb->cong.out, &ev);
+        ek_cong_on_congestion(t, tcb, kind, flight);
         tcb->cong.out.cwnd_bytes = ek_max_u32(tcb->cong.out.cwnd_bytes, mss);
         tcb->cong.out.ssthresh_bytes = ek_max_u32(tcb->cong.out.ssthresh_bytes, 2 * mss);
 }
@@ -144,8 +127,9 @@ static void on_full_ack(struct ek_tcp *t, struct ek_tcb *tcb)
 
         tcb->act->inflation = 0;
         tcb->cong.state = ELKO_CA_OPEN;
-        tcb->cong.out.cwnd_bytes =
-                ek_min_u32(tcb->cong.out.ssthresh_bytes, ek_max_u32(flight, mss) + mss);
+        if (!tcb->cong.ops->owns_recovery)
+                tcb->cong.out.cwnd_bytes =
+                        ek_min_u32(tcb->cong.out.ssthresh_bytes, ek_max_u32(flight, mss) + mss);
         ek_trace_recovery(t, tcb, "recovered");
 }
 
@@ -166,6 +150,8 @@ static bool was_cwnd_limited(struct ek_tcb *tcb, uint32_t flight_before)
         bool limited = ek_tcb_has(tcb, EK_TCB_CWND_LIMITED);
 
         tcb->flags &= ~(uint32_t)EK_TCB_CWND_LIMITED;
+        if (tcb->cong.ops->owns_recovery)
+                return limited;
         /* In slow start half a window in use is reason enough to go on (Linux does the same). */
         return limited || (tcb->cong.out.cwnd_bytes < tcb->cong.out.ssthresh_bytes &&
                            flight_before >= tcb->cong.out.cwnd_bytes / 2);
@@ -178,14 +164,9 @@ void ek_recovery_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tx
         struct ek_congestion *c = &tcb->cong;
         uint32_t mss = ek_tcb_eff_mss(t, tcb);
         struct elko_cc_ack ev = {
-                .now = t->now,
                 .rtt_ns = rtt_ns,
-                .srtt_ns = tcb->rtt.srtt_ns,
-                .min_rtt_ns = tcb->rtt.min_rtt_ns,
-                .delivered_bytes = tcb->stats.bytes_acked,
                 .acked_bytes = acked->bytes - acked->syn,
                 .flight_bytes = flight_before,
-                .mss = mss,
                 .cwnd_limited = was_cwnd_limited(tcb, flight_before),
         };
 
@@ -196,8 +177,7 @@ void ek_recovery_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tx
                         ev.acked_bytes = ek_min_u32(ev.acked_bytes, mss);
                         ev.cwnd_limited = true;
                 }
-                if (ev.acked_bytes > 0)
-                        c->ops->on_ack(tcb->act->priv, &c->out, &ev);
+                ek_cong_on_ack(t, tcb, &ev);
                 return;
         }
         switch (ek_dupack_on_progress(&tcb->act->dupack, tcb->snd_una)) {
@@ -225,8 +205,7 @@ void ek_recovery_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tx
                 }
                 break;
         }
-        if (ev.acked_bytes > 0)
-                c->ops->on_ack(tcb->act->priv, &c->out, &ev);
+        ek_cong_on_ack(t, tcb, &ev);
 }
 
 /* RFC 6298 (5.4)-(5.6) and RFC 5681, 3.1: everything outstanding is taken as lost.

@@ -235,8 +235,9 @@ static enum ek_verdict run_pipeline(struct ek_tcp *t, struct ek_tcb *tcb, const 
                 ek_sack_on_ack(t, tcb, seg, &sack);
         else if (ev.progress)
                 undo_without_sack(t, tcb, seg, &ev);
-        if (ev.progress) {
+        if (ev.progress || (has_sack && ev.acked.delivered > 0))
                 ek_recovery_on_ack(t, tcb, &ev.acked, ev.rtt_ns, ev.flight_before);
+        if (ev.progress) {
                 confirm_neighbour(t, tcb);
         } else if (ev.duplicate) {
                 t->ctr->tcp_dup_acks_in++;

@@ -271,7 +271,7 @@ static void account_retransmission(struct ek_tcp *t, struct ek_tcb *tcb, const s
 {
         struct ek_txq_sent sent = {.now = t->now, .len = p->space};
 
-        ek_meter_sent(t, tcb, sent.tag);
+        ek_meter_sent(t, tcb, p->space, sent.tag);
         ek_txq_on_resent(&tcb->act->txq, &t->records, &sent);
         tcb->todo &= ~(uint32_t)EK_TODO_FORCE;
         ek_undo_on_resent(t, tcb, p->len);
@@ -300,7 +300,7 @@ static void account_new(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_pl
         }
         if (p->flags & ELKO_PSH)
                 sent.flags |= EK_TXREC_PUSH;
-        ek_meter_sent(t, tcb, sent.tag);
+        ek_meter_sent(t, tcb, p->space, sent.tag);
         pushed = ek_txq_push(&tcb->act->txq, &t->records, p->seq, &sent);
         EK_ASSERT(pushed); /* visit() made sure of the record's memory */
         tcb->snd_nxt = seq_add(p->seq, p->space);

@@ -149,6 +149,15 @@ struct ek_undo {
         bool has_resent; /* something was sent again since: `left` and `ts` count */
 };
 
+/* What the records for the algorithm are made from (cong.c). */
+struct ek_cc_state {
+        struct elko_cc_rate sample; /* of the acknowledgement that is being processed */
+        uint64_t next_round;        /* `delivered` at the beginning of this round trip */
+        uint32_t round;
+        uint32_t newly_delivered;
+        uint32_t lost_seen; /* txq.lost_ever when the algorithm was told last */
+};
+
 /*
  * What only a connection with something to do needs: buffers, what is outstanding, what came early, the
  * algorithm's private area. An idle connection gives it back and points at ek_active_none, which is
@@ -169,6 +178,7 @@ struct ek_active {
         struct ek_rate rate;
         struct ek_chrono chrono;
         struct ek_rcv_rtt rcv_rtt;
+        struct ek_cc_state cc;
         uint64_t priv[ELKO_CC_PRIVATE_BYTES / 8];
 };
 

@@ -110,6 +110,7 @@ static void init_secrets(struct ek_tcp *t)
         struct ek_siphash_key limiter;
 
         ek_rng_init(&t->rng, t->cfg.seed, 1);
+        ek_rng_init(&t->cc_rng, t->cfg.seed, 2);
         for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
                 keys[i]->k0 = ek_rng_u64(&t->rng);
                 keys[i]->k1 = ek_rng_u64(&t->rng);

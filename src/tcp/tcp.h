@@ -102,7 +102,7 @@ struct ek_tcp {
 
         struct ek_limiter reset_limit;
         struct ek_secrets secrets;
-        struct ek_rng rng;
+        struct ek_rng rng, cc_rng; /* congestion control's own: it draws without disturbing others */
         struct ek_settings defaults;
         struct ek_rtt_limits rtt_limits;
         uint32_t next_gen, next_number;
@@ -347,13 +347,22 @@ void ek_recovery_before_send(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_recovery_on_mss(struct ek_tcb *tcb, uint32_t before, uint32_t mss);
 uint32_t ek_recovery_initial_cwnd(const struct ek_tcp *t, uint32_t mss);
 
+/* cong.c: what the algorithm is told */
+void ek_cong_init(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t initial_cwnd, bool resumed);
+void ek_cong_note_sample(struct ek_tcb *tcb, const struct ek_rate_sample *s, uint32_t delivered);
+/* `ev` has rtt_ns, acked_bytes, flight_bytes, cwnd_limited and in_recovery; the rest is filled in. */
+void ek_cong_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_cc_ack *ev);
+void ek_cong_on_congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_congestion kind,
+                         uint32_t flight);
+
 /* meters.c: what the connection measures of itself */
 void ek_meter_settled(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_limited_by why);
 void ek_meter_queued(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_meter_no_room(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_meter_put_away(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_meter_app_limited(struct ek_tcp *t, struct ek_tcb *tcb);
-void ek_meter_sent(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t tag[EK_TXREC_TAG_WORDS]);
+void ek_meter_sent(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t len,
+                   uint32_t tag[EK_TXREC_TAG_WORDS]);
 void ek_meter_delivered(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_txq_acked *acked);
 void ek_meter_received(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
 

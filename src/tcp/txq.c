@@ -285,6 +285,9 @@ static void mark(struct ek_txq *q, const struct ek_slab *slab, uint32_t idx)
                 q->first_lost = idx;
         q->lost_bytes += rec->len;
         q->lost_count++;
+        q->lost_ever += rec->len;
+        q->marked_len = rec->len;
+        memcpy(q->marked_tag, rec->tag, sizeof(q->marked_tag));
         pull_up(slab, idx);
 }
 

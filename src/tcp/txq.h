@@ -20,7 +20,7 @@ enum ek_txrec_flag {
         EK_TXREC_LOST_BELOW = 1u << 5, /* it, or one below it in the tree, is lost */
 };
 
-enum { EK_TXREC_TAG_WORDS = 3 };
+enum { EK_TXREC_TAG_WORDS = 5 };
 
 struct ek_txrec {
         uint64_t sent_at; /* last transmission, ns */
@@ -55,6 +55,9 @@ struct ek_txq {
         uint32_t bytes;        /* sequence space of all records: SND.NXT - SND.UNA */
         seq_t fack; /* the highest number known to have arrived, if anything is outstanding */
         uint64_t too_young; /* what was sent again later than this can't have been answered yet */
+        uint32_t lost_ever; /* sequence space that was ever marked lost, modulo 2^32 */
+        uint32_t marked_len; /* of the record that was marked last; 0: none */
+        uint32_t marked_tag[EK_TXREC_TAG_WORDS];
 };
 
 /* What one ACK said: that SND.UNA moved (ek_txq_ack), and what else arrived (ek_txq_sack). */

@@ -20,7 +20,7 @@ static struct tx sent(struct ek_rate *r, uint32_t pipe, uint64_t at)
 {
         struct tx p = {.at = at};
 
-        ek_rate_on_send(r, pipe, at, p.tag);
+        ek_rate_on_send(r, pipe, SEG, at, p.tag);
         return p;
 }
 
@@ -125,6 +125,29 @@ EK_TEST(app_limited_at_the_very_beginning)
         p = sent(&r, 0, 1000);
         CHECK(acked(&r, &p, SEG, 0, 2000).app_limited);
         CHECK_EQ(r.app_limited, 0);
+}
+
+/* "P.tx_in_flight" includes P, "RS.lost" counts from when P left, and P.delivered comes back whole: all of it
+ * also of a transmission that was declared lost. */
+EK_TEST(what_was_in_flight_and_what_was_lost)
+{
+        struct ek_rate r = {.delivered = 5ull << 32, .lost = UINT32_MAX - SEG + 1};
+        struct tx a = sent(&r, 0, ELKO_MS(1)), b;
+        struct ek_rate_sample s;
+
+        r.lost += 2 * SEG; /* beyond 2^32 */
+        b = sent(&r, SEG, ELKO_MS(2));
+        s = acked(&r, &a, SEG, 0, ELKO_MS(11));
+        CHECK(s.valid);
+        CHECK_EQ(s.tx_in_flight, SEG);
+        CHECK_EQ(s.lost, 2 * SEG);
+        CHECK_EQ(s.prior_delivered, 5ull << 32);
+        r.lost += SEG;
+        s = ek_rate_on_lost(&r, b.tag);
+        CHECK_EQ(s.tx_in_flight, 2 * SEG);
+        CHECK_EQ(s.lost, SEG);
+        CHECK_EQ(s.bytes_per_s, 0);
+        CHECK_EQ(s.prior_delivered, 5ull << 32);
 }
 
 /* A lower sample that the application limited says nothing; a higher one does. */

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp/tcp.h"
+
+/*
+ * What an algorithm is told (elko/cc.h): the records of its events are filled here, from the connection,
+ * the queue of what is outstanding and the delivery rate sampler.
+ *
+ * Round trips are counted in packets (draft-ietf-ccwg-bbr, "Tracking Packet-Timed Round Trips"): one ends
+ * when something is delivered that left after the one before ended.
+ */
+
+void ek_cong_init(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t initial_cwnd, bool resumed)
+{
+        struct elko_cc_init ev = {
+                .now = t->now,
+                .mss = ek_tcb_eff_mss(t, tcb),
+                .initial_cwnd_bytes = initial_cwnd,
+                .srtt_ns = tcb->rtt.srtt_ns,
+                .min_rtt_ns = tcb->rtt.min_rtt_ns,
+                .delivery_rate = tcb->stats.delivery_rate,
+                .delivered_bytes = tcb->act->rate.delivered,
+                .clock_resolution_ns = t->cfg.clock_resolution_ns,
+                .random = ek_rng_u64(&t->cc_rng),
+                .resumed = resumed,
+        };
+
+        tcb->act->cc = (struct ek_cc_state){
+                .lost_seen = tcb->act->txq.lost_ever,
+                .next_round = ev.delivered_bytes,
+        };
+        tcb->cong.ops->init(tcb->act->priv, &tcb->cong.out, &ev);
+}
+
+/* The sampler has looked at an acknowledgement that delivered something. */
+void ek_cong_note_sample(struct ek_tcb *tcb, const struct ek_rate_sample *s, uint32_t delivered)
+{
+        tcb->act->cc.newly_delivered = delivered;
+        tcb->act->cc.sample = (struct elko_cc_rate){
+                .bytes_per_s = s->bytes_per_s,
+                .interval_ns = s->interval_ns,
+                .prior_delivered = s->prior_delivered,
+                .delivered_bytes = s->delivered,
+                .lost_bytes = s->lost,
+                .tx_in_flight_bytes = s->tx_in_flight,
+                .valid = s->valid,
+                .app_limited = s->app_limited,
+        };
+}
+
+static void count_round(struct ek_cc_state *cc, struct elko_cc_ack *ev)
+{
+        if (ev->rate.valid && ev->rate.prior_delivered >= cc->next_round) {
+                cc->next_round = ev->delivered_bytes;
+                cc->round++;
+                ev->round_start = true;
+        }
+        ev->round = cc->round;
+}
+
+static void note_lost(struct ek_tcb *tcb, struct elko_cc_ack *ev)
+{
+        struct ek_active *act = tcb->act;
+        struct ek_rate_sample s;
+
+        ev->newly_lost_bytes = act->txq.lost_ever - act->cc.lost_seen;
+        act->cc.lost_seen = act->txq.lost_ever;
+        if (ev->newly_lost_bytes == 0 || act->txq.marked_len == 0)
+                return;
+        act->rate.lost = act->txq.lost_ever;
+        s = ek_rate_on_lost(&act->rate, act->txq.marked_tag);
+        ev->lost = (struct elko_cc_lost){
+                .size_bytes = act->txq.marked_len,
+                .tx_in_flight_bytes = s.tx_in_flight,
+                .lost_bytes = s.lost,
+                .app_limited = s.app_limited,
+        };
+        act->txq.marked_len = 0;
+}
+
+void ek_cong_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_cc_ack *ev)
+{
+        struct ek_cc_state *cc = &tcb->act->cc;
+
+        ev->now = t->now;
+        ev->srtt_ns = tcb->rtt.srtt_ns;
+        ev->min_rtt_ns = tcb->rtt.min_rtt_ns;
+        ev->delivered_bytes = tcb->act->rate.delivered;
+        ev->newly_delivered = cc->newly_delivered;
+        ev->inflight_bytes = ek_txq_pipe(&tcb->act->txq);
+        ev->mss = ek_tcb_eff_mss(t, tcb);
+        ev->initial_cwnd_bytes = ek_recovery_initial_cwnd(t, ev->mss);
+        ev->after_timeout = tcb->cong.state == ELKO_CA_LOSS;
+        ev->rate = cc->sample;
+        cc->sample = (struct elko_cc_rate){0};
+        cc->newly_delivered = 0;
+        count_round(cc, ev);
+        note_lost(tcb, ev);
+        if (ev->acked_bytes > 0 || ev->newly_delivered > 0)
+                tcb->cong.ops->on_ack(tcb->act->priv, &tcb->cong.out, ev);
+}
+
+void ek_cong_on_congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_congestion kind,
+                           uint32_t flight)
+{
+        uint32_t mss = ek_tcb_eff_mss(t, tcb);
+        struct elko_cc_event ev = {
+                .now = t->now,
+                .kind = kind,
+                .flight_bytes = flight,
+                .mss = mss,
+                .initial_cwnd_bytes = ek_recovery_initial_cwnd(t, mss),
+                .delivered_bytes = tcb->act->rate.delivered,
+                .app_limited = kind == ELKO_CONGESTION_IDLE,
+        };
+
+        tcb->cong.ops->on_congestion(tcb->act->priv, &tcb->cong.out, &ev);
+}
