@@ -77,6 +77,7 @@ static void make_stack_config(const struct ek_options *o, struct elko_config *c)
                 c->initial_window_segs = (uint32_t)o->initial_window;
         if (o->congestion != NULL)
                 c->congestion = o->congestion;
+        c->pacing = o->pacing;
         if (o->keepalive_idle_ns != EK_OPT_UNSET)
                 c->keepalive_idle_ns = o->keepalive_idle_ns;
         if (o->pcap != NULL)

@@ -179,21 +179,18 @@ static bool parse_keepalive(void *target, const char *value, char *why, size_t w
         return false;
 }
 
-static const struct elko_cc_ops *const algorithms[] = {&elko_cc_newreno};
-
 static bool parse_congestion(void *target, const char *value, char *why, size_t why_len)
 {
+        const struct elko_cc_ops *found = elko_cc_find(value);
         size_t used = 0;
 
-        for (size_t i = 0; i < sizeof algorithms / sizeof algorithms[0]; i++) {
-                if (strcmp(value, algorithms[i]->name) == 0) {
-                        ((struct ek_options *)target)->congestion = algorithms[i];
-                        return true;
-                }
+        if (found != NULL) {
+                ((struct ek_options *)target)->congestion = found;
+                return true;
         }
         used = (size_t)snprintf(why, why_len, "the algorithms are:");
-        for (size_t i = 0; i < sizeof algorithms / sizeof algorithms[0] && used < why_len; i++)
-                used += (size_t)snprintf(why + used, why_len - used, " %s", algorithms[i]->name);
+        for (size_t i = 0; elko_cc_list[i] != NULL && used < why_len; i++)
+                used += (size_t)snprintf(why + used, why_len - used, " %s", elko_cc_list[i]->name);
         return false;
 }
 
@@ -356,7 +353,16 @@ static const struct ek_opt network_opts[] = {
          .arg = "NAME",
          .kind = EK_OPT_CALL,
          .parse = parse_congestion,
-         .help = "congestion control; default newreno"},
+         .help = "congestion control: cubic, newreno, bbr, dctcp, prague; default cubic"},
+        {.name = "cc",
+         .arg = "NAME",
+         .kind = EK_OPT_CALL,
+         .parse = parse_congestion,
+         .help = "the same"},
+        {.name = "pacing",
+         .kind = EK_OPT_SET,
+         .offset = NETWORK(pacing),
+         .help = "spread segments over the round trip with every algorithm (BBR and prague always do)"},
         {.name = "initial-window",
          .arg = "SEGMENTS",
          .kind = EK_OPT_COUNT,

@@ -78,6 +78,7 @@ struct ek_options {
         uint64_t rcvbuf, sndbuf, mss;
         uint64_t delack_ns;
         const struct elko_cc_ops *congestion;
+        bool pacing;
         uint64_t initial_window;
         uint64_t ttl, tos;
         bool ladder, quiet, json;

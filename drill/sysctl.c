@@ -244,6 +244,20 @@ static const char *plain_name(struct drill_run *r, const char *name)
         return p;
 }
 
+static bool congestion_control(struct drill_run *r, struct drill_where where, const char *value)
+{
+        const struct elko_cc_ops *ops = elko_cc_find(value);
+
+        if (ops == NULL)
+                return drill_refuse(r, where, "unsupported: congestion control %s", value);
+        if (r->open && ops != r->c.stack.congestion)
+                return drill_refuse(r, where,
+                                    "unsupported: another congestion control after the stack was "
+                                    "used: it is an option of the whole stack");
+        r->c.stack.congestion = ops;
+        return true;
+}
+
 bool drill_sysctl(struct drill_run *r, struct drill_where where, const char *name,
                   const char *value)
 {
@@ -254,8 +268,7 @@ bool drill_sysctl(struct drill_run *r, struct drill_where where, const char *nam
         if (s == NULL)
                 s = find(freebsd_list, name, "net.inet.tcp.");
         if (s == NULL && strcmp(name, "net.ipv4.tcp_congestion_control") == 0)
-                return strcmp(value, "reno") == 0 ||
-                       drill_refuse(r, where, "unsupported: congestion control %s", value);
+                return congestion_control(r, where, value);
         if (s == NULL && strcmp(name, "net.ipv4.ip_local_port_range") == 0) {
                 unsigned lo, hi;
 

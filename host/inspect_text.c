@@ -64,6 +64,7 @@ const char *elko_host_inspect_limit(enum elko_limited_by by)
         case ELKO_LIMITED_CWND: return "cwnd";
         case ELKO_LIMITED_NAGLE: return "nagle";
         case ELKO_LIMITED_LINK: return "link";
+        case ELKO_LIMITED_PACING: return "pacing";
         }
         return "?";
 }

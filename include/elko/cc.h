@@ -43,6 +43,7 @@ struct elko_cc_init {
         uint64_t delivered_bytes;     /* the count in struct elko_cc_ack stands there */
         uint64_t clock_resolution_ns; /* of the clock that `now` comes from */
         uint64_t random;              /* from the stack's seed, another for each call */
+        bool selective_acks;          /* more than one loss can be found in a round trip */
         bool resumed;                 /* after a silence, or instead of another algorithm */
         bool paced;                   /* segments are spread over the round trip anyway */
 };
@@ -107,7 +108,7 @@ struct elko_cc_event {
         uint32_t mss;
         uint32_t initial_cwnd_bytes;
         uint64_t delivered_bytes; /* as in struct elko_cc_ack */
-        bool app_limited;         /* IDLE: the silence was the application's */
+        bool app_limited;         /* on_start: the application had nothing to send */
 };
 
 /* For struct elko_tcp_info and Linux's TCP_CC_INFO: what BBR and the ECN family show of themselves. */
@@ -128,6 +129,8 @@ struct elko_cc_ops {
         void (*init)(void *priv, struct elko_cc_out *out, const struct elko_cc_init *ev);
         void (*on_ack)(void *priv, struct elko_cc_out *out, const struct elko_cc_ack *ev);
         void (*on_congestion)(void *priv, struct elko_cc_out *out, const struct elko_cc_event *ev);
+        /* Data is about to leave with nothing in flight; before an IDLE event, if there is one. May be NULL. */
+        void (*on_start)(void *priv, struct elko_cc_out *out, const struct elko_cc_event *ev);
         /* The episode was spurious: undo what on_congestion did. May be NULL. */
         void (*undo)(void *priv, struct elko_cc_out *out);
         /* What it knows, for people. May be NULL. */
@@ -141,6 +144,7 @@ extern const struct elko_cc_ops elko_cc_newreno;
 
 /* RFC 9438, with HyStart++ (RFC 9406) and ABE (RFC 8511): the default. */
 extern const struct elko_cc_ops elko_cc_cubic;
+
 
 /* All of these; the end is NULL. By name, "reno" for "newreno" included; NULL: there is none. */
 extern const struct elko_cc_ops *const elko_cc_list[];

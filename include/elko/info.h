@@ -201,6 +201,7 @@ enum elko_limited_by {
         ELKO_LIMITED_CWND,    /* the congestion window */
         ELKO_LIMITED_NAGLE,   /* a small segment waits (RFC 9293, 3.7.4) */
         ELKO_LIMITED_LINK,    /* the link has not asked yet, or the neighbour is unresolved */
+        ELKO_LIMITED_PACING,  /* the pacing rate */
 };
 
 enum elko_tcp_option_flag {

@@ -128,7 +128,9 @@ int elko_abort(elko_stack *st, elko_sock s);
         X(DELACK, "delayed-ACK time, ns; 0: acknowledge at once")                                  \
         X(CORK, "send full segments only")                                                         \
         X(TTL, "time to live or hop limit, 1..255")                                                \
-        X(TOS, "type of service or traffic class, ECN bits zero, 0..255")
+        X(TOS, "type of service or traffic class, ECN bits zero, 0..255")                          \
+        X(PACING, "space segments over the round trip, whatever the algorithm asks for")           \
+        X(MAX_PACING_RATE, "send no faster, bytes of payload per second; 0: no limit")
 
 enum elko_option {
 #define ELKO_X(name, text) ELKO_OPTION_##name,

@@ -100,7 +100,10 @@ struct elko_config {
         bool syn_cookies;                     /* when the SYN queue is full: true */
         bool challenge_acks;                  /* RFC 5961: true */
         uint32_t challenge_ack_interval_ms;   /* at most one per connection in this span: 500 */
-        const struct elko_cc_ops *congestion; /* NULL: the default */
+        const struct elko_cc_ops *congestion; /* NULL: the default, CUBIC */
+        bool pacing; /* space segments over the round trip with every algorithm; those that set a rate
+                        of their own (BBR) do it anyway: false */
+        uint64_t max_pacing_rate; /* bytes of payload per second, 0: no limit */
 };
 
 void elko_config_default(struct elko_config *config);

@@ -86,7 +86,8 @@ enum elko_why {
         X(CLOSE, "FIN-WAIT-2 or linger")                                                           \
         X(IDLE, "idle buffers")                                                                    \
         X(SYN_ACK, "SYN+ACK retransmission")                                                       \
-        X(TIME_WAIT, "2 MSL")
+        X(TIME_WAIT, "2 MSL")                                                                      \
+        X(PACE, "pacing")
 
 enum elko_timer {
 #define ELKO_X(name, text) ELKO_TIMER_##name,

@@ -263,6 +263,8 @@ static bool set_span_or_switch(struct ek_settings *s, enum elko_option option, u
         case ELKO_OPTION_NODELAY: s->nodelay = v == 1; return v <= 1;
         case ELKO_OPTION_KEEPALIVE: s->keepalive = v == 1; return v <= 1;
         case ELKO_OPTION_CORK: s->cork = v == 1; return v <= 1;
+        case ELKO_OPTION_PACING: s->pacing = v == 1; return v <= 1;
+        case ELKO_OPTION_MAX_PACING_RATE: s->max_pacing_rate = v; return true;
         case ELKO_OPTION_KEEPALIVE_IDLE: s->keepalive_idle_ns = v; return v >= ELKO_SEC(1);
         case ELKO_OPTION_KEEPALIVE_INTERVAL: s->keepalive_interval_ns = v; return v >= ELKO_SEC(1);
         case ELKO_OPTION_USER_TIMEOUT: s->user_timeout_ns = v; return true;
@@ -307,6 +309,8 @@ static void apply(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_option option)
         }
         if (option == ELKO_OPTION_USER_TIMEOUT && tcb->at[EK_DL_ABORT] != EK_NEVER)
                 ek_tcb_arm(t, tcb, EK_DL_ABORT, ek_time_add(t->now, ek_tcb_r2(t, tcb)));
+        if (option == ELKO_OPTION_PACING || option == ELKO_OPTION_MAX_PACING_RATE)
+                ek_cong_pace(t, tcb);
         ek_tcb_has_work(t, tcb); /* Nagle or cork may have let go */
 }
 
@@ -361,6 +365,8 @@ int ek_sock_get_option(struct ek_tcp *t, elko_sock s, enum elko_option option, u
         case ELKO_OPTION_CORK: *value = v->cork; break;
         case ELKO_OPTION_TTL: *value = v->ttl; break;
         case ELKO_OPTION_TOS: *value = v->tos; break;
+        case ELKO_OPTION_PACING: *value = v->pacing; break;
+        case ELKO_OPTION_MAX_PACING_RATE: *value = v->max_pacing_rate; break;
         default: return ELKO_EINVAL;
         }
         return ELKO_OK;

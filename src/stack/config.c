@@ -7,7 +7,7 @@
  * Configuration: the defaults with their reasons, what is out of range, and how much memory it takes.
  */
 
-enum { CONFIG_VERSION = 1 };
+enum { CONFIG_VERSION = 2 };
 
 /* [RFC9293 SHLD-11 MUST-28; RFC6056 3.2b] */
 void elko_config_default(struct elko_config *c)

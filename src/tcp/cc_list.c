@@ -4,6 +4,7 @@
 /* The algorithms that come with elko, by name. */
 
 const struct elko_cc_ops *const elko_cc_list[] = {
+        &elko_cc_cubic,
         &elko_cc_newreno,
         NULL,
 };

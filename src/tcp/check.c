@@ -118,7 +118,7 @@ static const char *check_timers(const struct ek_tcb *tcb)
         REQUIRE(!outstanding || tcb->at[EK_DL_RTO] != EK_NEVER,
                 "I-21: outstanding without retransmission timer");
         REQUIRE(!waits(tcb) || outstanding || tcb->at[EK_DL_PERSIST] != EK_NEVER ||
-                        ek_list_is_linked(&tcb->work),
+                        tcb->at[EK_DL_PACE] != EK_NEVER || ek_list_is_linked(&tcb->work),
                 "I-22: stuck: data waits, nothing armed");
         REQUIRE(!ek_tcb_has(tcb, EK_TCB_ORPHAN) || tcb->at[EK_DL_ABORT] != EK_NEVER ||
                         tcb->at[EK_DL_CLOSE] != EK_NEVER || ek_list_is_linked(&tcb->work) ||

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tcp/tcp.h"
 
+#include "base/muldiv.h"
+
 /*
  * What an algorithm is told (elko/cc.h): the records of its events are filled here, from the connection,
  * the queue of what is outstanding and the delivery rate sampler.
@@ -21,7 +23,9 @@ void ek_cong_init(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t initial_cwnd, b
                 .delivered_bytes = tcb->act->rate.delivered,
                 .clock_resolution_ns = t->cfg.clock_resolution_ns,
                 .random = ek_rng_u64(&t->cc_rng),
+                .selective_acks = ek_tcb_has(tcb, EK_TCB_SACK),
                 .resumed = resumed,
+                .paced = ek_tcb_settings(t, tcb)->pacing,
         };
 
         tcb->act->cc = (struct ek_cc_state){
@@ -29,6 +33,32 @@ void ek_cong_init(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t initial_cwnd, b
                 .next_round = ev.delivered_bytes,
         };
         tcb->cong.ops->init(tcb->act->priv, &tcb->cong.out, &ev);
+        ek_cong_pace(t, tcb);
+}
+
+/* Linux's factors: in slow start the rate must let cwnd double, and after that it must not be what holds cwnd
+ * back (tcp_pacing_ss_ratio, tcp_pacing_ca_ratio). */
+enum { PACE_SLOW_START = 200, PACE_AVOIDANCE = 120 };
+
+void ek_cong_pace(const struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        const struct ek_settings *s = ek_tcb_settings(t, tcb);
+        const struct elko_cc_out *out = &tcb->cong.out;
+        uint64_t rate = out->pacing_bytes_per_s;
+
+        if (!ek_tcb_is_active(tcb))
+                return;
+        if (rate == 0 && s->pacing && tcb->rtt.srtt_ns != 0) {
+                uint32_t percent = out->cwnd_bytes < out->ssthresh_bytes / 2 ? PACE_SLOW_START
+                                                                             : PACE_AVOIDANCE;
+
+                rate = ek_mul_div((uint64_t)out->cwnd_bytes * percent / 100, ELKO_SEC(1),
+                                  tcb->rtt.srtt_ns);
+                rate = ek_max_u64(rate, 1);
+        }
+        if (s->max_pacing_rate != 0)
+                rate = rate == 0 ? s->max_pacing_rate : ek_min_u64(rate, s->max_pacing_rate);
+        ek_pacer_set(&tcb->act->pacer, rate);
 }
 
 /* The sampler has looked at an acknowledgement that delivered something. */
@@ -97,6 +127,7 @@ void ek_cong_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_cc_ack *ev
         note_lost(tcb, ev);
         if (ev->acked_bytes > 0 || ev->newly_delivered > 0)
                 tcb->cong.ops->on_ack(tcb->act->priv, &tcb->cong.out, ev);
+        ek_cong_pace(t, tcb);
 }
 
 void ek_cong_on_congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_congestion kind,
@@ -110,8 +141,26 @@ void ek_cong_on_congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_conge
                 .mss = mss,
                 .initial_cwnd_bytes = ek_recovery_initial_cwnd(t, mss),
                 .delivered_bytes = tcb->act->rate.delivered,
-                .app_limited = kind == ELKO_CONGESTION_IDLE,
         };
 
         tcb->cong.ops->on_congestion(tcb->act->priv, &tcb->cong.out, &ev);
+        ek_cong_pace(t, tcb);
+}
+
+/* draft-ietf-ccwg-bbr, OnTransmit(). */
+void ek_cong_on_start(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        uint32_t mss = ek_tcb_eff_mss(t, tcb);
+        struct elko_cc_event ev = {
+                .now = t->now,
+                .mss = mss,
+                .initial_cwnd_bytes = ek_recovery_initial_cwnd(t, mss),
+                .delivered_bytes = tcb->act->rate.delivered,
+                .app_limited = tcb->act->rate.app_limited != 0,
+        };
+
+        if (tcb->cong.ops->on_start == NULL)
+                return;
+        tcb->cong.ops->on_start(tcb->act->priv, &tcb->cong.out, &ev);
+        ek_cong_pace(t, tcb);
 }

@@ -257,7 +257,10 @@ void ek_recovery_before_send(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         uint32_t idle_ms = ek_tcp_ms(t) - tcb->stats.data_sent_ms;
 
-        if (tcb->stats.data_sent_ms == 0 || !ek_txq_is_empty(&tcb->act->txq))
+        if (!ek_txq_is_empty(&tcb->act->txq))
+                return;
+        ek_cong_on_start(t, tcb);
+        if (tcb->stats.data_sent_ms == 0)
                 return;
         if ((uint64_t)idle_ms * 1000000 > ek_rtt_rto(&tcb->rtt, &t->rtt_limits))
                 congestion(t, tcb, ELKO_CONGESTION_IDLE, 0);

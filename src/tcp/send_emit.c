@@ -331,6 +331,7 @@ static void account(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *
                         note_reply(t, tcb);
                 if (p->kind == EK_PLAN_DATA)
                         tcb->flags |= EK_TCB_BURST;
+                ek_pacer_on_sent(&tcb->act->pacer, p->len, mss, t->now, t->cfg.clock_resolution_ns);
                 tcb->stats.data_segs_out++;
                 tcb->stats.data_sent_ms = ek_tcp_ms(t) != 0 ? ek_tcp_ms(t) : 1;
         }
@@ -465,6 +466,7 @@ static struct ek_plan plan_for(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t ms
                 .nodelay = s->nodelay,
                 .cork = s->cork,
                 .push_bursts = t->cfg.push_bursts,
+                .paced = !ek_pacer_is_open(&tcb->act->pacer, t->now, t->cfg.clock_resolution_ns),
                 .lost = ek_txq_next_lost(&tcb->act->txq, &t->records),
                 .no_record = no_record,
         };
@@ -482,6 +484,11 @@ static void settle(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p
         if (p->limited_by == ELKO_LIMITED_CWND)
                 tcb->flags |= EK_TCB_CWND_LIMITED;
         ek_meter_settled(t, tcb, p->limited_by);
+        if (p->limited_by == ELKO_LIMITED_PACING) {
+                ek_tcb_arm(t, tcb, EK_DL_PACE,
+                           ek_pacer_deadline(&tcb->act->pacer, t->now, t->cfg.clock_resolution_ns));
+                return;
+        }
         if (!ek_txq_is_empty(&tcb->act->txq))
                 return;
         if (waiting && tcb->at[EK_DL_PERSIST] == EK_NEVER)

@@ -81,6 +81,8 @@ static struct ek_plan plan_lost(const struct ek_tcb *tcb, const struct ek_plan_e
         if (!(tcb->todo & EK_TODO_FORCE) && ek_txq_pipe(&tcb->act->txq) != 0) {
                 if (cwnd_room(tcb) < p.space)
                         return blocked(ELKO_LIMITED_CWND);
+                if (env->paced)
+                        return blocked(ELKO_LIMITED_PACING);
                 p.room = ek_min_u32(p.room, cwnd_room(tcb) - 1); /* a FIN may come with it */
         }
         /* PSH is sent again as it was sent first (RFC 9293, 3.9.1.2), not on every segment that is. */
@@ -168,6 +170,8 @@ static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_e
         if (!(tcb->todo & EK_TODO_TLP) && ek_txq_pipe(&tcb->act->txq) != 0 &&
             cwnd_room(tcb) < p.space)
                 return blocked(ELKO_LIMITED_CWND);
+        if (env->paced && p.len > 0 && !(tcb->todo & EK_TODO_TLP))
+                return blocked(ELKO_LIMITED_PACING);
         p.flags = ELKO_ACK;
         if (p.len > 0 &&
             (p.len == unsent || (env->push_bursts && ek_tcb_has(tcb, EK_TCB_BURST) &&

@@ -35,6 +35,7 @@ struct ek_plan_env {
         uint32_t mss; /* effective */
         bool nodelay, cork;
         bool push_bursts;
+        bool paced;                  /* the pacer's gate is closed */
         const struct ek_txrec *lost; /* first lost record, or NULL */
         bool no_record;              /* no memory for a record: only what takes no sequence space */
 };

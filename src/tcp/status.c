@@ -31,6 +31,7 @@ static enum elko_limited_by limited_by(struct ek_tcp *t, struct ek_tcb *tcb)
                 .mss = ek_tcb_eff_mss(t, tcb),
                 .nodelay = s->nodelay,
                 .cork = s->cork,
+                .paced = !ek_pacer_is_open(&tcb->act->pacer, t->now, t->cfg.clock_resolution_ns),
                 .lost = ek_txq_next_lost(&tcb->act->txq, &t->records),
         };
         struct ek_plan p;
@@ -103,7 +104,9 @@ void ek_user_status(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_tcp_info *
                 .min_rtt_ns = tcb->rtt.min_rtt_ns,
                 .rcv_rtt_ns = (uint64_t)tcb->rtt.rcv_us * 1000,
                 .delivery_rate = tcb->stats.delivery_rate,
-                .pacing_rate = tcb->cong.out.pacing_bytes_per_s,
+                .pacing_rate = ek_tcb_is_active(tcb) ? tcb->act->pacer.bytes_per_s
+                                                     : tcb->cong.out.pacing_bytes_per_s,
+                .max_pacing_rate = ek_tcb_settings(t, tcb)->max_pacing_rate,
                 .last_data_sent_ns = age(t, tcb->stats.data_sent_ms),
                 .last_ack_sent_ns = age(t, tcb->stats.ack_sent_ms),
                 .last_data_recv_ns = age(t, tcb->stats.data_recv_ms),

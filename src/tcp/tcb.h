@@ -16,6 +16,7 @@
 #include "tcp/chrono.h"
 #include "tcp/delack.h"
 #include "tcp/dupack.h"
+#include "tcp/pacer.h"
 #include "tcp/prr.h"
 #include "tcp/rack.h"
 #include "tcp/rate.h"
@@ -51,6 +52,7 @@ enum ek_deadline {
         EK_DL_KEEPALIVE, /* RFC 9293 3.8.4 */
         EK_DL_ABORT,     /* R2, user timeout: RFC 9293 3.8.3 */
         EK_DL_CLOSE,     /* FIN-WAIT-2 of an orphan, linger */
+        EK_DL_PACE,      /* the next quantum's departure */
         EK_DL_IDLE,      /* give empty buffers back; try a failed allocation again */
         EK_DL_COUNT
 };
@@ -61,11 +63,13 @@ struct ek_settings {
         uint64_t user_timeout_ns; /* 0: the stack's R2 */
         uint64_t linger_ns;       /* EK_NEVER: none */
         uint64_t delack_ns;
+        uint64_t max_pacing_rate; /* bytes/s; 0: none */
         uint32_t snd_buf_max, rcv_buf_max;
         uint32_t keepalive_count;
         uint16_t max_seg; /* 0: by the path */
         uint8_t ttl, tos;
         bool nodelay, keepalive, cork;
+        bool pacing; /* though the algorithm does not ask for it */
 };
 
 /* What is to be done at the next pull. */
@@ -179,6 +183,7 @@ struct ek_active {
         struct ek_chrono chrono;
         struct ek_rcv_rtt rcv_rtt;
         struct ek_cc_state cc;
+        struct ek_pacer pacer;
         uint64_t priv[ELKO_CC_PRIVATE_BYTES / 8];
 };
 

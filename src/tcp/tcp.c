@@ -139,6 +139,8 @@ static void init_defaults(struct ek_tcp *t)
                 .snd_buf_max = c->snd_buf_max_bytes,
                 .rcv_buf_max = c->rcv_buf_max_bytes,
                 .ttl = 64,
+                .pacing = c->pacing,
+                .max_pacing_rate = c->max_pacing_rate,
         };
         t->rtt_limits = (struct ek_rtt_limits){
                 .initial_ns = c->rto_initial_ns,
@@ -148,7 +150,7 @@ static void init_defaults(struct ek_tcp *t)
                 .floor_on_variance = c->rto_min_on_variance,
         };
         if (t->cfg.congestion == NULL)
-                t->cfg.congestion = &elko_cc_newreno;
+                t->cfg.congestion = &elko_cc_cubic;
 }
 
 static bool init_pools(struct ek_tcp *t)

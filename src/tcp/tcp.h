@@ -102,7 +102,8 @@ struct ek_tcp {
 
         struct ek_limiter reset_limit;
         struct ek_secrets secrets;
-        struct ek_rng rng, cc_rng; /* congestion control's own: it draws without disturbing others */
+        struct ek_rng rng,
+                cc_rng; /* congestion control's own: it draws without disturbing others */
         struct ek_settings defaults;
         struct ek_rtt_limits rtt_limits;
         uint32_t next_gen, next_number;
@@ -353,7 +354,13 @@ void ek_cong_note_sample(struct ek_tcb *tcb, const struct ek_rate_sample *s, uin
 /* `ev` has rtt_ns, acked_bytes, flight_bytes, cwnd_limited and in_recovery; the rest is filled in. */
 void ek_cong_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_cc_ack *ev);
 void ek_cong_on_congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_congestion kind,
-                         uint32_t flight);
+                           uint32_t flight);
+
+/* Data is about to leave with nothing in flight. */
+void ek_cong_on_start(struct ek_tcp *t, struct ek_tcb *tcb);
+
+/* The pacer's rate follows the algorithm, the settings and the round trip. */
+void ek_cong_pace(const struct ek_tcp *t, struct ek_tcb *tcb);
 
 /* meters.c: what the connection measures of itself */
 void ek_meter_settled(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_limited_by why);

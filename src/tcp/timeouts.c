@@ -243,6 +243,12 @@ static void on_idle(struct ek_tcp *t, struct ek_tcb *tcb)
                 ek_tcb_arm(t, tcb, EK_DL_IDLE, ek_time_add(t->now, ELKO_SEC(1)));
 }
 
+/* draft-ietf-ccwg-bbr, "Pacing Rate": the next quantum may leave. */
+static void on_pace(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        ek_tcb_has_work(t, tcb);
+}
+
 typedef void handler(struct ek_tcp *t, struct ek_tcb *tcb);
 
 static const struct {
@@ -256,6 +262,7 @@ static const struct {
         [EK_DL_KEEPALIVE] = {on_keepalive, ELKO_TIMER_KEEPALIVE},
         [EK_DL_ABORT] = {on_abort, ELKO_TIMER_ABORT},
         [EK_DL_CLOSE] = {on_close, ELKO_TIMER_CLOSE},
+        [EK_DL_PACE] = {on_pace, ELKO_TIMER_PACE},
         [EK_DL_IDLE] = {on_idle, ELKO_TIMER_IDLE},
 };
 

@@ -787,7 +787,8 @@ EK_TEST(c8_one_allocation_fails)
 
                         app_connect(w);
                         run(w, ELKO_SEC(7200));
-                        /* As below; when data overtakes the ACK of a cookie, it is refused. */
+                        /* Without a half-open connection there is a cookie, and data that overtakes the
+                         * ACK with the cookie is answered with a reset: it fits no cookie (RFC 4987, 3.6). */
                         if (side == 1 && nth == 1 && w->app[0].error == ELKO_ECONNRESET)
                                 give_up(w);
                         else

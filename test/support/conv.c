@@ -217,6 +217,8 @@ static void set_config(struct conv *c)
         c->cfg.timestamps = !c->opt.no_ts;
         c->cfg.sack = !c->opt.no_sack;
         c->cfg.window_scale = !c->opt.no_wscale;
+        /* The conversations were written with the numbers of RFC 5681; those about another algorithm say so. */
+        c->cfg.congestion = &elko_cc_newreno;
         if (c->opt.config != NULL)
                 c->opt.config(&c->cfg);
 }
