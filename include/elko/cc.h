@@ -145,6 +145,8 @@ extern const struct elko_cc_ops elko_cc_newreno;
 /* RFC 9438, with HyStart++ (RFC 9406) and ABE (RFC 8511): the default. */
 extern const struct elko_cc_ops elko_cc_cubic;
 
+/* BBRv3, draft-ietf-ccwg-bbr. */
+extern const struct elko_cc_ops elko_cc_bbr;
 
 /* All of these; the end is NULL. By name, "reno" for "newreno" included; NULL: there is none. */
 extern const struct elko_cc_ops *const elko_cc_list[];

@@ -6,6 +6,7 @@
 const struct elko_cc_ops *const elko_cc_list[] = {
         &elko_cc_cubic,
         &elko_cc_newreno,
+        &elko_cc_bbr,
         NULL,
 };
 
