@@ -148,6 +148,10 @@ extern const struct elko_cc_ops elko_cc_cubic;
 /* BBRv3, draft-ietf-ccwg-bbr. */
 extern const struct elko_cc_ops elko_cc_bbr;
 
+/* RFC 8257, and a scalable response for L4S (RFC 9331): for networks whose queues mark early, and where
+ * somebody said so. Both need ECN feedback. */
+extern const struct elko_cc_ops elko_cc_dctcp, elko_cc_prague;
+
 /* All of these; the end is NULL. By name, "reno" for "newreno" included; NULL: there is none. */
 extern const struct elko_cc_ops *const elko_cc_list[];
 const struct elko_cc_ops *elko_cc_find(const char *name);

@@ -4,10 +4,7 @@
 /* The algorithms that come with elko, by name. */
 
 const struct elko_cc_ops *const elko_cc_list[] = {
-        &elko_cc_cubic,
-        &elko_cc_newreno,
-        &elko_cc_bbr,
-        NULL,
+        &elko_cc_cubic, &elko_cc_newreno, &elko_cc_bbr, &elko_cc_dctcp, &elko_cc_prague, NULL,
 };
 
 static bool equal(const char *a, const char *b)
