@@ -5,6 +5,7 @@
  * elko has not got makes the script unsupported.
  */
 #include "drill/runner.h"
+#include "drill/sysctl.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -213,6 +214,46 @@ bool drill_configure(struct drill_run *r)
         elko_ip_parse(local[r->c.family], &r->c.local);
         elko_ip_parse(remote[r->c.family], &r->c.remote);
         return options_of(r, r->s->options, false) && options_of(r, r->set->options, false);
+}
+
+/* ---- sysctls ---- */
+
+/* Ways of naming that are of another path. */
+static const char *plain_name(struct drill_run *r, const char *name)
+{
+        static const char proc[] = "/proc/sys/";
+        char *p;
+
+        if (strncmp(name, proc, strlen(proc)) != 0)
+                return name;
+        p = drill_copy(r->arena, name + strlen(proc), strlen(name + strlen(proc)));
+        for (char *c = p; *c != '\0'; c++)
+                if (*c == '/')
+                        *c = '.';
+        return p;
+}
+
+bool drill_sysctl(struct drill_run *r, struct drill_where where, const char *name,
+                  const char *value)
+{
+        struct drill_tunables t = {&r->c.stack, &r->c.sockets};
+        struct elko_config stack = r->c.stack;
+        char why[DRILL_SYSCTL_WHY];
+
+        name = plain_name(r, name);
+        switch (drill_sysctl_set(&t, name, value, why)) {
+        case DRILL_SYSCTL_OK: break;
+        case DRILL_SYSCTL_BAD: return drill_fail(r, where, "%s", why);
+        default: return drill_refuse(r, where, "unsupported: %s", why);
+        }
+        if (r->open && !drill_sysctl_is_idle(name) && memcmp(&stack, &r->c.stack, sizeof(stack)))
+                return drill_refuse(r, where,
+                                    "unsupported: sysctl %s after the stack was used: it is an "
+                                    "option of the whole stack",
+                                    name);
+        if (r->open)
+                elko_bsd_set_defaults(r->w.bsd, &r->c.sockets);
+        return true;
 }
 
 const struct drill_define *drill_common_defines(enum drill_family family)

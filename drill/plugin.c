@@ -112,12 +112,14 @@ static void make_stack(void)
         const size_t bytes = (size_t)256 << 20;
         const char *why = "no memory";
 
+        plug_take_sysctls(&plug.config);
         plug.region = malloc(bytes);
         if (plug.region != NULL)
                 plug.st = elko_stack_create(plug.region, bytes, &plug.config.stack, plug.now, &why);
         plug.b = plug.st != NULL ? elko_bsd_create(plug.st) : NULL;
         if (plug.b == NULL)
                 die("stack", why);
+        elko_bsd_set_defaults(plug.b, &plug.config.sockets);
         plug.link4 = add_link("ipv4", plug.config.mtu4, plug.config.local4, "0.0.0.0/0");
         plug.link6 = add_link("ipv6", plug.config.mtu6, plug.config.local6, "::/0");
 }
@@ -732,6 +734,7 @@ void packetdrill_interface_init(const char *flags, struct packetdrill_table *out
         plug.waiter = NULL;
         if (!plug_read_flags(&plug.config, flags))
                 exit(1);
+        plug_note_sysctls(&plug.config);
         *out = table;
         out->userdata = &plug;
 }

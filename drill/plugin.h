@@ -27,6 +27,7 @@
 
 #include <elko/elko.h>
 
+#include "drill/sysctl.h"
 #include "host/bsd.h"
 
 /* A packet that the stack sent. */
@@ -47,8 +48,17 @@ struct plug_waiter {
 };
 
 /* What --so_flags says. */
+enum { PLUG_SETTINGS = 32 };
+
 struct plug_config {
         struct elko_config stack;
+        struct elko_bsd_defaults sockets;
+        const char *sysctls; /* the directory of the system's settings; NULL: they are not read */
+        bool sysctls_given, verbose;
+        /* name=value of sysctls: they come last, over those of the system */
+        char *setting[PLUG_SETTINGS];
+        unsigned n_settings;
+        char text[1024];             /* what the pointers point into */
         char local4[64], local6[64]; /* with prefix */
         uint16_t mtu4, mtu6;
 };
@@ -72,6 +82,14 @@ struct plug {
 };
 
 extern struct plug plug;
+
+/* ---- plugin_sysctl.c ---- */
+
+/* Remember the memory settings that the system has before the script's first command. */
+void plug_note_sysctls(const struct plug_config *c);
+
+/* Take over what the system has now, and then what so_flags say. */
+void plug_take_sysctls(struct plug_config *c);
 
 /* Read so_flags; false: told on stderr. */
 bool plug_read_flags(struct plug_config *c, const char *flags);

@@ -78,6 +78,7 @@ bool drill_open(struct drill_run *r, struct drill_where where)
         r->open = true;
         if (why != NULL)
                 return drill_refuse(r, where, "unsupported: no stack can be made: %s", why);
+        elko_bsd_set_defaults(r->w.bsd, &r->c.sockets);
         if (r->set->trace != NULL)
                 elko_trace_set(r->w.st, r->set->trace, r->set->trace_ctx);
         return true;

@@ -12,6 +12,7 @@
 #include "drill/run.h"
 #include "drill/show.h"
 #include "drill/world.h"
+#include "host/bsd.h"
 
 enum {
         DRILL_FLOWS = 64,
@@ -34,6 +35,7 @@ struct drill_config {
         bool packets_not_fatal, calls_not_fatal;
         const char *code_command;
         struct elko_config stack;
+        struct elko_bsd_defaults sockets;
         bool freebsd_sysctls; /* the script set some */
         bool persona_given;
 };

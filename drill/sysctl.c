@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sysctls as options of the stack: Linux's (ip-sysctl.rst) and FreeBSD's (tcp(4)).
+ * sysctls as options of the stack: Linux's (ip-sysctl.rst) and FreeBSD's (tcp(4)). See sysctl.h.
  */
-#include "drill/runner.h"
+#include "drill/sysctl.h"
 
 #include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,8 @@ enum kind {
         SPAN,    /* uint64_t ns: value * unit */
         BUFFERS, /* three numbers: least, first, most */
         SYNS,    /* tcp_syn_retries: how long SYNs are sent again */
+        AGAIN,   /* tcp_retries2: how long data is sent again */
+        LOWAT,   /* tcp_notsent_lowat: of each socket */
         ONLY,    /* nothing but `unit` is there */
         IDLE,    /* changes nothing that a script could see */
 };
@@ -43,6 +46,14 @@ static const struct sysctl linux_list[] = {
         {"invalid_ratelimit", NUMBER, AT(challenge_ack_interval_ms), 0},
         {"rto_min_us", SPAN, AT(rto_min_ns), ELKO_US(1)},
         {"rto_max_ms", SPAN, AT(rto_max_ns), ELKO_MS(1)},
+        {"retries2", AGAIN, AT(r2_ns), 0},
+        {"retries1", IDLE, 0, 0},
+        {"orphan_retries", IDLE, 0, 0},
+        {"tw_reuse", IDLE, 0, 0},
+        {"pingpong_thresh", ONLY, 0, 1},
+        {"reflect_tos", ONLY, 0, 0},
+        {"shrink_window", ONLY, 0, 0},
+        {"thin_linear_timeouts", ONLY, 0, 0},
         {"rmem", BUFFERS, AT(rcv_buf_bytes), 0},
         {"wmem", BUFFERS, AT(snd_buf_bytes), 0},
         {"min_snd_mss", NUMBER, AT(min_mss), 0},
@@ -58,7 +69,7 @@ static const struct sysctl linux_list[] = {
         {"rfc1337", ONLY, 0, 1},
         {"abort_on_overflow", ONLY, 0, 0},
         {"reordering", ONLY, 0, 3},
-        {"notsent_lowat", IDLE, 0, 0},
+        {"notsent_lowat", LOWAT, 0, 0},
         {"min_tso_segs", IDLE, 0, 0},
         {"tso_win_divisor", IDLE, 0, 0},
         {"tso_rtt_log", IDLE, 0, 0},
@@ -167,6 +178,18 @@ static uint64_t syn_time(const struct elko_config *c, uint64_t retries)
         return sum;
 }
 
+/* The time in which data is sent again `n` times, if the first time-out is the least there is (Linux; tcp(7)). */
+static uint64_t again_time(const struct elko_config *c, uint64_t n)
+{
+        uint64_t sum = 0, rto = c->rto_min_ns;
+
+        for (uint64_t i = 0; i <= n && i < 256; i++) {
+                sum += rto;
+                rto = rto * 2 < c->rto_max_ns ? rto * 2 : c->rto_max_ns;
+        }
+        return sum < ELKO_SEC(1) ? ELKO_SEC(1) : sum;
+}
+
 static void put32(struct elko_config *c, size_t at, uint64_t v)
 {
         uint32_t n = v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
@@ -191,30 +214,50 @@ static bool buffers(struct elko_config *c, size_t at, const char *value)
                         return false;
                 value = end;
         }
-        put32(c, at, n[1] < 2048 ? 2048 : n[1]);
-        put32(c, at + sizeof(uint32_t), n[2] < 2048 ? 2048 : n[2]);
+        n[2] = n[2] < 2048 ? 2048 : n[2];
+        n[1] = n[1] < 2048 ? 2048 : n[1] > n[2] ? n[2] : n[1];
+        put32(c, at, n[1]);
+        put32(c, at + sizeof(uint32_t), n[2]);
         return true;
 }
 
-static bool apply(struct drill_run *r, struct drill_where where, const struct sysctl *s,
-                  const char *name, const char *value)
+static enum drill_sysctl said(enum drill_sysctl r, char *why, const char *name, const char *text,
+                              const char *value)
 {
-        struct elko_config *c = &r->c.stack;
+        snprintf(why, DRILL_SYSCTL_WHY, "%s%s%s", name, text, value);
+        return r;
+}
+
+static enum drill_sysctl bad(char *why, const char *name, const char *wants, const char *value)
+{
+        snprintf(why, DRILL_SYSCTL_WHY, "%s needs %s, not \"%s\"", name, wants, value);
+        return DRILL_SYSCTL_BAD;
+}
+
+static enum drill_sysctl only(const struct sysctl *s, const char *name, uint64_t v, char *why)
+{
+        if (v == s->unit)
+                return DRILL_SYSCTL_OK;
+        snprintf(why, DRILL_SYSCTL_WHY, "%s=%" PRIu64 "; elko has only %" PRIu64, name, v, s->unit);
+        return DRILL_SYSCTL_LACKS;
+}
+
+static enum drill_sysctl apply(struct drill_tunables *t, const struct sysctl *s, const char *name,
+                               const char *value, char *why)
+{
+        struct elko_config *c = t->stack;
         char *end;
         uint64_t v = strtoull(value, &end, 10);
-        bool is_number = end != value && *end == '\0';
 
         if (s->kind == IDLE)
-                return true;
+                return DRILL_SYSCTL_OK;
         if (s->kind == BUFFERS)
-                return buffers(c, s->at, value) ||
-                       drill_fail(r, where, "%s needs three numbers, not \"%s\"", name, value);
-        if (!is_number)
-                return drill_fail(r, where, "%s needs a number, not \"%s\"", name, value);
-        if (s->kind == ONLY && v != s->unit)
-                return drill_refuse(r, where, "unsupported: %s=%s; elko has only %" PRIu64, name,
-                                    value, s->unit);
+                return buffers(c, s->at, value) ? DRILL_SYSCTL_OK
+                                                : bad(why, name, "three numbers", value);
+        if (end == value || *end != '\0')
+                return bad(why, name, "a number", value);
         switch (s->kind) {
+        case ONLY: return only(s, name, v, why);
         case SWITCH: *((uint8_t *)c + s->at) = v != 0; break;
         case NUMBER:
                 if (s->at == AT(min_mss))
@@ -224,68 +267,71 @@ static bool apply(struct drill_run *r, struct drill_where where, const struct sy
                 break;
         case SPAN: put64(c, s->at, v * s->unit); break;
         case SYNS: put64(c, s->at, syn_time(c, v)); break;
+        case AGAIN: put64(c, s->at, again_time(c, v)); break;
+        case LOWAT: t->sockets->notsent_lowat = v > UINT32_MAX ? UINT32_MAX : (uint32_t)v; break;
         default: break;
         }
-        return true;
+        return DRILL_SYSCTL_OK;
 }
 
-/* Ways of naming that are older, or of another path. */
-static const char *plain_name(struct drill_run *r, const char *name)
+static enum drill_sysctl ports(struct elko_config *c, const char *name, const char *value,
+                               char *why)
 {
-        static const char proc[] = "/proc/sys/";
-        char *p;
+        unsigned lo, hi;
 
-        if (strncmp(name, proc, strlen(proc)) != 0)
-                return name;
-        p = drill_copy(r->arena, name + strlen(proc), strlen(name + strlen(proc)));
-        for (char *c = p; *c != '\0'; c++)
-                if (*c == '/')
-                        *c = '.';
-        return p;
+        if (sscanf(value, "%u %u", &lo, &hi) != 2 || lo == 0 || hi > 65535 || lo > hi)
+                return bad(why, name, "two ports", value);
+        c->port_min = (uint16_t)lo;
+        c->port_max = (uint16_t)hi;
+        return DRILL_SYSCTL_OK;
 }
 
-static bool congestion_control(struct drill_run *r, struct drill_where where, const char *value)
+static enum drill_sysctl congestion_control(struct drill_tunables *t, const char *value, char *why)
 {
         const struct elko_cc_ops *ops = elko_cc_find(value);
 
         if (ops == NULL)
-                return drill_refuse(r, where, "unsupported: congestion control %s", value);
-        if (r->open && ops != r->c.stack.congestion)
-                return drill_refuse(r, where,
-                                    "unsupported: another congestion control after the stack was "
-                                    "used: it is an option of the whole stack");
-        r->c.stack.congestion = ops;
-        return true;
+                return said(DRILL_SYSCTL_LACKS, why, "", "congestion control ", value);
+        t->stack->congestion = ops;
+        return DRILL_SYSCTL_OK;
 }
 
-bool drill_sysctl(struct drill_run *r, struct drill_where where, const char *name,
-                  const char *value)
+static const struct sysctl *find_any(const char *name)
 {
-        const struct sysctl *s;
+        const struct sysctl *s = find(linux_list, name, "net.ipv4.tcp_");
 
-        name = plain_name(r, name);
-        s = find(linux_list, name, "net.ipv4.tcp_");
-        if (s == NULL)
-                s = find(freebsd_list, name, "net.inet.tcp.");
+        if (s == NULL && strncmp(name, "tcp_", 4) == 0)
+                s = find(linux_list, name, "tcp_");
+        return s != NULL ? s : find(freebsd_list, name, "net.inet.tcp.");
+}
+
+bool drill_sysctl_is_idle(const char *name)
+{
+        const struct sysctl *s = find_any(name);
+
+        return s != NULL && (s->kind == IDLE || s->kind == ONLY);
+}
+
+const char *drill_sysctl_linux(size_t i)
+{
+        size_t n = sizeof(linux_list) / sizeof(linux_list[0]) - 1;
+
+        return i < n ? linux_list[i].name : NULL;
+}
+
+enum drill_sysctl drill_sysctl_set(struct drill_tunables *t, const char *name, const char *value,
+                                   char why[DRILL_SYSCTL_WHY])
+{
+        const struct sysctl *s = find_any(name);
+
+        why[0] = '\0';
         if (s == NULL && strcmp(name, "net.ipv4.tcp_congestion_control") == 0)
-                return congestion_control(r, where, value);
-        if (s == NULL && strcmp(name, "net.ipv4.ip_local_port_range") == 0) {
-                unsigned lo, hi;
-
-                if (sscanf(value, "%u %u", &lo, &hi) != 2 || lo == 0 || hi > 65535 || lo > hi)
-                        return drill_fail(r, where, "%s needs two ports", name);
-                r->c.stack.port_min = (uint16_t)lo;
-                r->c.stack.port_max = (uint16_t)hi;
-                return true;
-        }
+                return congestion_control(t, value, why);
+        if (s == NULL && strcmp(name, "net.ipv4.ip_local_port_range") == 0)
+                return ports(t->stack, name, value, why);
         if (s == NULL)
-                return drill_refuse(r, where, "unsupported: sysctl %s", name);
-        if (r->open && s->kind != IDLE && s->kind != ONLY)
-                return drill_refuse(r, where,
-                                    "unsupported: sysctl %s after the stack was used: it is an "
-                                    "option of the whole stack",
-                                    name);
+                return said(DRILL_SYSCTL_UNKNOWN, why, "sysctl ", name, "");
         if (strcmp(s->name, "rfc1323") == 0)
-                r->c.stack.timestamps = r->c.stack.window_scale = value[0] != '0';
-        return apply(r, where, s, name, value);
+                t->stack->timestamps = t->stack->window_scale = value[0] != '0';
+        return apply(t, s, name, value, why);
 }

@@ -26,6 +26,11 @@ struct elko_bsd *elko_bsd_create(elko_stack *st)
         return b;
 }
 
+void elko_bsd_set_defaults(struct elko_bsd *b, const struct elko_bsd_defaults *d)
+{
+        b->defaults = *d;
+}
+
 void elko_bsd_destroy(struct elko_bsd *b)
 {
         if (b == NULL)
@@ -637,12 +642,14 @@ int elko_bsd_close(struct elko_bsd *b, int fd)
 /* Room, and with TCP_NOTSENT_LOWAT less than that unsent (tcp(7)). */
 static bool is_writable(struct elko_bsd *b, const struct bsd_sock *s)
 {
+        uint32_t most = s->opt.notsent_lowat != 0 ? (uint32_t)s->opt.notsent_lowat
+                                                  : b->defaults.notsent_lowat;
         struct elko_tcp_info info;
 
         if (elko_send_room(b->st, s->handle) <= 0)
                 return false;
-        return s->opt.notsent_lowat == 0 || elko_tcp_info_get(b->st, s->handle, &info) != ELKO_OK ||
-               info.notsent < (uint32_t)s->opt.notsent_lowat;
+        return most == 0 || elko_tcp_info_get(b->st, s->handle, &info) != ELKO_OK ||
+               info.notsent < most;
 }
 
 unsigned elko_bsd_poll(struct elko_bsd *b, int fd)

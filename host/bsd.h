@@ -30,6 +30,13 @@ struct elko_bsd *elko_bsd_create(elko_stack *st);
 /* Abort what is open. NULL is allowed. */
 void elko_bsd_destroy(struct elko_bsd *b);
 
+/* What a system sets for all of its sockets. */
+struct elko_bsd_defaults {
+        uint32_t notsent_lowat; /* tcp_notsent_lowat of Linux; 0: no limit */
+};
+
+void elko_bsd_set_defaults(struct elko_bsd *b, const struct elko_bsd_defaults *d);
+
 /* Take the stack's events. */
 void elko_bsd_update(struct elko_bsd *b);
 

@@ -58,6 +58,7 @@ struct bsd_watch {
 
 struct elko_bsd {
         elko_stack *st;
+        struct elko_bsd_defaults defaults;
         struct bsd_sock sock[BSD_FDS];
         int top; /* none at or above */
 };

@@ -19,6 +19,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -97,7 +98,7 @@ static void start(const char *flags)
         *(void **)&init = dlsym(lib, "packetdrill_interface_init");
         CHECK(init != NULL);
         memset(&table, 0, sizeof(table));
-        init(flags, &table);
+        init(flags != NULL ? flags : "sysctls=no", &table);
 }
 
 static void stop(void)
@@ -652,12 +653,120 @@ EK_TEST(a_persona_is_chosen)
         stop();
 }
 
+/* A directory as /proc/sys is, with one setting after the other. */
+static void setting(const char *dir, const char *name, const char *value)
+{
+        char path[256];
+        FILE *f;
+
+        snprintf(path, sizeof(path), "%s/net", dir);
+        mkdir(path, 0700);
+        snprintf(path, sizeof(path), "%s/net/ipv4", dir);
+        mkdir(path, 0700);
+        snprintf(path, sizeof(path), "%s/net/ipv4/tcp_%s", dir, name);
+        f = fopen(path, "w");
+        CHECK(f != NULL);
+        CHECK(fprintf(f, "%s\n", value) > 0);
+        CHECK_EQ(fclose(f), 0);
+}
+
+static void remove_settings(const char *dir)
+{
+        static const char *const names[] = {"net/ipv4/tcp_sack",
+                                            "net/ipv4/tcp_timestamps",
+                                            "net/ipv4/tcp_rmem",
+                                            "net/ipv4/tcp_synack_retries",
+                                            "net/ipv4",
+                                            "net",
+                                            "."};
+        char path[256];
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+                if (remove(path) != 0 && i + 1 == sizeof(names) / sizeof(names[0]))
+                        CHECK_EQ(rmdir(dir), 0);
+        }
+}
+
+/* The options of the SYN that connect() sends: SACK permitted (kind 4), timestamps (8), window scale (3). */
+static void syn_options(bool *sack, bool *ts, int *scale)
+{
+        struct sockaddr_in a = address("192.0.2.1", PEER);
+        uint8_t p[65536];
+        size_t n = sizeof(p), at = 40;
+        long long when;
+        int fd = tcp_socket();
+
+        CHECK_EQ(AT(FCNTL, int (*)(void *, int, int, ...))(U, fd, F_SETFL, O_NONBLOCK), 0);
+        CHECK_EQ(AT(CONNECT, int (*)(void *, int, void *, socklen_t))(U, fd, &a, sizeof(a)), -1);
+        CHECK_EQ(
+                AT(NETDEV_RECEIVE, int (*)(void *, void *, size_t *, long long *))(U, p, &n, &when),
+                0);
+        *sack = *ts = false;
+        *scale = -1;
+        while (at < 20 + (size_t)(p[32] >> 4) * 4) {
+                *sack |= p[at] == 4;
+                *ts |= p[at] == 8;
+                if (p[at] == 3)
+                        *scale = p[at + 2];
+                at += p[at] <= 1 ? 1 : p[at + 1];
+        }
+}
+
+/* What a script's first command sets is taken over; what the system merely has by its size is not. */
+EK_TEST(the_systems_settings_are_taken_over)
+{
+        char dir[] = "/tmp/elko-plugin-XXXXXX", flags[128];
+        bool sack, ts;
+        int scale;
+
+        CHECK(mkdtemp(dir) != NULL);
+        snprintf(flags, sizeof(flags), "sysctls=%s", dir);
+        setting(dir, "sack", "1");
+        setting(dir, "timestamps", "1");
+        setting(dir, "rmem", "4096\t131072\t33554432");
+        start(flags);
+        syn_options(&sack, &ts, &scale);
+        CHECK(sack && ts);
+        CHECK_EQ(scale, 8); /* the persona's */
+        stop();
+        start(flags);
+        setting(dir, "sack", "0");
+        setting(dir, "timestamps", "0");
+        setting(dir, "rmem", "4096\t131072\t1000000");
+        syn_options(&sack, &ts, &scale);
+        CHECK(!sack && !ts);
+        CHECK_EQ(scale, 4);
+        stop();
+        setting(dir, "synack_retries", "200"); /* more than elko allows: it goes on without */
+        start(flags);
+        syn_options(&sack, &ts, &scale);
+        stop();
+        /* so_flags have the last word, and a persona other than Linux's has no use for Linux's settings. */
+        snprintf(flags, sizeof(flags), "sysctls=%s,tcp_sack=1,net.ipv4.tcp_rmem=4096 20000 60000",
+                 dir);
+        start(flags);
+        syn_options(&sack, &ts, &scale);
+        CHECK(sack && !ts);
+        CHECK_EQ(scale, 0);
+        stop();
+        start("persona=freebsd");
+        syn_options(&sack, &ts, &scale);
+        CHECK(sack && ts);
+        CHECK_EQ(scale, 6);
+        stop();
+        remove_settings(dir);
+}
+
 EK_TEST(bad_flags_end_the_program_with_a_sentence)
 {
         CHECK_EQ(run_child(NULL, "mtu=9"), 1);
         CHECK_EQ(run_child(NULL, "colour=red"), 1);
         CHECK_EQ(run_child(NULL, "local"), 1);
         CHECK_EQ(run_child(NULL, "persona=windows"), 1);
+        CHECK_EQ(run_child(NULL, "tcp_no_such_thing=1"), 1);
+        CHECK_EQ(run_child(NULL, "tcp_sack=yes"), 1);
+        CHECK_EQ(run_child(NULL, "tcp_sack=1,verbose,sysctls=no"), 0);
         CHECK_EQ(run_child(NULL, "local=192.168.0.1/16,mtu=1500"), 0);
 }
 
