@@ -30,7 +30,7 @@ struct settings {
         unsigned family, persona;
         const char *junit, *tolerance;
         struct ek_text_list define, option;
-        bool trace, update, json, quiet, verbose, no_ladder;
+        bool trace, kernel, update, json, quiet, verbose, no_ladder;
 };
 
 #define OWN(field) offsetof(struct settings, field)
@@ -77,6 +77,11 @@ static const struct ek_opt own_opts[] = {
          .kind = EK_OPT_SET,
          .offset = OWN(update),
          .help = "write each script anew, FILE.new beside it, with what elko does as what is expected"},
+        {.name = "kernel",
+         .kind = EK_OPT_SET,
+         .offset = OWN(kernel),
+         .help = "run the scripts on this machine's kernel instead, in real time, over a TUN device in a network "
+                 "namespace of its own"},
         {.name = "trace",
          .letter = 't',
          .kind = EK_OPT_SET,
@@ -282,6 +287,7 @@ static void run_once(struct jobs *j, const struct job *job, const char *text, si
         ds->persona = j->set->persona == 0 ? NULL : &elko_personas[j->set->persona - 1];
         ds->options = j->set->option.count > 0 ? j->options : NULL;
         ds->region = j->region;
+        ds->kernel = j->set->kernel;
         drill_run_text(s, job->path, text, len, defines_of(j, job->family), ds, r);
 }
 
@@ -372,7 +378,8 @@ static void run_job(void *ctx, size_t index, struct drill_job_result *out)
                         fputs(r.text, f);
                         out->brief = strlen(r.text);
                         if (r.outcome == DRILL_FAILED && !j->set->no_ladder && !j->set->quiet &&
-                            !j->set->trace && r.virtual_ns + s.n_events > 0 && s.error == NULL)
+                            !j->set->kernel && !j->set->trace && r.virtual_ns + s.n_events > 0 &&
+                            s.error == NULL)
                                 draw(j, job, text, len, f);
                         fclose(f);
                 }

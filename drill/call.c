@@ -4,6 +4,7 @@
  * here after everything that happens, until it returns, and the script says when that must be.
  */
 #include "drill/call.h"
+#include "drill/os.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -234,7 +235,7 @@ static enum drill_done do_socket(struct drill_call_ctx *c)
         if ((c->call->arg[0]->kind != DRILL_ELLIPSIS && !drill_arg_int(c, 0, &domain)) ||
             !drill_arg_int(c, 1, &type) || !drill_arg_int(c, 2, &protocol))
                 return DRILL_GAVE_UP;
-        fd = elko_bsd_socket(r->w.bsd, (int)domain, (int)type, (int)protocol);
+        fd = drill_os_socket(&r->w, (int)domain, (int)type, (int)protocol);
         c->doing->result = fd;
         if (fd == -ESOCKTNOSUPPORT || fd == -EPROTONOSUPPORT) {
                 drill_refuse(r, c->doing->event->what, "unsupported: sockets other than TCP's");
@@ -259,7 +260,7 @@ static enum drill_done do_bind(struct drill_call_ctx *c)
         if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 0, &script) ||
             !address_arg(c, 1, &c->r->c.local, c->r->c.bind_port, &a))
                 return DRILL_GAVE_UP;
-        c->doing->result = elko_bsd_bind(c->r->w.bsd, fd, (struct sockaddr *)&a.raw, a.len);
+        c->doing->result = drill_os_bind(&c->r->w, fd, (struct sockaddr *)&a.raw, a.len);
         port = port_of(c->r, (int)script);
         if (c->doing->result == 0 && port != NULL && a.port != 0)
                 *port = a.port;
@@ -276,7 +277,7 @@ static enum drill_done do_listen(struct drill_call_ctx *c)
         if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 0, &script) ||
             !drill_arg_int(c, 1, &backlog))
                 return DRILL_GAVE_UP;
-        c->doing->result = elko_bsd_listen(c->r->w.bsd, fd, (int)backlog);
+        c->doing->result = drill_os_listen(&c->r->w, fd, (int)backlog);
         f = drill_flow_of_fd(c->r, (int)script);
         port = port_of(c->r, (int)script);
         if (c->doing->result == 0 && f != NULL && port != NULL) {
@@ -307,9 +308,9 @@ static enum drill_done do_accept(struct drill_call_ctx *c)
         if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 0, &script) ||
             (c->call->n > 3 && !drill_arg_int(c, 3, &type)))
                 return DRILL_GAVE_UP;
-        r2 = elko_bsd_accept(r->w.bsd, fd, (struct sockaddr *)&from, &len, (int)type);
+        r2 = drill_os_accept(&r->w, fd, (struct sockaddr *)&from, &len, (int)type);
         if (r2 < 0)
-                return drill_result(c, r2, elko_bsd_blocks(r->w.bsd, fd));
+                return drill_result(c, r2, drill_os_blocks(&r->w, fd));
         port = port_of(r, (int)script);
         if (!name_fd(c, r2, port != NULL ? *port : r->c.bind_port, &name))
                 return DRILL_GAVE_UP;
@@ -322,7 +323,7 @@ static enum drill_done do_accept(struct drill_call_ctx *c)
 /* A blocking connect() waits until it is known what became of it. */
 static enum drill_done connected(struct drill_call_ctx *c, int fd)
 {
-        int r = elko_bsd_connect_end(c->r->w.bsd, fd);
+        int r = drill_os_connect_end(&c->r->w, fd);
 
         if (r == -EALREADY)
                 return DRILL_WAITS;
@@ -342,7 +343,7 @@ static enum drill_done do_connect(struct drill_call_ctx *c)
                 return DRILL_GAVE_UP;
         if (c->doing->started)
                 return connected(c, fd);
-        r = elko_bsd_connect(c->r->w.bsd, fd, (struct sockaddr *)&a.raw, a.len);
+        r = drill_os_connect(&c->r->w, fd, (struct sockaddr *)&a.raw, a.len);
         f = drill_flow_of_fd(c->r, (int)script);
         if (r == -EINPROGRESS && f != NULL) {
                 *f = (struct drill_flow){
@@ -350,7 +351,7 @@ static enum drill_done do_connect(struct drill_call_ctx *c)
                 c->r->cur = f;
         }
         c->doing->started = true;
-        if (r == -EINPROGRESS && elko_bsd_blocks(c->r->w.bsd, fd))
+        if (r == -EINPROGRESS && drill_os_blocks(&c->r->w, fd))
                 return DRILL_WAITS;
         c->doing->result = r;
         return DRILL_DONE;
@@ -372,7 +373,7 @@ static bool is_busy(struct drill_run *r, const elko_endpoint *local, const elko_
 
 static enum drill_done do_close(struct drill_call_ctx *c)
 {
-        struct elko_bsd *b = c->r->w.bsd;
+        struct drill_world *w = &c->r->w;
         struct linger linger = {0};
         socklen_t len = sizeof(linger);
         struct elko_tcp_info info;
@@ -389,10 +390,15 @@ static enum drill_done do_close(struct drill_call_ctx *c)
                                ? DRILL_WAITS
                                : DRILL_DONE;
         }
-        elko_bsd_getsockopt(b, fd, SOL_SOCKET, SO_LINGER, &linger, &len);
-        waits = linger.l_onoff && linger.l_linger > 0 && elko_bsd_blocks(b, fd) &&
-                elko_tcp_info_get(c->r->w.st, elko_bsd_handle(b, fd), &info) == ELKO_OK;
-        c->doing->result = elko_bsd_close(b, fd);
+        drill_os_getsockopt(w, fd, SOL_SOCKET, SO_LINGER, &linger, &len);
+        waits = linger.l_onoff && linger.l_linger > 0 && drill_os_blocks(w, fd);
+        if (waits && w->kernel != NULL) {
+                drill_refuse(c->r, c->doing->event->what,
+                             "unsupported: close() that lingers, with the kernel");
+                return DRILL_GAVE_UP;
+        }
+        waits = waits && elko_tcp_info_get(w->st, elko_bsd_handle(w->bsd, fd), &info) == ELKO_OK;
+        c->doing->result = drill_os_close(w, fd);
         if (c->doing->result == 0)
                 forget_fd(c->r, (int)script);
         if (!waits)
@@ -412,7 +418,7 @@ static enum drill_done do_shutdown(struct drill_call_ctx *c)
 
         if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 1, &how))
                 return DRILL_GAVE_UP;
-        c->doing->result = elko_bsd_shutdown(c->r->w.bsd, fd, (int)how);
+        c->doing->result = drill_os_shutdown(&c->r->w, fd, (int)how);
         return DRILL_DONE;
 }
 
@@ -426,7 +432,7 @@ static enum drill_done do_fcntl(struct drill_call_ctx *c)
         if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 1, &cmd) ||
             (c->call->n > 2 && !drill_arg_int(c, 2, &arg)))
                 return DRILL_GAVE_UP;
-        c->doing->result = elko_bsd_fcntl(c->r->w.bsd, fd, (int)cmd, (int)arg);
+        c->doing->result = drill_os_fcntl(&c->r->w, fd, (int)cmd, (int)arg);
         return DRILL_DONE;
 }
 
@@ -439,7 +445,7 @@ static enum drill_done do_ioctl(struct drill_call_ctx *c)
             (c->call->n > 2 && !drill_arg_int(c, 2, &want)))
                 return DRILL_GAVE_UP;
         value = (int)want;
-        c->doing->result = elko_bsd_ioctl(c->r->w.bsd, fd, (unsigned long)request, &value);
+        c->doing->result = drill_os_ioctl(&c->r->w, fd, (unsigned long)request, &value);
         if (c->doing->result == 0 && c->call->n > 2 && value != want)
                 return drill_wrong_args(
                         c, c->call->arg[2],
@@ -472,6 +478,8 @@ static const struct {
         {"writev", 3, 3, drill_do_writev},
         {"recvmsg", 3, 3, drill_do_recvmsg},
         {"sendmsg", 3, 3, drill_do_sendmsg},
+        {"pipe", 1, 1, drill_do_pipe},
+        {"splice", 6, 6, drill_do_splice},
         {"fcntl", 2, 3, do_fcntl},
         {"ioctl", 2, 3, do_ioctl},
         {"getsockopt", 5, 5, drill_do_getsockopt},

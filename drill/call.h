@@ -5,6 +5,8 @@
 #ifndef DRILL_CALL_H
 #define DRILL_CALL_H
 
+#include <sys/socket.h>
+
 #include "drill/runner.h"
 
 /* What became of an attempt. */
@@ -44,12 +46,23 @@ enum drill_done drill_do_readv(struct drill_call_ctx *c);
 enum drill_done drill_do_writev(struct drill_call_ctx *c);
 enum drill_done drill_do_recvmsg(struct drill_call_ctx *c);
 enum drill_done drill_do_sendmsg(struct drill_call_ctx *c);
+enum drill_done drill_do_pipe(struct drill_call_ctx *c);
+enum drill_done drill_do_splice(struct drill_call_ctx *c);
 enum drill_done drill_do_getsockopt(struct drill_call_ctx *c);
 enum drill_done drill_do_setsockopt(struct drill_call_ctx *c);
 enum drill_done drill_do_poll(struct drill_call_ctx *c);
 enum drill_done drill_do_epoll_create(struct drill_call_ctx *c);
 enum drill_done drill_do_epoll_ctl(struct drill_call_ctx *c);
 enum drill_done drill_do_epoll_wait(struct drill_call_ctx *c);
+
+/* ---- call_control.c ---- */
+
+/* The script's list as bytes for sendmsg(); *room: in, what fits; out, how much there is. */
+bool drill_control_write(struct drill_call_ctx *c, const struct drill_expr *list, void *to,
+                         size_t *room);
+bool drill_control_compare(struct drill_call_ctx *c, const struct drill_expr *list,
+                           const struct msghdr *msg);
+const char *drill_message_flags(struct drill_run *r, int flags);
 
 /* Linux errors as results, with the call's readiness to wait taken into account. */
 enum drill_done drill_result(struct drill_call_ctx *c, int64_t result, bool waits);

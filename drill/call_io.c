@@ -4,12 +4,13 @@
  * descriptor that waits goes on until all is sent, or until something was received (MSG_WAITALL: everything).
  */
 #include "drill/call.h"
+#include "drill/os.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
-enum { BUFFER_MAX = 64 << 20 };
+enum { BUFFER_MAX = 64 << 20, PARTS_MAX = 1024, CONTROL_MAX = 1024, GAP = 64 };
 
 /* Flags that ask for what is not there. */
 static bool flags_are_known(struct drill_call_ctx *c, const struct drill_expr *at, int64_t flags)
@@ -17,50 +18,125 @@ static bool flags_are_known(struct drill_call_ctx *c, const struct drill_expr *a
         static const struct {
                 int64_t flag;
                 const char *name;
-        } lacks[] = {{MSG_OOB, "MSG_OOB"},
-                     {MSG_ERRQUEUE, "MSG_ERRQUEUE"},
-                     {0x20000000, "MSG_FASTOPEN"},
-                     {0x4000000, "MSG_ZEROCOPY"}};
+        } lacks[] = {{MSG_OOB, "MSG_OOB"}, {MSG_FASTOPEN, "MSG_FASTOPEN"}};
 
         for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++)
-                if (flags & lacks[i].flag)
+                if ((flags & lacks[i].flag) && c->r->w.kernel == NULL)
                         return drill_refuse(c->r, at->where, "unsupported: %s", lacks[i].name);
         return true;
 }
 
-static enum drill_done receive(struct drill_call_ctx *c, int fd, const struct drill_expr *buffer,
-                               int64_t len, int64_t flags)
+/* A call's data: parts of zeros to send, or of room to receive. */
+struct parts {
+        struct iovec iov[PARTS_MAX];
+        struct msghdr msg;
+        size_t len;
+};
+
+static size_t clamp(int64_t len)
+{
+        return len < 0 || len > BUFFER_MAX ? BUFFER_MAX : (size_t)len;
+}
+
+/* All in one buffer, since nobody looks at what is in it, but apart: the kernel joins neighbours. */
+static void place(struct drill_run *r, struct parts *p)
+{
+        uint8_t *room;
+        size_t at = 0;
+
+        for (size_t i = 0; i < p->msg.msg_iovlen; i++)
+                p->len += p->iov[i].iov_len;
+        room = drill_room(r, p->len + GAP * (p->msg.msg_iovlen + 1));
+        for (size_t i = 0; i < p->msg.msg_iovlen; i++) {
+                if (p->iov[i].iov_base != NULL)
+                        p->iov[i].iov_base = room + at;
+                at += p->iov[i].iov_len + GAP;
+        }
+        p->msg.msg_iov = p->iov;
+}
+
+static void one_part(struct drill_run *r, struct parts *p, const struct drill_expr *buffer,
+                     int64_t len)
+{
+        memset(&p->msg, 0, sizeof(p->msg));
+        p->iov[0].iov_base = drill_is_null(buffer) ? NULL : p;
+        p->iov[0].iov_len = clamp(len);
+        p->msg.msg_iovlen = 1;
+        p->len = 0;
+        place(r, p);
+}
+
+/* [{..., N}, ...] */
+static bool many_parts(struct drill_call_ctx *c, struct parts *p, const struct drill_expr *e)
+{
+        int64_t n;
+
+        memset(&p->msg, 0, sizeof(p->msg));
+        p->len = 0;
+        if (e->kind != DRILL_LIST || e->n > PARTS_MAX)
+                return drill_fail(c->r, e->where, "a list [{..., N}, ...] is expected");
+        for (size_t i = 0; i < e->n; i++) {
+                const struct drill_expr *x = e->item[i];
+
+                if (x->kind != DRILL_BRACE || x->n != 2 || !drill_int(c->r, x->item[1], &n))
+                        return drill_fail(c->r, x->where, "{..., N} is expected");
+                p->iov[i].iov_base = drill_is_null(x->item[0]) ? NULL : p;
+                p->iov[i].iov_len = clamp(n);
+        }
+        p->msg.msg_iovlen = e->n;
+        place(c->r, p);
+        return true;
+}
+
+/* What is left of the message after the bytes that are done. */
+static void rest(const struct parts *p, size_t done, size_t most, struct parts *out)
+{
+        out->msg = p->msg;
+        out->msg.msg_iov = out->iov;
+        out->msg.msg_iovlen = elko_bsd_iov_rest(&p->msg, done, most, out->iov);
+}
+
+static enum drill_done receive(struct drill_call_ctx *c, int fd, struct parts *p, int64_t flags)
 {
         struct drill_run *r = c->r;
-        bool waits = elko_bsd_blocks(r->w.bsd, fd) && !(flags & MSG_DONTWAIT);
-        size_t want = len < 0 || len > BUFFER_MAX ? BUFFER_MAX : (size_t)len;
-        uint8_t *to = buffer != NULL && drill_is_null(buffer) ? NULL : drill_room(r, want + 1);
-        ssize_t n =
-                elko_bsd_recv(r->w.bsd, fd, to, want - c->doing->done, (int)(flags & ~MSG_WAITALL));
+        bool waits = drill_os_blocks(&r->w, fd) && !(flags & (MSG_DONTWAIT | MSG_ERRQUEUE));
+        struct parts left;
+        ssize_t n;
 
-        if (to != NULL)
-                memset(to, 0, want + 1); /* the buffer is sent from as well */
+        rest(p, c->doing->done, PARTS_MAX, &left);
+        n = drill_os_recvmsg(&r->w, fd, &left.msg, (int)(flags & ~MSG_WAITALL));
+        p->msg.msg_controllen = left.msg.msg_controllen;
+        p->msg.msg_flags = left.msg.msg_flags;
+        if (r->buffer != NULL)
+                memset(r->buffer, 0,
+                       p->len + GAP * (p->msg.msg_iovlen + 1)); /* it is sent from as well */
         if (n > 0)
                 c->doing->done += (size_t)n;
-        if ((flags & MSG_WAITALL) && waits && c->doing->done < want && (n > 0 || n == -EAGAIN))
+        if ((flags & MSG_WAITALL) && waits && c->doing->done < p->len && (n > 0 || n == -EAGAIN))
                 return DRILL_WAITS;
         return drill_result(c, c->doing->done > 0 ? (int64_t)c->doing->done : n, waits);
 }
 
-static enum drill_done transmit(struct drill_call_ctx *c, int fd, const struct drill_expr *buffer,
-                                int64_t len, int64_t flags)
+static enum drill_done transmit(struct drill_call_ctx *c, int fd, const struct parts *p,
+                                int64_t flags)
 {
         struct drill_run *r = c->r;
-        bool waits = elko_bsd_blocks(r->w.bsd, fd) && !(flags & MSG_DONTWAIT);
-        size_t want = len < 0 || len > BUFFER_MAX ? BUFFER_MAX : (size_t)len;
-        const uint8_t *from =
-                buffer != NULL && drill_is_null(buffer) ? NULL : drill_room(r, want + 1);
-        ssize_t n = elko_bsd_send(r->w.bsd, fd, from, want - c->doing->done,
-                                  (int)(flags & ~MSG_DONTWAIT));
+        bool waits = drill_os_blocks(&r->w, fd) && !(flags & MSG_DONTWAIT);
+        size_t most = flags & MSG_ZEROCOPY ? ELKO_BSD_ZEROCOPY_PARTS : PARTS_MAX;
+        struct parts left;
+        ssize_t n;
 
-        if (n > 0)
-                c->doing->done += (size_t)n;
-        if (waits && c->doing->done < want && (n > 0 || n == -EAGAIN))
+        do {
+                rest(p, c->doing->done, r->w.kernel == NULL ? most : PARTS_MAX, &left);
+                n = drill_os_sendmsg(&r->w, fd, &left.msg,
+                                     (int)(flags & ~MSG_DONTWAIT) |
+                                             (c->doing->done > 0 ? ELKO_BSD_MSG_CONT : 0));
+                if (n > 0) {
+                        c->doing->done += (size_t)n;
+                        drill_world_settle(&r->w);
+                }
+        } while (n > 0 && c->doing->done < p->len);
+        if (waits && c->doing->done < p->len && (n > 0 || n == -EAGAIN))
                 return DRILL_WAITS;
         return drill_result(c, c->doing->done > 0 ? (int64_t)c->doing->done : n, waits);
 }
@@ -68,8 +144,8 @@ static enum drill_done transmit(struct drill_call_ctx *c, int fd, const struct d
 /* (fd, buffer, length[, flags[, address, length]]) */
 static enum drill_done plain_io(struct drill_call_ctx *c, bool sends)
 {
-        const struct drill_expr *buffer = c->call->arg[1];
         int64_t len, flags = 0;
+        struct parts p;
         int fd;
 
         if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 2, &len) ||
@@ -77,7 +153,8 @@ static enum drill_done plain_io(struct drill_call_ctx *c, bool sends)
                 return DRILL_GAVE_UP;
         if (c->call->n > 3 && !flags_are_known(c, c->call->arg[3], flags))
                 return DRILL_GAVE_UP;
-        return sends ? transmit(c, fd, buffer, len, flags) : receive(c, fd, buffer, len, flags);
+        one_part(c->r, &p, c->call->arg[1], len);
+        return sends ? transmit(c, fd, &p, flags) : receive(c, fd, &p, flags);
 }
 
 enum drill_done drill_do_receive(struct drill_call_ctx *c)
@@ -90,38 +167,15 @@ enum drill_done drill_do_send(struct drill_call_ctx *c)
         return plain_io(c, true);
 }
 
-/* [{..., N}, ...]: the sum of the lengths. *buffer: NULL if one of them is. */
-static bool vector(struct drill_call_ctx *c, const struct drill_expr *e, int64_t *len,
-                   const struct drill_expr **buffer)
-{
-        int64_t n;
-
-        *len = 0;
-        *buffer = NULL;
-        if (e->kind != DRILL_LIST)
-                return drill_fail(c->r, e->where, "a list [{..., N}, ...] is expected");
-        for (size_t i = 0; i < e->n; i++) {
-                const struct drill_expr *x = e->item[i];
-
-                if (x->kind != DRILL_BRACE || x->n != 2 || !drill_int(c->r, x->item[1], &n))
-                        return drill_fail(c->r, x->where, "{..., N} is expected");
-                if (drill_is_null(x->item[0]) && n > 0)
-                        *buffer = x->item[0];
-                *len += n;
-        }
-        return true;
-}
-
 /* (fd, [...], count) */
 static enum drill_done vector_io(struct drill_call_ctx *c, bool sends)
 {
-        const struct drill_expr *buffer;
-        int64_t len;
+        struct parts p;
         int fd;
 
-        if (!drill_arg_fd(c, 0, &fd) || !vector(c, c->call->arg[1], &len, &buffer))
+        if (!drill_arg_fd(c, 0, &fd) || !many_parts(c, &p, c->call->arg[1]))
                 return DRILL_GAVE_UP;
-        return sends ? transmit(c, fd, buffer, len, 0) : receive(c, fd, buffer, len, 0);
+        return sends ? transmit(c, fd, &p, 0) : receive(c, fd, &p, 0);
 }
 
 enum drill_done drill_do_readv(struct drill_call_ctx *c)
@@ -137,9 +191,11 @@ enum drill_done drill_do_writev(struct drill_call_ctx *c)
 /* (fd, {msg_name(...)=..., msg_iov(N)=[...], msg_flags=F, msg_control=[...]}, flags) */
 static enum drill_done message_io(struct drill_call_ctx *c, bool sends)
 {
-        const struct drill_expr *m = c->call->arg[1], *iov, *said, *control, *buffer;
-        int64_t len, flags, want = 0;
+        const struct drill_expr *m = c->call->arg[1], *iov, *said, *control;
+        uint64_t bytes[CONTROL_MAX / sizeof(uint64_t)]; /* aligned, as cmsg(3) wants it */
+        int64_t flags, want = 0;
         enum drill_done done;
+        struct parts p;
         int fd;
 
         if (m->kind != DRILL_BRACE || (iov = drill_field_of(m, "msg_iov")) == NULL)
@@ -148,16 +204,25 @@ static enum drill_done message_io(struct drill_call_ctx *c, bool sends)
         control = drill_field_of(m, "msg_control");
         said = drill_field_of(m, "msg_flags");
         if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 2, &flags) ||
-            !flags_are_known(c, c->call->arg[2], flags) || !vector(c, iov, &len, &buffer) ||
+            !flags_are_known(c, c->call->arg[2], flags) || !many_parts(c, &p, iov) ||
             (said != NULL && !drill_int(c->r, said, &want)))
                 return DRILL_GAVE_UP;
-        if (control != NULL && (control->kind != DRILL_LIST || control->n > 0)) {
-                drill_refuse(c->r, control->where, "unsupported: control messages");
-                return DRILL_GAVE_UP;
+        if (control != NULL || !sends) {
+                p.msg.msg_control = bytes;
+                p.msg.msg_controllen = control != NULL ? sizeof(bytes) : 0;
+                if (sends && !drill_control_write(c, control, bytes, &p.msg.msg_controllen))
+                        return DRILL_GAVE_UP;
         }
-        done = sends ? transmit(c, fd, buffer, len, flags) : receive(c, fd, buffer, len, flags);
-        if (!sends && done == DRILL_DONE && c->doing->result >= 0 && want != 0)
-                return drill_wrong_args(c, said, "the call gave back msg_flags=0");
+        done = sends ? transmit(c, fd, &p, flags) : receive(c, fd, &p, flags);
+        if (sends || done != DRILL_DONE || c->doing->result < 0 || c->r->set->record != NULL)
+                return done;
+        p.msg.msg_flags &= ~MSG_CMSG_CLOEXEC;
+        if (want != p.msg.msg_flags && (said != NULL || control != NULL))
+                return drill_wrong_args(c, said,
+                                        drill_format(c->r->arena, "the call gave back msg_flags=%s",
+                                                     drill_message_flags(c->r, p.msg.msg_flags)));
+        if (control != NULL && !drill_control_compare(c, control, &p.msg))
+                return DRILL_GAVE_UP;
         return done;
 }
 
@@ -169,4 +234,43 @@ enum drill_done drill_do_recvmsg(struct drill_call_ctx *c)
 enum drill_done drill_do_sendmsg(struct drill_call_ctx *c)
 {
         return message_io(c, true);
+}
+
+/* ---- pipes ---- */
+
+/* pipe([a, b]) */
+enum drill_done drill_do_pipe(struct drill_call_ctx *c)
+{
+        const struct drill_expr *e = c->call->arg[0];
+        int64_t name[2];
+        int fd[2];
+
+        if (e->kind != DRILL_LIST || e->n != 2)
+                return drill_wrong_args(c, e, "[A, B] is expected");
+        if (!drill_int(c->r, e->item[0], &name[0]) || !drill_int(c->r, e->item[1], &name[1]))
+                return DRILL_GAVE_UP;
+        c->doing->result = drill_os_pipe(&c->r->w, fd);
+        for (int i = 0; i < 2 && c->doing->result == 0; i++) {
+                if (c->r->n_fds == DRILL_FDS)
+                        return drill_wrong_args(c, e, "too many descriptors");
+                c->r->fd[c->r->n_fds++] = (struct drill_fd){(int)name[i], fd[i], 0};
+        }
+        return DRILL_DONE;
+}
+
+/* splice(in, offset, out, offset, length, flags): neither end has an offset */
+enum drill_done drill_do_splice(struct drill_call_ctx *c)
+{
+        int64_t len, flags;
+        int in, out;
+
+        if (!drill_arg_fd(c, 0, &in) || !drill_arg_fd(c, 2, &out) || !drill_arg_int(c, 4, &len) ||
+            !drill_arg_int(c, 5, &flags))
+                return DRILL_GAVE_UP;
+        if (!drill_is_null(c->call->arg[1]) || !drill_is_null(c->call->arg[3])) {
+                c->doing->result = -ESPIPE;
+                return DRILL_DONE;
+        }
+        c->doing->result = drill_os_splice(&c->r->w, in, out, clamp(len), (unsigned)flags);
+        return DRILL_DONE;
 }

@@ -3,6 +3,7 @@
  * getsockopt() and setsockopt() of scripts: [number], {onoff=, linger=} or "bytes".
  */
 #include "drill/call.h"
+#include "drill/os.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -85,7 +86,7 @@ enum drill_done drill_do_getsockopt(struct drill_call_ctx *c)
             !drill_arg_int(c, 2, &name) || !drill_arg_int(c, 4, &size))
                 return DRILL_GAVE_UP;
         len = size < 0 || size > VALUE_BYTES ? VALUE_BYTES : (socklen_t)size;
-        c->doing->result = elko_bsd_getsockopt(c->r->w.bsd, fd, (int)level, (int)name,
+        c->doing->result = drill_os_getsockopt(&c->r->w, fd, (int)level, (int)name,
                                                drill_is_null(c->call->arg[3]) ? NULL : value, &len);
         if (c->doing->result == 0 && c->r->set->record == NULL && !compare_value(c, value, len))
                 return DRILL_GAVE_UP;
@@ -105,6 +106,8 @@ static bool has_effect(struct drill_call_ctx *c, int64_t level, int64_t name, co
                     {6, 12, 1, "TCP_QUICKACK"},    {1, 16, 0, "SO_PASSCRED"}};
         int32_t v;
 
+        if (c->r->w.kernel != NULL)
+                return true;
         memcpy(&v, value, sizeof(v));
         for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
                 if (kept[i].level == level && kept[i].name == name && v != kept[i].idle)
@@ -125,10 +128,9 @@ enum drill_done drill_do_setsockopt(struct drill_call_ctx *c)
                 return DRILL_GAVE_UP;
         if (!drill_is_null(c->call->arg[3]) && !value_of(c, c->call->arg[3], value, &n))
                 return DRILL_GAVE_UP;
-        c->doing->result =
-                elko_bsd_setsockopt(c->r->w.bsd, fd, (int)level, (int)name,
-                                    drill_is_null(c->call->arg[3]) ? NULL : value,
-                                    size < 0 || size > VALUE_BYTES ? VALUE_BYTES : (socklen_t)size);
+        c->doing->result = drill_os_setsockopt(
+                &c->r->w, fd, (int)level, (int)name, drill_is_null(c->call->arg[3]) ? NULL : value,
+                size < 0 || size > VALUE_BYTES ? VALUE_BYTES : (socklen_t)size);
         if (c->doing->result == 0 && !has_effect(c, level, name, value))
                 return DRILL_GAVE_UP;
         return DRILL_DONE;
@@ -144,10 +146,10 @@ bool drill_snapshot(struct drill_run *r, const struct drill_event *e)
 
         s->event = e;
         if (r->open && fd >= 0) {
-                s->has_info = elko_bsd_getsockopt(r->w.bsd, fd, 6, 11, s->info, &len) == 0 &&
+                s->has_info = drill_os_getsockopt(&r->w, fd, 6, 11, s->info, &len) == 0 &&
                               len == sizeof(s->info);
                 len = sizeof(s->meminfo);
-                elko_bsd_getsockopt(r->w.bsd, fd, 1, 55, s->meminfo, &len);
+                drill_os_getsockopt(&r->w, fd, 1, 55, s->meminfo, &len);
         }
         *r->snapshots_tail = s;
         r->snapshots_tail = &s->next;

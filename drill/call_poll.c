@@ -3,6 +3,7 @@
  * poll() and epoll of scripts. With a time-out they are calls that wait; when it is over they return 0.
  */
 #include "drill/call.h"
+#include "drill/os.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -68,7 +69,7 @@ enum drill_done drill_do_poll(struct drill_call_ctx *c)
         if (!read_list(c, asked, &n) || !drill_arg_int(c, 2, &ms))
                 return DRILL_GAVE_UP;
         for (size_t i = 0; i < n; i++) {
-                got[i] = elko_bsd_poll(c->r->w.bsd, asked[i].fd) &
+                got[i] = drill_os_poll(&c->r->w, asked[i].fd) &
                          (asked[i].events | POLLERR | POLLHUP | POLLNVAL);
                 ready += got[i] != 0;
         }
@@ -98,7 +99,7 @@ enum drill_done drill_do_epoll_create(struct drill_call_ctx *c)
 
         if (!drill_arg_int(c, 0, &size) || !drill_int(r, c->call->result, &name))
                 return DRILL_GAVE_UP;
-        fd = size <= 0 ? -22 : elko_bsd_epoll_create(r->w.bsd);
+        fd = size <= 0 ? -22 : drill_os_epoll_create(&r->w);
         c->doing->result = fd;
         if (fd < 0 || name < 0 || r->n_fds == DRILL_FDS)
                 return DRILL_DONE;
@@ -137,7 +138,7 @@ enum drill_done drill_do_epoll_ctl(struct drill_call_ctx *c)
                 return DRILL_GAVE_UP;
         ev = (struct epoll_event){.events = (uint32_t)events, .data.u64 = (uint64_t)data};
         c->doing->result =
-                elko_bsd_epoll_ctl(c->r->w.bsd, epfd, (int)op, fd, drill_is_null(e) ? NULL : &ev);
+                drill_os_epoll_ctl(&c->r->w, epfd, (int)op, fd, drill_is_null(e) ? NULL : &ev);
         return DRILL_DONE;
 }
 
@@ -150,7 +151,7 @@ enum drill_done drill_do_epoll_wait(struct drill_call_ctx *c)
 
         if (!drill_arg_fd(c, 0, &epfd) || !drill_arg_int(c, 2, &most) || !drill_arg_int(c, 3, &ms))
                 return DRILL_GAVE_UP;
-        n = elko_bsd_epoll_wait(c->r->w.bsd, epfd, ev, most > POLL_MAX ? POLL_MAX : (int)most);
+        n = drill_os_epoll_wait(&c->r->w, epfd, ev, most > POLL_MAX ? POLL_MAX : (int)most);
         if (n == 0 && wait_ms(c, ms) == DRILL_WAITS)
                 return DRILL_WAITS;
         c->doing->result = n;

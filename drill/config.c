@@ -4,6 +4,7 @@
  * stack here. A sysctl that changes nothing that a script could see is taken and forgotten; one that asks for what
  * elko has not got makes the script unsupported.
  */
+#include "drill/kernel.h"
 #include "drill/runner.h"
 #include "drill/sysctl.h"
 
@@ -241,6 +242,10 @@ bool drill_sysctl(struct drill_run *r, struct drill_where where, const char *nam
         char why[DRILL_SYSCTL_WHY];
 
         name = plain_name(r, name);
+        if (r->set->kernel)
+                return drill_kernel_sysctl(name, value) ||
+                       drill_refuse(r, where, "unsupported: the kernel does not take %s=%s", name,
+                                    value);
         switch (drill_sysctl_set(&t, name, value, why)) {
         case DRILL_SYSCTL_OK: break;
         case DRILL_SYSCTL_BAD: return drill_fail(r, where, "%s", why);
@@ -267,5 +272,10 @@ const struct drill_define *drill_common_defines(enum drill_family family)
                                                  {"CMSG_LEVEL_IP", "SOL_IPV6", &v6[3]},
                                                  {"CMSG_TYPE_RECVERR", "IPV6_RECVERR", NULL}};
 
-        return family == DRILL_V6 ? v6 : v4;
+        static const struct drill_define mapped[] = {{"CODE", "host_unreachable", &mapped[1]},
+                                                     {"TFO_COOKIE", "3021b9d889017eeb", &mapped[2]},
+                                                     {"CMSG_LEVEL_IP", "SOL_IPV6", &mapped[3]},
+                                                     {"CMSG_TYPE_RECVERR", "IPV6_RECVERR", NULL}};
+
+        return family == DRILL_V6 ? v6 : family == DRILL_MAPPED ? mapped : v4;
 }

@@ -339,6 +339,10 @@ bool drill_expect(struct drill_run *r, const struct drill_event *e, uint64_t fro
         uint32_t written = 0;
         bool got;
 
+        if (e->time.kind == DRILL_ANY && r->w.kernel != NULL)
+                until = r->w.now + DRILL_KERNEL_PATIENCE;
+        else if (drill_too_long(r, e->where, to_ns))
+                return false;
         if (want.sport >= 0)
                 choose(r, want.sport, want.dport);
         r->passed_over = 0;

@@ -120,6 +120,7 @@ static void make_stack(void)
         if (plug.b == NULL)
                 die("stack", why);
         elko_bsd_set_defaults(plug.b, &plug.config.sockets);
+        elko_bsd_set_clock(plug.b, (int64_t)ELKO_SEC(PLUG_EPOCH_S - PLUG_START_S));
         plug.link4 = add_link("ipv4", plug.config.mtu4, plug.config.local4, "0.0.0.0/0");
         plug.link6 = add_link("ipv6", plug.config.mtu6, plug.config.local6, "::/0");
 }
@@ -233,18 +234,63 @@ static int slot_connect(void *u, int fd, const struct sockaddr *addr, socklen_t 
         return (int)leave(r);
 }
 
-static ssize_t do_recv(int fd, void *buf, size_t len, int flags)
+/* The parts of a message that one call takes: what is left of it, in at most so many parts. */
+struct rest {
+        struct msghdr msg;
+        struct iovec *iov; /* to be freed; NULL: no memory */
+};
+
+static struct rest rest_of(const struct msghdr *m, size_t done, size_t most)
+{
+        struct rest r = {.msg = *m, .iov = calloc(m->msg_iovlen + 1, sizeof(*r.iov))};
+
+        if (r.iov != NULL) {
+                r.msg.msg_iov = r.iov;
+                r.msg.msg_iovlen = elko_bsd_iov_rest(m, done, most, r.iov);
+        }
+        return r;
+}
+
+static size_t length_of(const struct msghdr *m)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < m->msg_iovlen; i++)
+                n += m->msg_iov[i].iov_len;
+        return n;
+}
+
+/* One attempt; what it tells besides is told in *m. */
+static ssize_t recv_once(int b, struct msghdr *m, size_t done, int flags)
+{
+        struct rest rest = rest_of(m, done, m->msg_iovlen);
+        ssize_t r;
+
+        if (rest.iov == NULL)
+                return -ENOMEM;
+        r = elko_bsd_recvmsg(plug.b, b, &rest.msg, flags);
+        free(rest.iov);
+        if (r < 0 && done == 0)
+                return r;
+        if (r >= 0) {
+                m->msg_flags = rest.msg.msg_flags;
+                m->msg_namelen = rest.msg.msg_namelen;
+                m->msg_controllen = rest.msg.msg_controllen;
+        }
+        return r;
+}
+
+static ssize_t do_recv(int fd, struct msghdr *m, int flags)
 {
         int b = ours(fd);
-        size_t got = 0;
+        size_t got = 0, len = length_of(m), room = m->msg_controllen;
         ssize_t r;
 
         if (b < 0)
                 return -EBADF;
         for (;;) {
-                uint8_t *at = buf == NULL ? NULL : (uint8_t *)buf + got;
-
-                r = elko_bsd_recv(plug.b, b, at, len - got, flags);
+                m->msg_controllen = room;
+                r = recv_once(b, m, got, flags);
                 if (r > 0)
                         got += (size_t)r;
                 if (got == len || r == 0 || (r < 0 && r != -EAGAIN) ||
@@ -259,35 +305,70 @@ static ssize_t do_recv(int fd, void *buf, size_t len, int flags)
         return got > 0 ? (ssize_t)got : r;
 }
 
-static ssize_t do_send(int fd, const void *buf, size_t len, int flags)
+static ssize_t send_once(int b, const struct msghdr *m, size_t done, int flags)
+{
+        size_t most = flags & MSG_ZEROCOPY ? ELKO_BSD_ZEROCOPY_PARTS : m->msg_iovlen;
+        struct rest rest = rest_of(m, done, most);
+        ssize_t r;
+
+        if (rest.iov == NULL)
+                return -ENOMEM;
+        r = elko_bsd_sendmsg(plug.b, b, &rest.msg, flags | (done > 0 ? ELKO_BSD_MSG_CONT : 0));
+        free(rest.iov);
+        return r;
+}
+
+static ssize_t do_send(int fd, const struct msghdr *m, int flags)
 {
         int b = ours(fd);
-        size_t put = 0;
+        size_t put = 0, len = length_of(m);
         ssize_t r;
 
         if (b < 0)
                 return -EBADF;
-        do {
-                const uint8_t *at = buf == NULL ? NULL : (const uint8_t *)buf + put;
-
-                r = elko_bsd_send(plug.b, b, at, len - put, flags);
+        flags &= ~ELKO_BSD_MSG_CONT;
+        for (;;) {
+                r = send_once(b, m, put, flags);
                 if (r > 0)
                         put += (size_t)r;
                 plug_settle();
+                if (r > 0 && put < len)
+                        continue;
                 if (put == len || (r < 0 && r != -EAGAIN) || !waits(b, flags))
                         break;
-                r = sleep_for(b, POLLOUT);
-        } while (r >= 0);
+                if ((r = sleep_for(b, POLLOUT)) < 0)
+                        break;
+        }
         return put > 0 ? (ssize_t)put : r;
 }
 
 /* ---- the many forms of receiving and sending ---- */
 
-static ssize_t slot_recv(void *u, int fd, void *buf, size_t len, int flags)
+static ssize_t slot_recvmsg(void *u, int fd, struct msghdr *msg, int flags)
 {
         (void)u;
         enter();
-        return leave(do_recv(fd, buf, len, flags));
+        return leave(do_recv(fd, msg, flags));
+}
+
+static ssize_t recv_iov(void *u, int fd, const struct iovec *iov, int n, int flags)
+{
+        struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov,
+                           .msg_iovlen = n > 0 ? (size_t)n : 0};
+
+        return slot_recvmsg(u, fd, &m, flags);
+}
+
+static ssize_t slot_readv(void *u, int fd, const struct iovec *iov, int n)
+{
+        return recv_iov(u, fd, iov, n, 0);
+}
+
+static ssize_t slot_recv(void *u, int fd, void *buf, size_t len, int flags)
+{
+        struct iovec one = {buf, len};
+
+        return recv_iov(u, fd, &one, 1, flags);
 }
 
 static ssize_t slot_read(void *u, int fd, void *buf, size_t len)
@@ -304,11 +385,31 @@ static ssize_t slot_recvfrom(void *u, int fd, void *buf, size_t len, int flags,
         return slot_recv(u, fd, buf, len, flags);
 }
 
-static ssize_t slot_send(void *u, int fd, const void *buf, size_t len, int flags)
+static ssize_t slot_sendmsg(void *u, int fd, const struct msghdr *msg, int flags)
 {
         (void)u;
         enter();
-        return leave(do_send(fd, buf, len, flags));
+        return leave(do_send(fd, msg, flags));
+}
+
+static ssize_t send_iov(void *u, int fd, const struct iovec *iov, int n, int flags)
+{
+        struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov,
+                           .msg_iovlen = n > 0 ? (size_t)n : 0};
+
+        return slot_sendmsg(u, fd, &m, flags);
+}
+
+static ssize_t slot_writev(void *u, int fd, const struct iovec *iov, int n)
+{
+        return send_iov(u, fd, iov, n, 0);
+}
+
+static ssize_t slot_send(void *u, int fd, const void *buf, size_t len, int flags)
+{
+        struct iovec one = {(void *)(uintptr_t)buf, len};
+
+        return send_iov(u, fd, &one, 1, flags);
 }
 
 static ssize_t slot_write(void *u, int fd, const void *buf, size_t len)
@@ -322,92 +423,6 @@ static ssize_t slot_sendto(void *u, int fd, const void *buf, size_t len, int fla
         (void)addr; /* ignored where there is a connection */
         (void)addr_len;
         return slot_send(u, fd, buf, len, flags);
-}
-
-/* The parts as one; *bad: one of them is NULL. The caller frees. */
-static uint8_t *join(const struct iovec *iov, size_t n, bool copy, size_t *len, bool *bad)
-{
-        uint8_t *all;
-        size_t at = 0;
-
-        *len = 0;
-        *bad = false;
-        for (size_t i = 0; i < n; i++) {
-                *bad |= iov[i].iov_base == NULL && iov[i].iov_len > 0;
-                *len += iov[i].iov_len;
-        }
-        all = malloc(*len > 0 ? *len : 1);
-        for (size_t i = 0; i < n && copy && !*bad && all != NULL; i++) {
-                if (iov[i].iov_len > 0)
-                        memcpy(all + at, iov[i].iov_base, iov[i].iov_len);
-                at += iov[i].iov_len;
-        }
-        return all;
-}
-
-static ssize_t recv_parts(void *u, int fd, const struct iovec *iov, size_t n, int flags)
-{
-        size_t len, at = 0;
-        bool bad;
-        uint8_t *all = join(iov, n, false, &len, &bad);
-        ssize_t r;
-
-        if (all == NULL) {
-                errno = ENOMEM;
-                return -1;
-        }
-        r = slot_recv(u, fd, bad ? NULL : all, len, flags);
-        for (size_t i = 0; i < n && r > 0 && at < (size_t)r && !bad; i++) {
-                size_t part = iov[i].iov_len < (size_t)r - at ? iov[i].iov_len : (size_t)r - at;
-
-                memcpy(iov[i].iov_base, all + at, part);
-                at += part;
-        }
-        free(all);
-        return r;
-}
-
-static ssize_t send_parts(void *u, int fd, const struct iovec *iov, size_t n, int flags)
-{
-        size_t len;
-        bool bad;
-        uint8_t *all = join(iov, n, true, &len, &bad);
-        ssize_t r;
-
-        if (all == NULL) {
-                errno = ENOMEM;
-                return -1;
-        }
-        r = slot_send(u, fd, bad ? NULL : all, len, flags);
-        free(all);
-        return r;
-}
-
-static ssize_t slot_readv(void *u, int fd, const struct iovec *iov, int n)
-{
-        return recv_parts(u, fd, iov, n > 0 ? (size_t)n : 0, 0);
-}
-
-static ssize_t slot_recvmsg(void *u, int fd, struct msghdr *msg, int flags)
-{
-        ssize_t r = recv_parts(u, fd, msg->msg_iov, msg->msg_iovlen, flags);
-
-        if (r >= 0) {
-                msg->msg_namelen = 0;
-                msg->msg_controllen = 0;
-                msg->msg_flags = 0;
-        }
-        return r;
-}
-
-static ssize_t slot_writev(void *u, int fd, const struct iovec *iov, int n)
-{
-        return send_parts(u, fd, iov, n > 0 ? (size_t)n : 0, 0);
-}
-
-static ssize_t slot_sendmsg(void *u, int fd, const struct msghdr *msg, int flags)
-{
-        return send_parts(u, fd, msg->msg_iov, msg->msg_iovlen, flags);
 }
 
 /* ---- state and options ---- */
@@ -571,34 +586,39 @@ static int slot_epoll_wait(void *u, int epfd, struct epoll_event *ev, int max, i
         return (int)leave(r);
 }
 
-/* ---- pipes: the system's ---- */
+/* ---- pipes ---- */
 
 static int slot_pipe(void *u, int fds[2])
 {
+        int own[2], r;
+
         (void)u;
-        return pipe(fds);
+        enter();
+        if (plug.b == NULL)
+                make_stack();
+        r = elko_bsd_pipe(plug.b, own);
+        for (int i = 0; i < 2 && r >= 0; i++) {
+                r = publish(own[i]);
+                fds[i] = r;
+        }
+        return (int)leave(r < 0 ? r : 0);
 }
 
-/* One of both is a pipe; the other is ours. The program passes the address of an offset of 0 for "none". */
+/* The program passes the address of an offset of 0 for "none", and can't have the call wait. */
 static int slot_splice(void *u, int in, loff_t *off_in, int out, loff_t *off_out, size_t len,
                        unsigned flags)
 {
-        uint8_t buf[65536];
-        ssize_t r;
+        long r;
 
-        (void)flags;
-        if ((off_in != NULL && *off_in != 0) || (off_out != NULL && *off_out != 0)) {
-                errno = ESPIPE;
-                return -1;
-        }
-        if (len > sizeof(buf))
-                len = sizeof(buf);
-        if (plug_fd_bsd(in) >= 0) {
-                r = slot_recv(u, in, buf, len, 0);
-                return (int)(r > 0 ? write(out, buf, (size_t)r) : r);
-        }
-        r = read(in, buf, len);
-        return (int)(r > 0 ? slot_send(u, out, buf, (size_t)r, 0) : r);
+        (void)u;
+        enter();
+        if (ours(in) < 0 || ours(out) < 0)
+                r = -EBADF;
+        else if ((off_in != NULL && *off_in != 0) || (off_out != NULL && *off_out != 0))
+                r = -ESPIPE;
+        else
+                r = elko_bsd_splice(plug.b, ours(in), ours(out), len, flags);
+        return (int)leave(r);
 }
 
 /* ---- packets and the clock ---- */

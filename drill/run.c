@@ -64,6 +64,20 @@ uint64_t drill_tolerance(const struct drill_run *r, uint64_t span_ns)
         return share > fixed ? share : fixed;
 }
 
+static bool open_kernel(struct drill_run *r, struct drill_where where)
+{
+        char local[ELKO_IP_TEXT], remote[ELKO_IP_TEXT];
+        const char *why;
+
+        elko_ip_format(&r->c.local, local);
+        elko_ip_format(&r->c.remote, remote);
+        why = drill_world_open_kernel(
+                &r->w, r->arena, r->c.mtu,
+                drill_format(r->arena, "%s/%d", local, r->c.family == DRILL_V6 ? 48 : 16), remote);
+        r->open = true;
+        return why == NULL || drill_refuse(r, where, "unsupported: no kernel can be had: %s", why);
+}
+
 bool drill_open(struct drill_run *r, struct drill_where where)
 {
         char ip[ELKO_IP_TEXT];
@@ -71,6 +85,8 @@ bool drill_open(struct drill_run *r, struct drill_where where)
 
         if (r->open)
                 return true;
+        if (r->set->kernel)
+                return open_kernel(r, where);
         elko_ip_format(&r->c.local, ip);
         local = drill_format(r->arena, "%s/%d", ip, r->c.family == DRILL_V6 ? 48 : 16);
         why = drill_world_open(&r->w, r->arena, r->set->region, DRILL_REGION_BYTES, &r->c.stack,
@@ -106,6 +122,15 @@ bool drill_step(struct drill_run *r, uint64_t until, bool *moved)
                 return true;
         drill_world_to(&r->w, at);
         return drill_happened(r);
+}
+
+bool drill_too_long(struct drill_run *r, struct drill_where where, uint64_t at)
+{
+        if (r->w.kernel == NULL || at < r->w.now + DRILL_KERNEL_PATIENCE)
+                return false;
+        drill_refuse(r, where, "unsupported: it waits for more than %" PRIu64 " s of real time",
+                     DRILL_KERNEL_PATIENCE / ELKO_SEC(1));
+        return true;
 }
 
 bool drill_run_until(struct drill_run *r, uint64_t at)
@@ -182,7 +207,7 @@ static bool let_end(struct drill_run *r, const struct drill_event *e)
 
 static bool run_other(struct drill_run *r, const struct drill_event *e, uint64_t from, uint64_t to)
 {
-        if (!on_time(r, e, from) || !drill_run_until(r, from))
+        if (!on_time(r, e, from) || drill_too_long(r, e->where, from) || !drill_run_until(r, from))
                 return false;
         if (r->set->record != NULL) {
                 drill_record_packets(r);
@@ -231,8 +256,12 @@ static bool run_event(struct drill_run *r, const struct drill_event *e)
 
 static void run_events(struct drill_run *r)
 {
+        /* A kernel has to be there before the script sets it up. */
+        if (r->set->kernel && r->s->events != NULL && !drill_open(r, r->s->events->where))
+                return;
         if (r->s->init != NULL && !drill_command(r, r->s->init, r->s->init_at))
                 return;
+        drill_world_begin(&r->w);
         for (const struct drill_event *e = r->s->events; e != NULL; e = e->next)
                 if (!run_event(r, e))
                         return;
@@ -273,8 +302,8 @@ void drill_run(struct drill_script *s, const struct drill_settings *set, struct 
                 run_events(r);
         if (set->record != NULL)
                 drill_record_write(r);
-        if (r->open && r->w.st != NULL) {
-                if (r->outcome == DRILL_PASSED)
+        if (r->open && (r->w.st != NULL || r->w.kernel != NULL)) {
+                if (r->outcome == DRILL_PASSED && r->w.st != NULL)
                         check_stack(r);
                 if (r->outcome == DRILL_FAILED)
                         r->text = drill_format(r->arena, "%s\n    the clock: %s", r->text,

@@ -34,6 +34,7 @@ struct drill_settings {
         const struct drill_option *options; /* override those of the script */
         elko_trace_fn *trace;               /* of the stack */
         void *trace_ctx;
+        bool kernel;  /* this machine's kernel instead of elko, in real time */
         FILE *record; /* write what happens as a new script, instead of comparing */
         void *region; /* the stack's memory, of DRILL_REGION_BYTES; may be used again and again */
 };

@@ -14,6 +14,8 @@
 #include "drill/world.h"
 #include "host/bsd.h"
 
+#define DRILL_KERNEL_PATIENCE ELKO_SEC(20)
+
 enum {
         DRILL_FLOWS = 64,
         DRILL_FDS = 256,
@@ -129,6 +131,8 @@ bool drill_happened(struct drill_run *r);
 /* Go to the next instant at which something happens, `until` at the latest. *moved: there was one. */
 bool drill_step(struct drill_run *r, uint64_t until, bool *moved);
 bool drill_run_until(struct drill_run *r, uint64_t at);
+/* Would it take too long to wait for this in real time? Then the run has its verdict. */
+bool drill_too_long(struct drill_run *r, struct drill_where where, uint64_t at);
 /* Tolerance of a time that lies `span_ns` after the event before, ns. */
 uint64_t drill_tolerance(const struct drill_run *r, uint64_t span_ns);
 const char *drill_time_text(struct drill_run *r, uint64_t ns);

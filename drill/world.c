@@ -4,11 +4,14 @@
  * call that caused it, and never the end of a jump of the clock.
  */
 #include "drill/world.h"
+#include "drill/kernel.h"
 #include "drill/run.h"
+#include "host/bsd.h"
 
 #include <string.h>
+#include <time.h>
 
-enum { BATCH = 64 };
+enum { BATCH = 64, TICK = 200000 };
 
 static const uint64_t start_ns = DRILL_START_NS;
 
@@ -26,6 +29,8 @@ const char *drill_world_open(struct drill_world *w, struct drill_arena *arena, v
         if (w->st == NULL)
                 return why;
         w->bsd = elko_bsd_create(w->st);
+        if (w->bsd != NULL)
+                elko_bsd_set_clock(w->bsd, -(int64_t)start_ns);
         n = elko_link_attach(w->st, &link);
         if (w->bsd == NULL || n < 0)
                 return w->bsd == NULL ? "out of memory" : "the link's MTU is out of range";
@@ -37,8 +42,32 @@ const char *drill_world_open(struct drill_world *w, struct drill_arena *arena, v
         return NULL;
 }
 
+const char *drill_world_open_kernel(struct drill_world *w, struct drill_arena *arena, uint16_t mtu,
+                                    const char *local, const char *remote)
+{
+        const char *why = NULL;
+
+        *w = (struct drill_world){.arena = arena};
+        w->tail = &w->first;
+        w->kernel = drill_kernel_open(mtu, local, remote, &why);
+        return w->kernel == NULL ? why : NULL;
+}
+
+void drill_world_begin(struct drill_world *w)
+{
+        struct timespec t;
+
+        if (w->kernel == NULL)
+                return;
+        drill_kernel_begin(w->kernel);
+        clock_gettime(CLOCK_REALTIME, &t);
+        w->wall_ns = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 void drill_world_close(struct drill_world *w)
 {
+        drill_kernel_close(w->kernel);
+        w->kernel = NULL;
         if (w->st != NULL)
                 elko_trace_set(w->st, NULL,
                                NULL); /* what is aborted now is not the script's doing */
@@ -49,19 +78,41 @@ void drill_world_close(struct drill_world *w)
         w->st = NULL;
 }
 
-static void keep(struct drill_world *w, const struct elko_frame *f)
+static void append(struct drill_world *w, const uint8_t *data, size_t len)
 {
         struct drill_sent *s = drill_alloc(w->arena, sizeof(*s));
-        uint8_t *p = drill_alloc(w->arena, f->len);
 
-        *s = (struct drill_sent){.at_ns = w->now, .len = f->len, .data = p};
+        *s = (struct drill_sent){.at_ns = w->now, .len = len, .data = data};
+        *w->tail = s;
+        w->tail = &s->next;
+        w->sent++;
+}
+
+/* The kernel's packets have the time at which they are seen. */
+static void take_from_kernel(struct drill_world *w)
+{
+        const uint8_t *p;
+        uint8_t *own;
+        size_t len;
+
+        w->now = drill_kernel_now(w->kernel);
+        while ((len = drill_kernel_output(w->kernel, &p)) > 0) {
+                own = drill_alloc(w->arena, len);
+                memcpy(own, p, len);
+                append(w, own, len);
+        }
+        w->work++;
+}
+
+static void keep(struct drill_world *w, const struct elko_frame *f)
+{
+        uint8_t *whole = drill_alloc(w->arena, f->len), *p = whole;
+
         for (uint32_t i = 0; i < f->parts; i++) {
                 memcpy(p, f->part[i].data, f->part[i].len);
                 p += f->part[i].len;
         }
-        *w->tail = s;
-        w->tail = &s->next;
-        w->sent++;
+        append(w, whole, f->len);
 }
 
 void drill_world_settle(struct drill_world *w)
@@ -69,6 +120,10 @@ void drill_world_settle(struct drill_world *w)
         struct elko_frame frames[BATCH];
         size_t n;
 
+        if (w->kernel != NULL) {
+                take_from_kernel(w);
+                return;
+        }
         do {
                 n = elko_output(w->st, w->link, frames, BATCH, start_ns + w->now);
                 for (size_t i = 0; i < n; i++)
@@ -82,14 +137,20 @@ void drill_world_input(struct drill_world *w, const uint8_t *packet, size_t len)
 {
         struct elko_packet p = {.data = packet, .len = (uint32_t)len};
 
-        elko_input(w->st, w->link, &p, 1, start_ns + w->now);
+        if (w->kernel != NULL)
+                drill_kernel_input(w->kernel, packet, len);
+        else
+                elko_input(w->st, w->link, &p, 1, start_ns + w->now);
         drill_world_settle(w);
 }
 
 uint64_t drill_world_next(const struct drill_world *w)
 {
-        uint64_t at = elko_next_deadline(w->st);
+        uint64_t at;
 
+        if (w->kernel != NULL) /* nobody can know; look again soon */
+                return w->now + TICK;
+        at = elko_next_deadline(w->st);
         if (at == ELKO_NEVER)
                 return ELKO_NEVER;
         return at <= start_ns + w->now ? w->now : at - start_ns;
@@ -97,6 +158,11 @@ uint64_t drill_world_next(const struct drill_world *w)
 
 void drill_world_to(struct drill_world *w, uint64_t now)
 {
+        if (w->kernel != NULL) {
+                drill_kernel_wait(w->kernel, now);
+                take_from_kernel(w);
+                return;
+        }
         if (now > w->now)
                 w->now = now;
         elko_advance(w->st, start_ns + w->now);

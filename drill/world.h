@@ -23,6 +23,8 @@ struct drill_world {
         struct drill_arena *arena; /* for what was sent */
         elko_stack *st;
         struct elko_bsd *bsd;
+        struct drill_kernel *kernel; /* instead of both: this machine's */
+        int64_t wall_ns;             /* what time stamps for programs have when the script begins */
         elko_link link;
         uint64_t now; /* ns since the start of the script */
         struct drill_sent *first, **tail;
@@ -39,6 +41,12 @@ enum {
 const char *drill_world_open(struct drill_world *w, struct drill_arena *arena, void *region,
                              size_t bytes, const struct elko_config *config, uint16_t mtu,
                              const char *local);
+
+/* Take this machine's kernel instead; `local` and `remote` without a prefix. */
+const char *drill_world_open_kernel(struct drill_world *w, struct drill_arena *arena, uint16_t mtu,
+                                    const char *local, const char *remote);
+/* The script begins now. */
+void drill_world_begin(struct drill_world *w);
 void drill_world_close(struct drill_world *w);
 
 /* A packet arrives. */

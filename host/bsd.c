@@ -31,6 +31,11 @@ void elko_bsd_set_defaults(struct elko_bsd *b, const struct elko_bsd_defaults *d
         b->defaults = *d;
 }
 
+void elko_bsd_set_clock(struct elko_bsd *b, int64_t offset_ns)
+{
+        b->clock_offset_ns = offset_ns;
+}
+
 void elko_bsd_destroy(struct elko_bsd *b)
 {
         if (b == NULL)
@@ -41,6 +46,8 @@ void elko_bsd_destroy(struct elko_bsd *b)
                 if (s->handle != ELKO_SOCK_NONE && elko_abort(b->st, s->handle) != ELKO_OK)
                         elko_close(b->st, s->handle);
                 bsd_epoll_free(s);
+                bsd_errq_free(s);
+                bsd_pipe_close(s);
         }
         free(b);
 }
@@ -51,7 +58,7 @@ struct bsd_sock *bsd_get(struct elko_bsd *b, int fd, int *error)
                 *error = -EBADF;
                 return NULL;
         }
-        if (b->sock[fd].kind == BSD_EPOLL) {
+        if (b->sock[fd].kind >= BSD_EPOLL) {
                 *error = -ENOTSOCK;
                 return NULL;
         }
@@ -445,6 +452,8 @@ void elko_bsd_update(struct elko_bsd *b)
         while (elko_next_event(b->st, &ev))
                 if (ev.user != NULL)
                         on_event(ev.user, &ev);
+        for (int fd = 0; fd < b->top; fd++)
+                bsd_marks_check(b, &b->sock[fd]);
 }
 
 /* ---- receive ---- */
@@ -496,6 +505,11 @@ static bool bsd_recv_waits(struct elko_bsd *b, const struct bsd_sock *s, size_t 
         return n > 0 && (size_t)n < (target < len ? target : len);
 }
 
+static struct bsd_sock *pipe_of(struct elko_bsd *b, int fd, enum bsd_kind kind)
+{
+        return fd >= 0 && fd < b->top && b->sock[fd].kind == kind ? &b->sock[fd] : NULL;
+}
+
 ssize_t elko_bsd_recv(struct elko_bsd *b, int fd, void *buf, size_t len, int flags)
 {
         int error;
@@ -503,9 +517,13 @@ ssize_t elko_bsd_recv(struct elko_bsd *b, int fd, void *buf, size_t len, int fla
         int64_t r;
 
         if (s == NULL)
-                return error;
-        if (flags & MSG_ERRQUEUE)
-                return -EAGAIN;
+                return pipe_of(b, fd, BSD_PIPE_OUT) != NULL ? bsd_pipe_read(&b->sock[fd], buf, len)
+                                                            : error;
+        if (flags & MSG_ERRQUEUE) { /* without a place for control messages it is lost */
+                struct msghdr none = {0};
+
+                return bsd_errq_take(b, s, &none);
+        }
         if (flags & MSG_OOB)
                 return -EINVAL;
         elko_bsd_update(b);
@@ -539,12 +557,19 @@ ssize_t elko_bsd_recv(struct elko_bsd *b, int fd, void *buf, size_t len, int fla
 
 ssize_t elko_bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, int flags)
 {
+        return bsd_send(b, fd, buf, len, flags, 0);
+}
+
+ssize_t bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, int flags,
+                 unsigned stamps)
+{
         int error;
         struct bsd_sock *s = bsd_get(b, fd, &error);
         int64_t r;
 
         if (s == NULL)
-                return error;
+                return pipe_of(b, fd, BSD_PIPE_IN) != NULL ? bsd_pipe_write(&b->sock[fd], buf, len)
+                                                           : error;
         if (flags & (MSG_OOB | MSG_FASTOPEN))
                 return -EOPNOTSUPP;
         elko_bsd_update(b);
@@ -561,8 +586,10 @@ ssize_t elko_bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, i
         if (buf == NULL)
                 return -EFAULT;
         r = elko_send(b->st, s->handle, buf, len, flags & MSG_MORE ? ELKO_SEND_MORE : 0);
-        if (r >= 0)
+        if (r >= 0) {
+                bsd_mark_sent(s, (size_t)r, flags, stamps);
                 return (ssize_t)r;
+        }
         if (r == ELKO_ENOMEM)
                 return -EAGAIN;
         return -bsd_errno(r);
@@ -632,6 +659,8 @@ int elko_bsd_close(struct elko_bsd *b, int fd)
         }
         bsd_epoll_forget(b, fd);
         bsd_epoll_free(s);
+        bsd_errq_free(s);
+        bsd_pipe_close(s);
         s->kind = BSD_FREE;
         s->bound = false;
         return 0;
@@ -676,6 +705,8 @@ unsigned elko_bsd_poll(struct elko_bsd *b, int fd)
 
                 return elko_bsd_epoll_wait(b, fd, &one, 0) > 0 ? POLLIN : 0;
         }
+        case BSD_PIPE_OUT:
+        case BSD_PIPE_IN: return bsd_pipe_poll(s);
         default: break;
         }
         if (bsd_ready(b, s) >= (s->opt.rcv_lowat > 1 ? s->opt.rcv_lowat : 1))
@@ -685,7 +716,7 @@ unsigned elko_bsd_poll(struct elko_bsd *b, int fd)
                 r |= POLLIN | POLLRDNORM | POLLRDHUP;
         if (s->kind == BSD_DEAD || s->write_shut || is_writable(b, s))
                 r |= POLLOUT | POLLWRNORM;
-        if (s->error != 0)
+        if (s->error != 0 || s->reports != NULL)
                 r |= POLLERR;
         if (s->kind == BSD_DEAD || (s->read_shut && s->write_shut))
                 r |= POLLHUP | POLLRDHUP;

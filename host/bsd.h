@@ -19,6 +19,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <elko/elko.h>
 
@@ -36,6 +37,9 @@ struct elko_bsd_defaults {
 };
 
 void elko_bsd_set_defaults(struct elko_bsd *b, const struct elko_bsd_defaults *d);
+
+/* What to add to the stack's clock to get the one that time stamps for programs are in. */
+void elko_bsd_set_clock(struct elko_bsd *b, int64_t offset_ns);
 
 /* Take the stack's events. */
 void elko_bsd_update(struct elko_bsd *b);
@@ -59,6 +63,20 @@ int elko_bsd_connect_end(struct elko_bsd *b, int fd);
 ssize_t elko_bsd_recv(struct elko_bsd *b, int fd, void *buf, size_t len, int flags);
 ssize_t elko_bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, int flags);
 
+/* elko_bsd_send(): this call goes on with what the one before began, as one call of the program. */
+enum { ELKO_BSD_MSG_CONT = 0x800000 };
+
+/* As recvmsg(2), with TCP_CM_INQ, and MSG_ERRQUEUE for the reports of MSG_ZEROCOPY and SO_TIMESTAMPING. */
+ssize_t elko_bsd_recvmsg(struct elko_bsd *b, int fd, struct msghdr *msg, int flags);
+ssize_t elko_bsd_sendmsg(struct elko_bsd *b, int fd, const struct msghdr *msg, int flags);
+
+/* The parts of a message behind its first `skip` bytes, `most` of them at most; returns how many. For callers that
+ * repeat a call until all is done. */
+size_t elko_bsd_iov_rest(const struct msghdr *msg, size_t skip, size_t most, struct iovec *out);
+
+/* Linux puts no more parts than these into one segment when it does not copy (MSG_ZEROCOPY). */
+enum { ELKO_BSD_ZEROCOPY_PARTS = 17 };
+
 int elko_bsd_shutdown(struct elko_bsd *b, int fd, int how);
 int elko_bsd_close(struct elko_bsd *b, int fd);
 
@@ -78,6 +96,12 @@ bool elko_bsd_blocks(struct elko_bsd *b, int fd);
 
 /* The connection or listener behind a descriptor; ELKO_SOCK_NONE: none (yet). */
 elko_sock elko_bsd_handle(struct elko_bsd *b, int fd);
+
+/* ---- pipes ---- */
+
+/* fd[0] is to read from. elko_bsd_recv(), elko_bsd_send() and elko_bsd_close() serve them, too. */
+int elko_bsd_pipe(struct elko_bsd *b, int fd[2]);
+ssize_t elko_bsd_splice(struct elko_bsd *b, int in, int out, size_t len, unsigned flags);
 
 /* ---- epoll ---- */
 

@@ -30,6 +30,9 @@ void bsd_default_options(struct bsd_options *o)
                                   .quick_ack = 1,
                                   .syn_count = 6,
                                   .rcv_lowat = 1,
+                                  .pacing = -1,
+                                  .incoming_cpu = -1,
+                                  .mtu_discover = IP_PMTUDISC_WANT,
                                   .snd_lowat = 1,
                                   .ttl = -1,
                                   .tos = -1};
@@ -148,6 +151,15 @@ static const struct place places[] = {
         {IPPROTO_TCP, TCP_USER_TIMEOUT, 0, INT32_MAX, AT(user_timeout_ms), then_user_timeout,
          false},
         {IPPROTO_TCP, OPT_TCP_NOTSENT_LOWAT, INT32_MIN, INT32_MAX, AT(notsent_lowat), NULL, false},
+        {SOL_SOCKET, OPT_SO_ZEROCOPY, 0, 1, AT(zerocopy), NULL, false},
+        {SOL_SOCKET, SO_MAX_PACING_RATE, INT32_MIN, INT32_MAX, AT(pacing), NULL, false},
+        {SOL_SOCKET, OPT_SO_INCOMING_CPU, INT32_MIN, INT32_MAX, AT(incoming_cpu), NULL, false},
+        {IPPROTO_TCP, OPT_TCP_INQ, 0, 1, AT(inq), NULL, false},
+        {IPPROTO_IP, IP_RECVERR, INT32_MIN, INT32_MAX, AT(recverr), NULL, true},
+        {IPPROTO_IPV6, IPV6_RECVERR, INT32_MIN, INT32_MAX, AT(recverr), NULL, true},
+        {IPPROTO_IP, IP_FREEBIND, INT32_MIN, INT32_MAX, AT(freebind), NULL, true},
+        {IPPROTO_IP, IP_MTU_DISCOVER, 0, 5, AT(mtu_discover), NULL, false},
+        {IPPROTO_IPV6, IPV6_MTU_DISCOVER, 0, 5, AT(mtu_discover), NULL, false},
         {IPPROTO_IP, IP_TTL, -1, 255, AT(ttl), then_ttl, false},
         {IPPROTO_IP, IP_TOS, 0, 255, AT(tos), then_tos, false},
         {IPPROTO_IPV6, IPV6_UNICAST_HOPS, -1, 255, AT(ttl), then_ttl, false},
@@ -336,6 +348,7 @@ static int get_socket(struct elko_bsd *b, struct bsd_sock *s, int name, void *va
                 s->error = 0;
                 s->error_told = s->error_told || error != 0;
                 return give_int(value, len, error);
+        case SO_TIMESTAMPING: return give_int(value, len, s->opt.timestamping);
         case SO_TYPE: return give_int(value, len, SOCK_STREAM);
         case SO_DOMAIN: return give_int(value, len, s->domain);
         case SO_PROTOCOL: return give_int(value, len, IPPROTO_TCP);
@@ -457,6 +470,8 @@ int elko_bsd_setsockopt(struct elko_bsd *b, int fd, int level, int name, const v
         if (len < sizeof(int))
                 return -EINVAL;
         memcpy(&v, value, sizeof(v));
+        if (level == SOL_SOCKET && name == SO_TIMESTAMPING)
+                return bsd_set_timestamping(b, s, v);
         if (level == SOL_SOCKET && (name == SO_SNDBUF || name == SO_RCVBUF))
                 return set_buffer(b, s, name, v);
         if (p == NULL)

@@ -8,6 +8,9 @@
 
 #include "host/bsd.h"
 
+/* Numbers that older headers lack. */
+enum { OPT_TCP_INQ = 36, OPT_SO_ZEROCOPY = 60, OPT_SO_INCOMING_CPU = 49 };
+
 enum { BSD_FDS = 4096, BSD_WATCHES = 1024 };
 
 enum bsd_kind {
@@ -18,6 +21,8 @@ enum bsd_kind {
         BSD_OPEN,
         BSD_DEAD, /* it was a connection; the handle may still be there, for what was received */
         BSD_EPOLL,
+        BSD_PIPE_OUT, /* to read from */
+        BSD_PIPE_IN,
 };
 
 /* What setsockopt() said before there was a handle, and what getsockopt() answers. */
@@ -27,6 +32,7 @@ struct bsd_options {
         int keep_idle, keep_interval, keep_count, max_seg, user_timeout_ms, linger2, defer_accept;
         int syn_count, priority, mark, oob_inline, rcv_lowat, snd_lowat, notsent_lowat, clamp;
         int ttl, tos; /* -1: never set */
+        int zerocopy, timestamping, inq, recverr, freebind, pacing, incoming_cpu, mtu_discover;
         struct linger linger;
 };
 
@@ -43,6 +49,12 @@ struct bsd_sock {
         elko_endpoint local; /* as bound */
         uint32_t news;       /* counts events, for edges */
         struct bsd_options opt;
+        uint64_t written;           /* bytes that send() has taken */
+        struct bsd_mark *marks;     /* bsd_errq.c: calls whose data is under way */
+        struct bsd_report *reports; /* the error queue */
+        uint32_t zerocopy_id;       /* of the next call with MSG_ZEROCOPY */
+        struct bsd_pipe *pipe;      /* PIPE_OUT, PIPE_IN */
+        uint64_t stamp_base;        /* SOF_TIMESTAMPING_OPT_ID: the stream's offset that is 0 */
         /* EPOLL */
         struct bsd_watch *watches;
         size_t n_watches;
@@ -59,6 +71,7 @@ struct bsd_watch {
 struct elko_bsd {
         elko_stack *st;
         struct elko_bsd_defaults defaults;
+        int64_t clock_offset_ns; /* what to add to the stack's clock for a program's */
         struct bsd_sock sock[BSD_FDS];
         int top; /* none at or above */
 };
@@ -83,6 +96,31 @@ void bsd_default_options(struct bsd_options *o);
 
 /* Bytes that elko_recv() would give; below 0: an error. */
 int64_t bsd_ready(struct elko_bsd *b, const struct bsd_sock *s);
+
+/* ---- bsd_errq.c ---- */
+
+/* A call gave `len` bytes to the stream. `stamps`: SOF_TIMESTAMPING_TX_... of this call alone. */
+void bsd_mark_sent(struct bsd_sock *s, size_t len, int flags, unsigned stamps);
+/* Tell of what was sent and acknowledged. */
+void bsd_marks_check(struct elko_bsd *b, struct bsd_sock *s);
+void bsd_errq_free(struct bsd_sock *s);
+int bsd_set_timestamping(struct elko_bsd *b, struct bsd_sock *s, int flags);
+/* The oldest report as a control message; -EAGAIN: none. */
+ssize_t bsd_errq_take(struct elko_bsd *b, struct bsd_sock *s, struct msghdr *msg);
+/* Append a control message; *used: bytes of msg_control so far. */
+void bsd_put_control(struct msghdr *msg, size_t *used, int level, int type, const void *data,
+                     size_t len);
+
+/* elko_bsd_send(), with stamps for this call alone. */
+ssize_t bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, int flags,
+                 unsigned stamps);
+
+/* ---- bsd_msg.c: pipes ---- */
+
+void bsd_pipe_close(struct bsd_sock *s);
+ssize_t bsd_pipe_read(struct bsd_sock *s, uint8_t *buf, size_t len);
+ssize_t bsd_pipe_write(struct bsd_sock *s, const uint8_t *buf, size_t len);
+unsigned bsd_pipe_poll(const struct bsd_sock *s);
 
 void bsd_epoll_free(struct bsd_sock *s);
 void bsd_epoll_forget(struct elko_bsd *b, int fd);

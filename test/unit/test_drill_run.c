@@ -438,8 +438,8 @@ EK_TEST(commands)
 
 EK_TEST(what_is_not_there)
 {
-        unsupported("0 splice(3, NULL, 4, NULL, 1, 0) = 1\n",
-                    "unsupported: the system call splice()");
+        unsupported("0 sendfile(3, 4, [0], 1) = 1\n",
+                    "unsupported: the system call sendfile()");
         unsupported("0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 3\n", "sockets other than TCP's");
         unsupported(OPEN "+0 send(4, ..., 1, MSG_OOB) = 1\n", "unsupported: MSG_OOB");
         unsupported(OPEN "+0 setsockopt(4, SOL_TCP, TCP_FASTOPEN, [1], 4) = 0\n",
