@@ -126,6 +126,10 @@ static enum drill_done transmit(struct drill_call_ctx *c, int fd, const struct p
         struct parts left;
         ssize_t n;
 
+        /* One that waits is woken when poll() would be. */
+        if (c->doing->started && !(drill_os_poll(&r->w, fd) & (POLLOUT | POLLERR | POLLHUP)))
+                return DRILL_WAITS;
+        c->doing->started = true;
         do {
                 rest(p, c->doing->done, r->w.kernel == NULL ? most : PARTS_MAX, &left);
                 n = drill_os_sendmsg(&r->w, fd, &left.msg,

@@ -193,6 +193,7 @@ static void set_persona(struct drill_run *r)
         if (p == NULL)
                 p = elko_persona_find(speaks_freebsd(r->s) ? "freebsd" : "linux");
         elko_persona_apply(p, c);
+        r->c.linux_buffers = strcmp(p->name, "linux") == 0;
 }
 
 bool drill_configure(struct drill_run *r)

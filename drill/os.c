@@ -81,9 +81,12 @@ int drill_os_connect_end(struct drill_world *w, int fd)
 static bool kernel_waits(struct drill_world *w, int fd, int flags)
 {
         struct pollfd p = {.fd = fd, .events = POLLIN};
+        char byte;
 
+        /* What waits for nothing, because it is an error, is one at once. */
         return drill_os_blocks(w, fd) && !(flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)) &&
-               poll(&p, 1, 0) == 0;
+               poll(&p, 1, 0) == 0 &&
+               (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno == EAGAIN);
 }
 
 ssize_t drill_os_recvmsg(struct drill_world *w, int fd, struct msghdr *msg, int flags)

@@ -113,6 +113,8 @@ static void make_stack(void)
         const char *why = "no memory";
 
         plug_take_sysctls(&plug.config);
+        if (plug.config.linux_buffers)
+                elko_bsd_linux_buffers(&plug.config.stack, &plug.config.sockets);
         plug.region = malloc(bytes);
         if (plug.region != NULL)
                 plug.st = elko_stack_create(plug.region, bytes, &plug.config.stack, plug.now, &why);
@@ -280,6 +282,18 @@ static ssize_t recv_once(int b, struct msghdr *m, size_t done, int flags)
         return r;
 }
 
+/* Sleep until there are as many bytes as a blocking receiver wants at least. */
+static int sleep_for_bytes(int b, size_t len)
+{
+        struct pollfd one = {.fd = b, .events = POLLIN};
+        int least = 1, r;
+        socklen_t size = sizeof(least);
+
+        elko_bsd_getsockopt(plug.b, b, SOL_SOCKET, SO_RCVLOWAT, &least, &size);
+        r = plug_wait_bytes(&one, least > 0 && (size_t)least < len ? (size_t)least : len);
+        return r < 0 ? r : 0;
+}
+
 static ssize_t do_recv(int fd, struct msghdr *m, int flags)
 {
         int b = ours(fd);
@@ -299,7 +313,7 @@ static ssize_t do_recv(int fd, struct msghdr *m, int flags)
                 plug_settle(); /* what was read may move the window */
                 if (!waits(b, flags) || (flags & MSG_ERRQUEUE))
                         break;
-                if ((r = sleep_for(b, POLLIN | POLLRDHUP)) < 0)
+                if ((r = sleep_for_bytes(b, len - got)) < 0)
                         break;
         }
         return got > 0 ? (ssize_t)got : r;

@@ -44,6 +44,7 @@ struct plug_waiter {
         struct pollfd *fds; /* elko_bsd descriptors; any of them will do */
         nfds_t n;
         uint64_t until; /* ns, ELKO_NEVER: for ever */
+        size_t bytes;   /* a receiver: not woken by fewer; 0: as poll() says */
         bool woken;
 };
 
@@ -54,7 +55,7 @@ struct plug_config {
         struct elko_config stack;
         struct elko_bsd_defaults sockets;
         const char *sysctls; /* the directory of the system's settings; NULL: they are not read */
-        bool sysctls_given, verbose;
+        bool sysctls_given, verbose, linux_buffers;
         /* name=value of sysctls: they come last, over those of the system */
         char *setting[PLUG_SETTINGS];
         unsigned n_settings;
@@ -112,6 +113,8 @@ void plug_move(uint64_t until, bool stop_at_packet);
 /* Wait until one of the descriptors is ready or `until` has come. Returns how many are ready (0: time is over), with
  * revents set; -EDEADLK: on the main thread nothing could ever make it ready. */
 int plug_wait(struct pollfd *fds, nfds_t n, uint64_t until);
+/* The same for one who receives, with the least that he wants, which SO_RCVLOWAT and the size of his buffer say. */
+int plug_wait_bytes(struct pollfd *one, size_t bytes);
 
 /* Set revents of all; how many are ready? */
 int plug_ready(struct pollfd *fds, nfds_t n);

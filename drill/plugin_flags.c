@@ -47,6 +47,7 @@ static bool set_persona(struct plug_config *c, const char *value)
         if (p == NULL)
                 return false;
         elko_persona_apply(p, &c->stack);
+        c->linux_buffers = strcmp(value, "linux") == 0;
         if (!c->sysctls_given)
                 c->sysctls = strcmp(value, "linux") == 0 ? "/proc/sys" : NULL;
         return true;

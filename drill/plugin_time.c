@@ -63,6 +63,19 @@ int plug_ready(struct pollfd *fds, nfds_t n)
         return ready;
 }
 
+/* How many of the descriptors are what the waiter waits for? */
+static int is_due(const struct plug_waiter *w)
+{
+        int64_t n;
+        unsigned r;
+
+        if (w->bytes == 0)
+                return plug_ready(w->fds, w->n);
+        r = elko_bsd_poll(plug.b, w->fds->fd) & (POLLERR | POLLHUP | POLLRDHUP | POLLNVAL);
+        n = elko_recv_ready(plug.st, elko_bsd_handle(plug.b, w->fds->fd));
+        return r != 0 || (n > 0 && (uint64_t)n >= w->bytes);
+}
+
 void plug_settle(void)
 {
         struct plug_waiter *w = plug.waiter;
@@ -72,7 +85,7 @@ void plug_settle(void)
         take_output(plug.link4);
         take_output(plug.link6);
         elko_bsd_update(plug.b);
-        if (w == NULL || w->woken || (plug.now < w->until && plug_ready(w->fds, w->n) == 0))
+        if (w == NULL || w->woken || (plug.now < w->until && is_due(w) == 0))
                 return;
         w->woken = true;
         plug.owes = true;
@@ -128,35 +141,46 @@ void plug_move(uint64_t until, bool stop_at_packet)
 }
 
 /* Nobody else moves the clock of the main thread. */
-static int wait_alone(struct pollfd *fds, nfds_t n, uint64_t until)
+static int wait_alone(const struct plug_waiter *w)
 {
         int ready;
 
-        while ((ready = plug_ready(fds, n)) == 0 && plug.now < until)
-                if (!step(until)) {
-                        if (until == ELKO_NEVER)
+        while ((ready = is_due(w)) == 0 && plug.now < w->until)
+                if (!step(w->until)) {
+                        if (w->until == ELKO_NEVER)
                                 return -EDEADLK;
-                        plug.now = until;
+                        plug.now = w->until;
                 }
         return ready;
 }
 
-int plug_wait(struct pollfd *fds, nfds_t n, uint64_t until)
+static int wait_for(struct plug_waiter *w)
 {
-        struct plug_waiter w = {.thread = pthread_self(), .fds = fds, .n = n, .until = until};
-        int ready = plug_ready(fds, n);
+        int ready = is_due(w);
 
-        if (ready > 0 || plug.now >= until)
+        if (ready > 0 || plug.now >= w->until)
                 return ready;
         if (pthread_equal(plug.main, pthread_self()))
-                return wait_alone(fds, n, until);
+                return wait_alone(w);
         if (plug.owes && pthread_equal(plug.debtor, pthread_self())) {
                 plug.owes = false; /* woken for nothing: it sleeps again */
                 pthread_cond_broadcast(&plug.changed);
         }
-        plug.waiter = &w;
-        while (!w.woken)
+        plug.waiter = w;
+        while (!w->woken)
                 pthread_cond_wait(&plug.changed, &plug.lock);
         plug.waiter = NULL;
-        return plug_ready(fds, n);
+        return is_due(w);
+}
+
+int plug_wait(struct pollfd *fds, nfds_t n, uint64_t until)
+{
+        return wait_for(&(struct plug_waiter){
+                .thread = pthread_self(), .fds = fds, .n = n, .until = until});
+}
+
+int plug_wait_bytes(struct pollfd *one, size_t bytes)
+{
+        return wait_for(&(struct plug_waiter){
+                .thread = pthread_self(), .fds = one, .n = 1, .until = ELKO_NEVER, .bytes = bytes});
 }

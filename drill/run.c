@@ -87,6 +87,8 @@ bool drill_open(struct drill_run *r, struct drill_where where)
                 return true;
         if (r->set->kernel)
                 return open_kernel(r, where);
+        if (r->c.linux_buffers)
+                elko_bsd_linux_buffers(&r->c.stack, &r->c.sockets);
         elko_ip_format(&r->c.local, ip);
         local = drill_format(r->arena, "%s/%d", ip, r->c.family == DRILL_V6 ? 48 : 16);
         why = drill_world_open(&r->w, r->arena, r->set->region, DRILL_REGION_BYTES, &r->c.stack,

@@ -39,6 +39,7 @@ struct drill_config {
         struct elko_config stack;
         struct elko_bsd_defaults sockets;
         bool freebsd_sysctls; /* the script set some */
+        bool linux_buffers;   /* of the persona */
         bool persona_given;
 };
 

@@ -47,6 +47,7 @@ void elko_bsd_destroy(struct elko_bsd *b)
                         elko_close(b->st, s->handle);
                 bsd_epoll_free(s);
                 bsd_errq_free(s);
+                bsd_send_forget(s);
                 bsd_pipe_close(s);
         }
         free(b);
@@ -350,6 +351,9 @@ static int disconnect(struct elko_bsd *b, struct bsd_sock *s)
         s->kind = BSD_NEW;
         s->read_shut = s->write_shut = s->error_told = s->was_open = false;
         s->active = s->connect_told = s->eof = false;
+        bsd_send_forget(s);
+        s->written = 0;
+        s->max_window = 0;
         return 0;
 }
 
@@ -452,8 +456,15 @@ void elko_bsd_update(struct elko_bsd *b)
         while (elko_next_event(b->st, &ev))
                 if (ev.user != NULL)
                         on_event(ev.user, &ev);
-        for (int fd = 0; fd < b->top; fd++)
-                bsd_marks_check(b, &b->sock[fd]);
+        for (int fd = 0; fd < b->top; fd++) {
+                struct bsd_sock *s = &b->sock[fd];
+
+                bsd_marks_check(b, s);
+                if (s->met_limit && (s->kind != BSD_OPEN || bsd_send_has_room(b, s))) {
+                        s->met_limit = false;
+                        s->news++;
+                }
+        }
 }
 
 /* ---- receive ---- */
@@ -565,6 +576,7 @@ ssize_t bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, int fl
 {
         int error;
         struct bsd_sock *s = bsd_get(b, fd, &error);
+        size_t whole = len;
         int64_t r;
 
         if (s == NULL)
@@ -585,9 +597,14 @@ ssize_t bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, int fl
                 return 0;
         if (buf == NULL)
                 return -EFAULT;
-        r = elko_send(b->st, s->handle, buf, len, flags & MSG_MORE ? ELKO_SEND_MORE : 0);
+        len = bsd_send_share(b, s, len);
+        if (len == 0)
+                return -EAGAIN;
+        r = elko_send(b->st, s->handle, buf, len,
+                      (flags & MSG_MORE) || len < whole ? ELKO_SEND_MORE : 0);
         if (r >= 0) {
                 bsd_mark_sent(s, (size_t)r, flags, stamps);
+                bsd_send_count(b, s, (size_t)r);
                 return (ssize_t)r;
         }
         if (r == ELKO_ENOMEM)
@@ -660,6 +677,7 @@ int elko_bsd_close(struct elko_bsd *b, int fd)
         bsd_epoll_forget(b, fd);
         bsd_epoll_free(s);
         bsd_errq_free(s);
+        bsd_send_forget(s);
         bsd_pipe_close(s);
         s->kind = BSD_FREE;
         s->bound = false;
@@ -667,19 +685,6 @@ int elko_bsd_close(struct elko_bsd *b, int fd)
 }
 
 /* ---- readiness ---- */
-
-/* Room, and with TCP_NOTSENT_LOWAT less than that unsent (tcp(7)). */
-static bool is_writable(struct elko_bsd *b, const struct bsd_sock *s)
-{
-        uint32_t most = s->opt.notsent_lowat != 0 ? (uint32_t)s->opt.notsent_lowat
-                                                  : b->defaults.notsent_lowat;
-        struct elko_tcp_info info;
-
-        if (elko_send_room(b->st, s->handle) <= 0)
-                return false;
-        return most == 0 || elko_tcp_info_get(b->st, s->handle, &info) != ELKO_OK ||
-               info.notsent < most;
-}
 
 unsigned elko_bsd_poll(struct elko_bsd *b, int fd)
 {
@@ -714,7 +719,7 @@ unsigned elko_bsd_poll(struct elko_bsd *b, int fd)
         /* The end of the stream is told as soon as it is known, whatever is unread before it. */
         if (s->eof || s->read_shut || s->kind == BSD_DEAD)
                 r |= POLLIN | POLLRDNORM | POLLRDHUP;
-        if (s->kind == BSD_DEAD || s->write_shut || is_writable(b, s))
+        if (s->kind == BSD_DEAD || s->write_shut || bsd_send_has_room(b, s))
                 r |= POLLOUT | POLLWRNORM;
         if (s->error != 0 || s->reports != NULL)
                 r |= POLLERR;

@@ -34,9 +34,15 @@ void elko_bsd_destroy(struct elko_bsd *b);
 /* What a system sets for all of its sockets. */
 struct elko_bsd_defaults {
         uint32_t notsent_lowat; /* tcp_notsent_lowat of Linux; 0: no limit */
+        /* tcp_wmem of Linux, the second and third number: send buffers are counted as Linux does; 0: as elko does. */
+        uint32_t wmem_first, wmem_most;
 };
 
 void elko_bsd_set_defaults(struct elko_bsd *b, const struct elko_bsd_defaults *d);
+
+/* Count send buffers as Linux does, with the sizes that `config` has: those of `config` are made larger, since Linux
+ * takes more than they say. Before the stack is created. */
+void elko_bsd_linux_buffers(struct elko_config *config, struct elko_bsd_defaults *d);
 
 /* What to add to the stack's clock to get the one that time stamps for programs are in. */
 void elko_bsd_set_clock(struct elko_bsd *b, int64_t offset_ns);

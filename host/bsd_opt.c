@@ -20,6 +20,7 @@ enum {
         OPT_TCP_CC_INFO = 26,
         OPT_SO_MEMINFO = 55,
         OPT_IPV6_TCLASS = 67,
+        OPT_IPV6_MTU = 24,
 };
 
 void bsd_default_options(struct bsd_options *o)
@@ -49,7 +50,10 @@ static void set(struct elko_bsd *b, struct bsd_sock *s, enum elko_option option,
 static void apply_buffers(struct elko_bsd *b, struct bsd_sock *s)
 {
         /* Linux doubles what was asked for, for its overhead (socket(7)); elko counts bytes of the stream. */
-        if (s->opt.snd_buf != 0)
+        if (s->opt.snd_buf != 0 && b->defaults.wmem_most != 0)
+                set(b, s, ELKO_OPTION_SND_BUF_MAX,
+                    (uint64_t)s->opt.snd_buf + BSD_SNDBUF_MORE); /* see bsd_sndbuf.c */
+        else if (s->opt.snd_buf != 0)
                 set(b, s, ELKO_OPTION_SND_BUF_MAX, (uint64_t)s->opt.snd_buf / 2);
         if (s->opt.rcv_buf != 0)
                 set(b, s, ELKO_OPTION_RCV_BUF_MAX, (uint64_t)s->opt.rcv_buf / 2);
@@ -106,6 +110,11 @@ static void then_cork(struct elko_bsd *b, struct bsd_sock *s)
         set(b, s, ELKO_OPTION_CORK, s->opt.cork != 0);
 }
 
+static void then_quick_ack(struct elko_bsd *b, struct bsd_sock *s)
+{
+        set(b, s, ELKO_OPTION_QUICKACK, s->opt.quick_ack != 0);
+}
+
 static void then_max_seg(struct elko_bsd *b, struct bsd_sock *s)
 {
         set(b, s, ELKO_OPTION_MAX_SEG, (uint64_t)s->opt.max_seg);
@@ -147,7 +156,7 @@ static const struct place places[] = {
         {IPPROTO_TCP, TCP_LINGER2, INT32_MIN, INT32_MAX, AT(linger2), NULL, false},
         {IPPROTO_TCP, TCP_DEFER_ACCEPT, INT32_MIN, INT32_MAX, AT(defer_accept), NULL, false},
         {IPPROTO_TCP, TCP_WINDOW_CLAMP, 0, INT32_MAX, AT(clamp), NULL, false},
-        {IPPROTO_TCP, TCP_QUICKACK, INT32_MIN, INT32_MAX, AT(quick_ack), NULL, true},
+        {IPPROTO_TCP, TCP_QUICKACK, INT32_MIN, INT32_MAX, AT(quick_ack), then_quick_ack, true},
         {IPPROTO_TCP, TCP_USER_TIMEOUT, 0, INT32_MAX, AT(user_timeout_ms), then_user_timeout,
          false},
         {IPPROTO_TCP, OPT_TCP_NOTSENT_LOWAT, INT32_MIN, INT32_MAX, AT(notsent_lowat), NULL, false},
@@ -357,6 +366,8 @@ static int get_socket(struct elko_bsd *b, struct bsd_sock *s, int name, void *va
         case SO_SNDBUF:
         case SO_RCVBUF:
                 error = name == SO_SNDBUF ? s->opt.snd_buf : s->opt.rcv_buf;
+                if (name == SO_SNDBUF && error == 0 && b->defaults.wmem_most != 0)
+                        error = bsd_send_buffer(b, s);
                 if (error == 0 && s->handle != ELKO_SOCK_NONE &&
                     elko_get_option(b->st, s->handle,
                                     name == SO_SNDBUF ? ELKO_OPTION_SND_BUF_MAX
@@ -405,6 +416,12 @@ int elko_bsd_getsockopt(struct elko_bsd *b, int fd, int level, int name, void *v
             s->kind != BSD_LISTENER && elko_tcp_info_get(b->st, s->handle, &info) == ELKO_OK &&
             info.snd_mss != 0)
                 return give_int(value, len, (int)info.snd_mss);
+        if ((level == IPPROTO_IP && name == IP_MTU) ||
+            (level == IPPROTO_IPV6 && name == OPT_IPV6_MTU)) {
+                if (s->kind != BSD_OPEN || elko_tcp_info_get(b->st, s->handle, &info) != ELKO_OK)
+                        return -ENOTCONN;
+                return give_int(value, len, (int)info.pmtu);
+        }
         if (p != NULL) {
                 int v = *value_at(s, p);
 

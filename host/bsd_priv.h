@@ -41,6 +41,7 @@ struct bsd_sock {
         int domain;
         bool non_block, bound, read_shut, write_shut, was_open;
         bool active;       /* opened by connect() */
+        bool met_limit;    /* send() was refused by bsd_sndbuf.c: tell when that is over */
         bool connect_told; /* connect() has said how it ended */
         bool eof;          /* the peer's FIN was seen */
         int error;         /* SO_ERROR: pending, positive */
@@ -49,6 +50,9 @@ struct bsd_sock {
         elko_endpoint local; /* as bound */
         uint32_t news;       /* counts events, for edges */
         struct bsd_options opt;
+        struct bsd_packet *packets; /* bsd_sndbuf.c: what is not acknowledged yet */
+        size_t n_packets, max_packets;
+        uint32_t max_window;        /* the largest that the peer has offered */
         uint64_t written;           /* bytes that send() has taken */
         struct bsd_mark *marks;     /* bsd_errq.c: calls whose data is under way */
         struct bsd_report *reports; /* the error queue */
@@ -114,6 +118,20 @@ void bsd_put_control(struct msghdr *msg, size_t *used, int level, int type, cons
 /* elko_bsd_send(), with stamps for this call alone. */
 ssize_t bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, int flags,
                  unsigned stamps);
+
+/* ---- bsd_sndbuf.c ---- */
+
+/* How many of `len` bytes may be given to the stack now; whoever has more calls again after output. */
+size_t bsd_send_share(struct elko_bsd *b, struct bsd_sock *s, size_t len);
+/* `len` bytes were given. */
+void bsd_send_count(struct elko_bsd *b, struct bsd_sock *s, size_t len);
+/* Would poll() say that it is writable? */
+bool bsd_send_has_room(struct elko_bsd *b, struct bsd_sock *s);
+/* What SO_SNDBUF tells when nobody set it. */
+int bsd_send_buffer(struct elko_bsd *b, struct bsd_sock *s);
+/* A packet goes beyond the limit, and one that was begun is filled. */
+enum { BSD_SNDBUF_MORE = 2 * 65536 };
+void bsd_send_forget(struct bsd_sock *s);
 
 /* ---- bsd_msg.c: pipes ---- */
 

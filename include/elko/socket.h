@@ -126,6 +126,7 @@ int elko_abort(elko_stack *st, elko_sock s);
         X(RCV_BUF_MAX, "receive buffer limit, bytes")                                              \
         X(MAX_SEG, "largest segment to send and to announce, bytes; 0: by the link")               \
         X(DELACK, "delayed-ACK time, ns; 0: acknowledge at once")                                  \
+        X(QUICKACK, "acknowledge at once for a while, and now; 0: as delayed ACKs have it")        \
         X(CORK, "send full segments only")                                                         \
         X(TTL, "time to live or hop limit, 1..255")                                                \
         X(TOS, "type of service or traffic class, ECN bits zero, 0..255")                          \

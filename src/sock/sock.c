@@ -254,7 +254,8 @@ static bool in(uint64_t v, uint64_t lo, uint64_t hi)
         return v >= lo && v <= hi;
 }
 
-enum { BUF_LEAST = 2048, BUF_MOST = 1 << 30 };
+/* How many segments QUICKACK is for: Linux's number. */
+enum { BUF_LEAST = 2048, BUF_MOST = 1 << 30, QUICK_ACKS = 16 };
 
 /* [RFC9293 MUST-40; RFC5681 4.2b] */
 static bool set_span_or_switch(struct ek_settings *s, enum elko_option option, uint64_t v)
@@ -265,6 +266,7 @@ static bool set_span_or_switch(struct ek_settings *s, enum elko_option option, u
         case ELKO_OPTION_CORK: s->cork = v == 1; return v <= 1;
         case ELKO_OPTION_PACING: s->pacing = v == 1; return v <= 1;
         case ELKO_OPTION_MAX_PACING_RATE: s->max_pacing_rate = v; return true;
+        case ELKO_OPTION_QUICKACK: s->quickack = v == 1; return v <= 1;
         case ELKO_OPTION_KEEPALIVE_IDLE: s->keepalive_idle_ns = v; return v >= ELKO_SEC(1);
         case ELKO_OPTION_KEEPALIVE_INTERVAL: s->keepalive_interval_ns = v; return v >= ELKO_SEC(1);
         case ELKO_OPTION_USER_TIMEOUT: s->user_timeout_ns = v; return true;
@@ -298,6 +300,11 @@ static void apply(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_option option)
 {
         const struct ek_settings *s = ek_tcb_settings(t, tcb);
 
+        if (option == ELKO_OPTION_QUICKACK) {
+                tcb->delack.quick = s->quickack ? QUICK_ACKS : 0;
+                if (s->quickack && tcb->at[EK_DL_DELACK] != EK_NEVER)
+                        ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK);
+        }
         if (option == ELKO_OPTION_KEEPALIVE || option == ELKO_OPTION_KEEPALIVE_IDLE)
                 ek_tcb_rearm_keepalive(t, tcb);
         if (tcb->state == ELKO_TCP_SYN_SENT && (tcb->todo & EK_TODO_SYN)) {
@@ -363,6 +370,7 @@ int ek_sock_get_option(struct ek_tcp *t, elko_sock s, enum elko_option option, u
         case ELKO_OPTION_MAX_SEG: *value = v->max_seg; break;
         case ELKO_OPTION_DELACK: *value = v->delack_ns; break;
         case ELKO_OPTION_CORK: *value = v->cork; break;
+        case ELKO_OPTION_QUICKACK: *value = tcb != NULL && tcb->delack.quick > 0; break;
         case ELKO_OPTION_TTL: *value = v->ttl; break;
         case ELKO_OPTION_TOS: *value = v->tos; break;
         case ELKO_OPTION_PACING: *value = v->pacing; break;

@@ -165,6 +165,26 @@ static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
 
 /* ---- connections ---- */
 
+/* A FIN that came early has a number, too: it is reported with the text before it, or when nothing else is early, by
+ * itself. (Behind another hole it waits, since the latest block has to come first.) [RFC2018 3] */
+static uint32_t sack_fin(const struct ek_tcb *tcb, struct ek_tcp_opts *opt, uint32_t first,
+                         uint32_t n, uint32_t max)
+{
+        if (!ek_tcb_has(tcb, EK_TCB_FIN_EARLY))
+                return n;
+        for (uint32_t i = first; i < n; i++) {
+                if (opt->sack[i].right == tcb->fin_seq.v) {
+                        opt->sack[i].right++;
+                        return n;
+                }
+        }
+        if (n == first && n < max) {
+                opt->sack[n].left = tcb->fin_seq.v;
+                opt->sack[n++].right = tcb->fin_seq.v + 1;
+        }
+        return n;
+}
+
 /* Without a D-SACK, which is the first, when it waits for another segment. [RFC2018 3a 3b] */
 static uint32_t sack_blocks(const struct ek_tcb *tcb, struct ek_tcp_opts *opt, uint32_t max,
                             bool no_dsack)
@@ -178,6 +198,7 @@ static uint32_t sack_blocks(const struct ek_tcb *tcb, struct ek_tcp_opts *opt, u
                 opt->sack[i].left = tcb->rcv_nxt.v + (uint32_t)(blocks[i + skip].lo - base);
                 opt->sack[i].right = tcb->rcv_nxt.v + (uint32_t)(blocks[i + skip].hi - base);
         }
+        n = sack_fin(tcb, opt, ek_reasm_has_dsack(&tcb->act->reasm) && !no_dsack, n, max);
         opt->sack_count = (uint8_t)n;
         if (n > 0)
                 opt->present |= ELKO_OPT_SACK;

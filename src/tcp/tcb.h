@@ -68,7 +68,7 @@ struct ek_settings {
         uint32_t keepalive_count;
         uint16_t max_seg; /* 0: by the path */
         uint8_t ttl, tos;
-        bool nodelay, keepalive, cork;
+        bool nodelay, keepalive, cork, quickack;
         bool pacing; /* though the algorithm does not ask for it */
 };
 

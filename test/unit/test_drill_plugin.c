@@ -431,6 +431,95 @@ EK_TEST(blocking_calls_end_when_they_are_woken)
         }
 }
 
+/* SO_RCVLOWAT: too little wakes nobody; what fills the buffer does, and so does the end of the stream. */
+EK_TEST(a_blocking_read_waits_for_the_low_water_mark)
+{
+        struct call c;
+        uint32_t iss;
+        int fd, least = 500;
+        int64_t t0;
+
+        start(NULL);
+        fd = open_one(listener(), &iss);
+        CHECK_EQ(AT(SETSOCKOPT, int (*)(void *, int, int, int, const void *, socklen_t))(
+                         U, fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least)),
+                 0);
+        begin(&c, do_read, fd);
+        t0 = clock_us();
+        wait_until(t0 + 10000);
+        in(TH_ACK | TH_PUSH, ISN + 1, iss + 1, 400);
+        wait_until(t0 + 20000);
+        in(TH_ACK | TH_PUSH, ISN + 401, iss + 1, 400);
+        wait_until(t0 + 30000);
+        end(&c);
+        CHECK_EQ(c.result, 800);
+        CHECK(c.ended - t0 >= 20000 && c.ended - t0 < 20100);
+        least = 5000; /* more than the reader's 1000 bytes */
+        CHECK_EQ(AT(SETSOCKOPT, int (*)(void *, int, int, int, const void *, socklen_t))(
+                         U, fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least)),
+                 0);
+        begin(&c, do_read, fd);
+        t0 = clock_us();
+        in(TH_ACK | TH_PUSH, ISN + 801, iss + 1, 999);
+        wait_until(t0 + 10000);
+        in(TH_ACK | TH_PUSH, ISN + 1800, iss + 1, 1);
+        wait_until(t0 + 20000);
+        end(&c);
+        CHECK_EQ(c.result, 1000);
+        CHECK(c.ended - t0 >= 10000 && c.ended - t0 < 10100);
+        begin(&c, do_read, fd);
+        t0 = clock_us();
+        in(TH_ACK | TH_PUSH, ISN + 1801, iss + 1, 10);
+        wait_until(t0 + 10000);
+        in(TH_ACK | TH_FIN, ISN + 1811, iss + 1, 0);
+        wait_until(t0 + 20000);
+        end(&c);
+        CHECK_EQ(c.result, 10);
+        CHECK(c.ended - t0 >= 10000 && c.ended - t0 < 10100);
+        stop();
+}
+
+/* The error queue, as the program asks for it: recvmsg(MSG_ERRQUEUE) with room for control messages. */
+EK_TEST(reports_come_through_the_error_queue)
+{
+        uint64_t control[64];
+        struct msghdr msg = {.msg_control = control, .msg_controllen = sizeof(control)};
+        struct cmsghdr *h = (struct cmsghdr *)control;
+        struct pollfd p;
+        char data[1000] = {0};
+        uint32_t iss;
+        int fd, one = 1;
+
+        start(NULL);
+        fd = open_one(listener(), &iss);
+        CHECK_EQ(AT(SETSOCKOPT, int (*)(void *, int, int, int, const void *, socklen_t))(
+                         U, fd, SOL_SOCKET, 60 /* SO_ZEROCOPY */, &one, sizeof(one)),
+                 0);
+        CHECK_EQ(AT(SETSOCKOPT, int (*)(void *, int, int, int, const void *, socklen_t))(
+                         U, fd, SOL_TCP, TCP_NODELAY, &one, sizeof(one)),
+                 0);
+        for (int i = 0; i < 2; i++)
+                CHECK_EQ(AT(SEND, ssize_t(*)(void *, int, const void *, size_t, int))(
+                                 U, fd, data, sizeof(data), 0x4000000 /* MSG_ZEROCOPY */),
+                         1000);
+        CHECK_EQ(AT(RECVMSG, ssize_t(*)(void *, int, void *, int))(U, fd, &msg, MSG_ERRQUEUE), -1);
+        CHECK_EQ(errno, EAGAIN);
+        in(TH_ACK, ISN + 1, iss + 1 + 2000, 0);
+        p = (struct pollfd){.fd = fd, .events = POLLIN};
+        CHECK_EQ(AT(POLL, int (*)(void *, struct pollfd *, nfds_t, int))(U, &p, 1, 0), 1);
+        CHECK_EQ(p.revents, POLLERR);
+        msg.msg_controllen = sizeof(control);
+        CHECK_EQ(AT(RECVMSG, ssize_t(*)(void *, int, void *, int))(U, fd, &msg, MSG_ERRQUEUE), 0);
+        CHECK_EQ(msg.msg_flags, MSG_ERRQUEUE);
+        CHECK_EQ(h->cmsg_level, IPPROTO_IP);
+        CHECK_EQ(h->cmsg_type, IP_RECVERR);
+        CHECK_EQ(h->cmsg_len, CMSG_LEN(16 + sizeof(struct sockaddr_in)));
+        CHECK_EQ(((uint8_t *)CMSG_DATA(h))[4], 5);  /* SO_EE_ORIGIN_ZEROCOPY */
+        CHECK_EQ(((uint32_t *)CMSG_DATA(h))[2], 0); /* calls 0 */
+        CHECK_EQ(((uint32_t *)CMSG_DATA(h))[3], 1); /* to 1 */
+        stop();
+}
+
 EK_TEST(poll_ends_when_its_time_is_over)
 {
         struct call c;

@@ -438,15 +438,14 @@ EK_TEST(commands)
 
 EK_TEST(what_is_not_there)
 {
-        unsupported("0 sendfile(3, 4, [0], 1) = 1\n",
-                    "unsupported: the system call sendfile()");
+        unsupported("0 sendfile(3, 4, [0], 1) = 1\n", "unsupported: the system call sendfile()");
         unsupported("0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 3\n", "sockets other than TCP's");
         unsupported(OPEN "+0 send(4, ..., 1, MSG_OOB) = 1\n", "unsupported: MSG_OOB");
         unsupported(OPEN "+0 setsockopt(4, SOL_TCP, TCP_FASTOPEN, [1], 4) = 0\n",
                     "unsupported: this option of setsockopt()");
         passes(OPEN "+0 setsockopt(4, SOL_TCP, TCP_FASTOPEN, [1], 4) = -1 ENOPROTOOPT\n");
-        unsupported(OPEN "+0 setsockopt(4, SOL_TCP, TCP_QUICKACK, [0], 4) = 0\n",
-                    "unsupported: TCP_QUICKACK");
+        unsupported(OPEN "+0 setsockopt(4, SOL_TCP, TCP_DEFER_ACCEPT, [1], 4) = 0\n",
+                    "unsupported: TCP_DEFER_ACCEPT");
         unsupported("--wire_client\n0 listen(9, 1) = -1\n", "unsupported: --wire_client");
         unsupported("0 < gre : S 0:0(0) win 1\n", "packets inside of others (gre)");
 }
