@@ -179,6 +179,11 @@ static bool parse_keepalive(void *target, const char *value, char *why, size_t w
         return false;
 }
 
+const struct elko_cc_ops *ek_options_congestion(size_t i)
+{
+        return elko_cc_list[i];
+}
+
 static bool parse_congestion(void *target, const char *value, char *why, size_t why_len)
 {
         const struct elko_cc_ops *found = elko_cc_find(value);

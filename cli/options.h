@@ -120,6 +120,9 @@ enum ek_options_result ek_options_parse(const struct ek_command_spec *spec, int 
 void ek_options_default(struct ek_options *common);
 void ek_options_print_help(const struct ek_command_spec *spec, FILE *out);
 
+/* Algorithm number i of those that --congestion takes; NULL beyond the last. */
+const struct elko_cc_ops *ek_options_congestion(size_t i);
+
 /* Of `words` (n of them), the one closest to `word`, or NULL when none is near. */
 const char *ek_options_closest(const char *word, const char *const *words, size_t n);
 
