@@ -25,6 +25,7 @@
         X(judge, "read captures, print what breaks the rules of TCP")                              \
         X(demo, "a connection between two stacks in this process, drawn from both ends")           \
         X(bench, "measure memory, bulk transfer, a SYN flood; serve a benchmark client")           \
+        X(lab, "TCPs on bad paths, side by side: elko and this machine's kernel")                  \
         X(drill, "run packetdrill scripts in virtual time")                                        \
         X(sim, "run seeds of the deterministic simulator, and make failures small")
 

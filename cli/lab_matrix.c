@@ -112,6 +112,29 @@ static void choose(const struct line *l, unsigned i, char value[VALUE_BYTES])
         snprintf(value, VALUE_BYTES, "%.*s", (int)strcspn(at, ","), at);
 }
 
+/* "clean-$rate" with the rate that was chosen in this line; false: there is no such key. */
+static bool put_in(const struct line *l, char value[VALUE_BYTES])
+{
+        char *dollar = strchr(value, '$');
+        char chosen[VALUE_BYTES], after[VALUE_BYTES];
+        size_t len;
+
+        if (dollar == NULL)
+                return true;
+        len = strspn(dollar + 1, "abcdefghijklmnopqrstuvwxyz");
+        for (unsigned i = 0; i < l->count; i++) {
+                if (strlen(l->word[i].key) != len || strncmp(dollar + 1, l->word[i].key, len) != 0)
+                        continue;
+                choose(l, i, chosen);
+                if (strchr(chosen, '$') != NULL)
+                        return false;
+                snprintf(after, sizeof after, "%s", dollar + 1 + len);
+                snprintf(dollar, VALUE_BYTES - (size_t)(dollar - value), "%s%s", chosen, after);
+                return put_in(l, value);
+        }
+        return false;
+}
+
 /* The next combination; false: that was the last. */
 static bool next_choice(struct line *l)
 {
@@ -139,6 +162,8 @@ static bool set_line(struct reader *r, const struct line *l, struct ek_lab_cell 
 
         for (unsigned i = 0; i < l->count; i++) {
                 choose(l, i, value);
+                if (!put_in(l, value))
+                        return fail(r, "there is no such key in this line: '%s'", value);
                 if (!set(r, c, l->word[i].key, value))
                         return false;
                 if (l->word[i].choices > 1 && used < sizeof c->name)
