@@ -334,16 +334,37 @@ static bool single_cell(struct lab *l)
 
 /* ---- the machine ---- */
 
+/* Every kernel peer once; those beyond the eighth are found out when they run. */
+static struct ek_lab_peers kernel_peers(const struct lab *l)
+{
+        struct ek_lab_peers all = {.count = 0};
+
+        for (size_t i = 0; i < l->matrix.count; i++) {
+                const struct ek_lab_peers *rows = ek_lab_rows(&l->matrix.cell[i]);
+
+                for (unsigned k = 0; k < rows->count; k++) {
+                        unsigned known = 0;
+
+                        while (known < all.count &&
+                               strcmp(all.peer[known].name, rows->peer[k].name) != 0)
+                                known++;
+                        if (rows->peer[k].kernel && known == all.count && known < EK_LAB_PEERS_MAX)
+                                all.peer[all.count++] = rows->peer[k];
+                }
+        }
+        return all;
+}
+
 static bool is_possible(const struct lab *l)
 {
         struct elko_drv_why why = {""};
+        struct ek_lab_peers peers = kernel_peers(l);
 
-        if (l->set.in_virtual_time || ek_lab_run_probe(&why) == 0)
+        if (l->set.in_virtual_time || ek_lab_run_probe(&peers, &why) == 0)
                 return true;
-        ek_util_error(
-                "lab: the kernel can't be a peer here: %s. `--virtual` runs elko against elko "
-                "in virtual time, which needs no permission",
-                why.text);
+        ek_util_error("lab: this machine can't do it: %s. `--virtual` runs elko against elko "
+                      "in virtual time, which needs no permission",
+                      why.text);
         return false;
 }
 

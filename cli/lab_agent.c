@@ -51,7 +51,7 @@ struct message {
 struct end {
         struct ek_lab_agent_config config;
         int control, epoll;
-        int sock[EK_LAB_FLOWS_MAX];     /* -1: none */
+        int sock[EK_LAB_PEERS_MAX];     /* -1: none */
         int listener[EK_LAB_FLOWS_MAX]; /* receiver */
         uint64_t sampled_at;
         char chunk[CHUNK_BYTES];
@@ -360,7 +360,7 @@ static void agent(const struct ek_lab_agent_config *config, int control)
         e.config = *config;
         e.control = control;
         e.epoll = -1;
-        for (unsigned i = 0; i < EK_LAB_FLOWS_MAX; i++)
+        for (unsigned i = 0; i < EK_LAB_PEERS_MAX; i++)
                 e.sock[i] = -1;
         m.error = -set_up(&e, &tun, &m.why);
         send_message(control, &m, m.error == 0 ? elko_drv_poll_fd(tun) : -1);

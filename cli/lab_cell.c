@@ -502,7 +502,7 @@ void ek_lab_cell_describe(const struct ek_lab_cell *c, char *out, size_t len)
                  ek_util_format_span(c->rtt_ns, text));
         if (c->back_bps != 0)
                 add(out, len, ", back %g Mbit/s", (double)c->back_bps / 1e6);
-        add(out, len, ", buffer %.4g kB (%.3g BDP)", (double)ek_lab_cell_buffer(c) / 1e3,
+        add(out, len, ", buffer %.0f kB (%.3g BDP)", (double)ek_lab_cell_buffer(c) / 1e3,
             (double)ek_lab_cell_buffer(c) /
                     (double)(ek_lab_cell_bdp(c) + (ek_lab_cell_bdp(c) == 0)));
         if (c->queue == ELKO_WIRE_CODEL)

@@ -19,7 +19,8 @@ struct line {
         const char *name;
         struct {
                 char *key, *value;
-                unsigned choices, chosen; /* of a list in braces; otherwise 1, 0 */
+                unsigned choices, chosen;
+                bool listed; /* in braces: part of the cell's name */
         } word[EK_LAB_WORDS_MAX];
         unsigned count;
 };
@@ -58,6 +59,7 @@ static bool look_for_list(struct reader *r, struct line *l, unsigned i)
 
         l->word[i].choices = 1;
         l->word[i].chosen = 0;
+        l->word[i].listed = value[0] == '{';
         if (value[0] != '{')
                 return true;
         if (len < 3 || value[len - 1] != '}')
@@ -166,7 +168,7 @@ static bool set_line(struct reader *r, const struct line *l, struct ek_lab_cell 
                         return fail(r, "there is no such key in this line: '%s'", value);
                 if (!set(r, c, l->word[i].key, value))
                         return false;
-                if (l->word[i].choices > 1 && used < sizeof c->name)
+                if (l->word[i].listed && used < sizeof c->name)
                         used += (size_t)snprintf(c->name + used, sizeof c->name - used, "-%s",
                                                  value);
         }
@@ -228,7 +230,7 @@ static bool take_line(struct reader *r, char *text)
                 return false;
         if (strcmp(l.name, "defaults") == 0) {
                 for (unsigned i = 0; i < l.count; i++)
-                        if (l.word[i].choices > 1)
+                        if (l.word[i].listed)
                                 return fail(r, "a default is one value");
                 ek_lab_cell_default(&r->defaults);
                 return set_line(r, &l, &r->defaults);

@@ -469,11 +469,11 @@ void ek_lab_run(const struct ek_lab_run_config *config, struct ek_lab_result *ou
         close_run(r);
 }
 
-int ek_lab_run_probe(struct elko_drv_why *why)
+int ek_lab_run_probe(const struct ek_lab_peers *peers, struct elko_drv_why *why)
 {
         struct ek_lab_cell cell;
         struct ek_lab_agent a;
-        struct ek_lab_agent_config config = {.cell = &cell, .receiver = true};
+        struct ek_lab_agent_config config = {.cell = &cell, .senders = peers};
         int error;
 
         ek_lab_cell_default(&cell);

@@ -48,8 +48,8 @@ struct ek_lab_result {
 /* Never fails to fill `out`. */
 void ek_lab_run(const struct ek_lab_run_config *config, struct ek_lab_result *out);
 
-/* Can this machine run kernel peers? 0, or -errno and *why. */
-int ek_lab_run_probe(struct elko_drv_why *why);
+/* Can this machine run kernel peers, and these (elko's among them are passed over)? 0, or -errno and *why. */
+int ek_lab_run_probe(const struct ek_lab_peers *peers, struct elko_drv_why *why);
 
 /* Jain's index of fairness of n rates, in millionths: 1000000 when all are equal, 1/n when one has all. */
 uint64_t ek_lab_jain_ppm(const uint64_t *rate, unsigned n);

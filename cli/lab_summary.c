@@ -42,7 +42,7 @@ uint64_t ek_lab_median(uint64_t *values, size_t n)
         if (n == 0)
                 return 0;
         qsort(values, n, sizeof *values, compare);
-        return n % 2 == 1 ? values[n / 2] : values[n / 2 - 1] / 2 + values[n / 2] / 2;
+        return values[(n - 1) / 2] + (values[n / 2] - values[(n - 1) / 2]) / 2;
 }
 
 uint64_t ek_lab_ratio_ppm(uint64_t a, uint64_t b)
