@@ -11,6 +11,7 @@ PREFIX   ?= /usr/local
 DESTDIR  ?=
 FUZZ_SECONDS ?= 60
 FUZZ_JOBS ?= 2
+LAB_JOBS ?= $(shell nproc)
 SEEDS    ?= 1..1000000
 
 SUITES   = unit,conv,sim,drill,model,load,fuzz,checks,interop
@@ -23,7 +24,7 @@ CODE     = include src drivers host sim drill cli test bench
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup build run test test-fast drill one checks sanitize asan ubsan valgrind clang freestanding \
-        format format-check lint requirements requirements-mutants bench fuzz fuzz-afl fuzz-planted soak simulate museum model coverage reliability-report install clean
+        format format-check lint requirements requirements-mutants bench fuzz fuzz-afl fuzz-planted soak lab lab-virtual simulate museum model coverage reliability-report install clean
 
 help:                   ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -129,6 +130,18 @@ soak:                   ## long: the campaign in tools/soak
 	@tools/setup run
 	@tools/build $(B) -k 0 product
 	@if [ -x tools/soak ]; then ELKO=$(B)/elko tools/soak; else echo "there is no campaign yet"; fi
+
+lab:                    ## long: elko and this machine's kernel on twenty bad paths, side by side (doc/LAB.md)
+	@tools/setup build
+	@MESON_OPTS='--buildtype=release -Db_lto=true' tools/build build-sim elko
+	@mkdir -p $(B)/lab
+	@set -o pipefail; build-sim/elko lab --matrix doc/lab-matrix.txt --series $(B)/lab --json | tee $(B)/lab/result.txt
+
+lab-virtual:            ## long: every cell of doc/lab-full.txt in virtual time, elko at both ends
+	@tools/setup build
+	@MESON_OPTS='--buildtype=release -Db_lto=true' tools/build build-sim elko
+	@mkdir -p $(B)/lab
+	@set -o pipefail; build-sim/elko lab --virtual --jobs $(LAB_JOBS) --matrix doc/lab-full.txt --json | tee $(B)/lab/virtual.txt
 
 simulate:               ## long: the seeds SEEDS of the simulator, with a build for speed (assertions and checks are on)
 	@tools/setup build
