@@ -103,10 +103,11 @@ const char *ek_lab_peer_algorithm(const struct ek_lab_peer *p)
         return dash == NULL ? "" : dash + 1;
 }
 
-/* The names of one algorithm differ: RFC 5681's is "reno" in Linux and "newreno" here. */
+/* The names of one algorithm differ: RFC 5681's is "reno" in Linux and "newreno" here; ours may have a version behind
+ * it ("bbr3"). */
 static bool is_same_algorithm(const char *ours, const char *kernels)
 {
-        return strcmp(ours, kernels) == 0 ||
+        return strncmp(ours, kernels, strlen(kernels)) == 0 ||
                (strcmp(ours, "newreno") == 0 && strcmp(kernels, "reno") == 0);
 }
 
