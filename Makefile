@@ -133,15 +133,15 @@ soak:                   ## long: the campaign in tools/soak
 
 lab:                    ## long: elko and this machine's kernel on twenty bad paths, side by side (doc/LAB.md)
 	@tools/setup build
-	@MESON_OPTS='--buildtype=release -Db_lto=true' tools/build build-sim elko
+	@MESON_OPTS='--buildtype=release -Db_lto=true' tools/build build-lab elko
 	@mkdir -p $(B)/lab
-	@set -o pipefail; build-sim/elko lab --matrix doc/lab-matrix.txt --series $(B)/lab --json | tee $(B)/lab/result.txt
+	@set -o pipefail; build-lab/elko lab --matrix doc/lab-matrix.txt --series $(B)/lab --json | tee $(B)/lab/result.txt
 
 lab-virtual:            ## long: every cell of doc/lab-full.txt in virtual time, elko at both ends
 	@tools/setup build
-	@MESON_OPTS='--buildtype=release -Db_lto=true' tools/build build-sim elko
+	@MESON_OPTS='--buildtype=release -Db_lto=true' tools/build build-lab elko
 	@mkdir -p $(B)/lab
-	@set -o pipefail; build-sim/elko lab --virtual --jobs $(LAB_JOBS) --matrix doc/lab-full.txt --json | tee $(B)/lab/virtual.txt
+	@set -o pipefail; build-lab/elko lab --virtual --jobs $(LAB_JOBS) --matrix doc/lab-full.txt --json | tee $(B)/lab/virtual.txt
 
 simulate:               ## long: the seeds SEEDS of the simulator, with a build for speed (assertions and checks are on)
 	@tools/setup build
@@ -169,4 +169,4 @@ install: build          ## library, headers, elko.pc and tool into PREFIX
 	@DESTDIR='$(DESTDIR)' meson install -C $(B)
 
 clean:                  ## remove every build directory
-	rm -rf build build-asan build-clang build-release build-fuzz build-afl build-planted build-coverage
+	rm -rf build build-asan build-clang build-release build-fuzz build-afl build-planted build-coverage build-lab

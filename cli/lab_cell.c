@@ -292,8 +292,8 @@ static const struct key keys[] = {
         {"seed", "N", COUNT, AT(seed), 0, UINT64_MAX / 2, NULL, "the first seed; default 1"},
         {"ref", "CELL", CUSTOM, 0, 0, 0, parse_ref, "compare the goodput with this cell's, too"},
         {"floor", "SHARE", SHARE, AT(floor_ppm), 0, MILLION, NULL,
-         "exit with 3 when elko has less than this share of the cell `ref`'s goodput, or without "
-         "`ref` of the kernel's, or when flows have a smaller index of fairness"},
+         "exit with 3 when elko has less than this share of the kernel's goodput, or of the cell "
+         "`ref`'s, or when flows have a smaller index of fairness"},
 };
 
 enum { KEY_COUNT = sizeof keys / sizeof keys[0] };

@@ -139,18 +139,17 @@ static unsigned judge_rows(FILE *out, const struct ek_lab_outcome *o,
 
         for (unsigned i = 0; i < rows->count; i++) {
                 const char *rival;
-                uint64_t value = ratio_to_kernel(o, i, &rival);
+                uint64_t ratio = ratio_to_kernel(o, i, &rival);
 
-                if (rows->peer[i].kernel)
-                        continue;
-                if (o->cell->ref[0] != '\0') {
-                        value = ratio_to_ref(o, i, all, n);
-                        rival = o->cell->ref;
+                if (rival != NULL) {
+                        snprintf(what, sizeof what, "to %s", rival);
+                        below += judge(out, o->cell, rows->peer[i].name, what, ratio);
                 }
-                if (rival == NULL)
-                        continue;
-                snprintf(what, sizeof what, "to %s", rival);
-                below += judge(out, o->cell, rows->peer[i].name, what, value);
+                if (o->cell->ref[0] != '\0' && !rows->peer[i].kernel) {
+                        snprintf(what, sizeof what, "to %s", o->cell->ref);
+                        ratio = ratio_to_ref(o, i, all, n);
+                        below += judge(out, o->cell, rows->peer[i].name, what, ratio);
+                }
         }
         return below;
 }
