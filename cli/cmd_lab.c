@@ -243,9 +243,30 @@ static bool make_tasks(struct lab *l)
         return true;
 }
 
+/* Does the pattern match the cell, or one that is compared with it? */
 static bool is_wanted(const struct lab *l, const struct ek_lab_cell *c)
 {
-        return l->set.only == NULL || fnmatch(l->set.only, c->name, 0) == 0;
+        if (l->set.only == NULL || fnmatch(l->set.only, c->name, 0) == 0)
+                return true;
+        for (size_t i = 0; i < l->matrix.count; i++)
+                if (strcmp(l->matrix.cell[i].ref, c->name) == 0 &&
+                    fnmatch(l->set.only, l->matrix.cell[i].name, 0) == 0)
+                        return true;
+        return false;
+}
+
+static void keep_wanted(struct lab *l)
+{
+        bool *wanted = calloc(l->matrix.count, sizeof *wanted);
+        size_t kept = 0;
+
+        for (size_t i = 0; wanted != NULL && i < l->matrix.count; i++)
+                wanted[i] = is_wanted(l, &l->matrix.cell[i]);
+        for (size_t i = 0; i < l->matrix.count; i++)
+                if (wanted != NULL && wanted[i])
+                        l->matrix.cell[kept++] = l->matrix.cell[i];
+        l->matrix.count = kept;
+        free(wanted);
 }
 
 /* In virtual time there is no kernel: its peers are left out, and flows of which one is the kernel's. */
@@ -270,11 +291,10 @@ static bool choose_cells(struct lab *l)
 {
         size_t kept = 0, impossible = 0;
 
+        keep_wanted(l);
         for (size_t i = 0; i < l->matrix.count; i++) {
                 struct ek_lab_cell *c = &l->matrix.cell[i];
 
-                if (!is_wanted(l, c))
-                        continue;
                 if (l->set.in_virtual_time && !keep_elko(c)) {
                         impossible++;
                         continue;
@@ -431,7 +451,8 @@ static int run_lab(struct lab *l)
         X(seeds, "seeds")                                                                          \
         X(seed, "seed")                                                                            \
         X(ref, "ref")                                                                              \
-        X(floor, "floor")
+        X(floor, "floor")                                                                          \
+        X(ceiling, "ceiling")
 
 static bool set_word(struct settings *s, const char *key, const char *value, char *why,
                      size_t why_len)
@@ -477,7 +498,7 @@ static const struct ek_opt lab_opts[] = {
          .arg = "PATTERN",
          .kind = EK_OPT_TEXT,
          .offset = OWN(only),
-         .help = "of these the cells whose name matches, like 'loss-*'"},
+         .help = "of these the cells whose name matches, like 'loss-*', and those that they are compared with"},
         {.name = "virtual",
          .kind = EK_OPT_SET,
          .offset = OWN(in_virtual_time),
@@ -543,7 +564,7 @@ static enum ek_options_result parse(int argc, char **argv, struct settings *set)
                 .shared_count = SETTERS,
                 .notes =
                         "Exit codes: 0 measured, 1 usage, 2 not possible here or a run failed, 3 something is "
-                        "below its floor.\n\n"
+                        "out of its bounds.\n\n"
                         "  elko lab --rate 37M --rtt 45ms --loss 0.7% --reorder 2% --buffer 1bdp \\\n"
                         "           --peers elko,kernel-cubic\n"
                         "  elko lab --flows elko,kernel-cubic --time 60\n"

@@ -70,7 +70,7 @@ bool ek_lab_parse_share(const char *text, uint64_t *ppm)
         double value;
         const char *rest = parse_decimal(text, &value);
 
-        if (rest == NULL || !(value <= 100))
+        if (rest == NULL || !(value <= 200))
                 return false;
         if (strcmp(rest, "%") != 0 && (value > 0 || *rest != '\0'))
                 return false; /* "0.7" could be meant either way */
@@ -157,7 +157,8 @@ static bool parse_burst(struct ek_lab_cell *c, const char *value, char *why, siz
 
         snprintf(packets, sizeof packets, "%.*s", (int)(len < sizeof packets ? len : 0), value);
         if (ek_util_parse_u64(packets, &c->burst) && c->burst >= 1 && c->burst <= 1000 &&
-            (value[len] == '\0' || (ek_lab_parse_share(value + len + 1, &share) && share > 0))) {
+            (value[len] == '\0' ||
+             (ek_lab_parse_share(value + len + 1, &share) && share > 0 && share <= MILLION))) {
                 c->burst_ppm = share;
                 return true;
         }
@@ -294,6 +295,8 @@ static const struct key keys[] = {
         {"floor", "SHARE", SHARE, AT(floor_ppm), 0, MILLION, NULL,
          "exit with 3 when elko has less than this share of the kernel's goodput, or of the cell "
          "`ref`'s, or when flows have a smaller index of fairness"},
+        {"ceiling", "SHARE", SHARE, AT(ceiling_ppm), 0, 2 * MILLION, NULL,
+         "exit with 3 when elko has more than this share of the cell `ref`'s goodput: 105%"},
 };
 
 enum { KEY_COUNT = sizeof keys / sizeof keys[0] };
@@ -325,7 +328,8 @@ static void say_range(const struct key *k, char *why, size_t why_len)
 
         if (k->kind == SHARE)
                 snprintf(why, why_len,
-                         "a share is written in percent, from 0%% to 100%%, like 0.7%%");
+                         "a share is written in percent, from 0%% to %u%%, like 0.7%%",
+                         (unsigned)(k->max / (MILLION / 100)));
         else if (k->kind == SPAN)
                 snprintf(why, why_len, "it must be a time from %s to %s, like 20ms",
                          ek_util_format_span(k->min, low), ek_util_format_span(k->max, high));

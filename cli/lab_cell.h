@@ -50,7 +50,8 @@ struct ek_lab_cell {
         uint64_t stagger_ns;
         uint64_t seeds, seed;
         char ref[EK_LAB_NAME]; /* another cell that the goodput is compared with */
-        uint64_t floor_ppm; /* the least that the comparison, with `ref` or the kernel, may give */
+        uint64_t floor_ppm;    /* the least that a comparison, with `ref` or the kernel, may give */
+        uint64_t ceiling_ppm;  /* the most that the one with `ref` may give; 0: anything */
 };
 
 void ek_lab_cell_default(struct ek_lab_cell *c);

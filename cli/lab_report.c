@@ -119,15 +119,18 @@ void ek_lab_report_cell(FILE *out, const struct ek_lab_outcome *o)
 /* ---- floors ---- */
 
 static bool judge(FILE *out, const struct ek_lab_cell *c, const char *who, const char *what,
-                  uint64_t value)
+                  uint64_t value, uint64_t ceiling_ppm)
 {
         bool below = c->floor_ppm > 0 && value < c->floor_ppm;
+        bool above = ceiling_ppm > 0 && value > ceiling_ppm;
 
         fprintf(out, "  %-32s %-16s %-32s %.3f", c->name, who, what, (double)value / MILLION);
         if (below)
                 fprintf(out, "  BELOW %.3f", (double)c->floor_ppm / MILLION);
+        if (above)
+                fprintf(out, "  ABOVE %.3f", (double)ceiling_ppm / MILLION);
         fputc('\n', out);
-        return below;
+        return below || above;
 }
 
 static unsigned judge_rows(FILE *out, const struct ek_lab_outcome *o,
@@ -143,12 +146,13 @@ static unsigned judge_rows(FILE *out, const struct ek_lab_outcome *o,
 
                 if (rival != NULL) {
                         snprintf(what, sizeof what, "to %s", rival);
-                        below += judge(out, o->cell, rows->peer[i].name, what, ratio);
+                        below += judge(out, o->cell, rows->peer[i].name, what, ratio, 0);
                 }
                 if (o->cell->ref[0] != '\0' && !rows->peer[i].kernel) {
                         snprintf(what, sizeof what, "to %s", o->cell->ref);
                         ratio = ratio_to_ref(o, i, all, n);
-                        below += judge(out, o->cell, rows->peer[i].name, what, ratio);
+                        below += judge(out, o->cell, rows->peer[i].name, what, ratio,
+                                       o->cell->ceiling_ppm);
                 }
         }
         return below;
@@ -166,12 +170,13 @@ unsigned ek_lab_report_floors(FILE *out, const struct ek_lab_outcome *o, size_t 
                 if (cells++ == 0)
                         fprintf(out, "\nComparisons:\n");
                 if (c->flows.count > 0)
-                        below += judge(out, c, "all flows", "Jain's index", ek_lab_fairness(&o[i]));
+                        below += judge(out, c, "all flows", "Jain's index", ek_lab_fairness(&o[i]),
+                                       0);
                 else
                         below += judge_rows(out, &o[i], o, n);
         }
         if (cells > 0)
-                fprintf(out, "%u below their floor\n", below);
+                fprintf(out, "%u out of their bounds\n", below);
         return below;
 }
 

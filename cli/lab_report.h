@@ -9,7 +9,7 @@
 /* The table of one cell. */
 void ek_lab_report_cell(FILE *out, const struct ek_lab_outcome *o);
 
-/* Comparisons with other cells, and those below their floor; returns how many are. */
+/* Comparisons, and which of them are out of their bounds; returns how many are. */
 unsigned ek_lab_report_floors(FILE *out, const struct ek_lab_outcome *o, size_t n);
 
 /* One line. */

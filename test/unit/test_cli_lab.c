@@ -39,7 +39,7 @@ EK_TEST(rates)
 
 EK_TEST(shares)
 {
-        static const char *const bad[] = {"", "0.7", "%", "101%", "-1%", "1 %", "1%%", "x%", "0%x"};
+        static const char *const bad[] = {"", "0.7", "%", "201%", "-1%", "1 %", "1%%", "x%", "0%x"};
         uint64_t out;
 
         CHECK(ek_lab_parse_share("0.7%", &out));
@@ -101,6 +101,8 @@ EK_TEST(every_key_is_set)
         set(&c, "stagger", "1s");
         set(&c, "ref", "clean");
         set(&c, "floor", "95%");
+        set(&c, "ceiling", "105%");
+        CHECK_EQ(c.ceiling_ppm, 1050000);
         ek_lab_cell_wire(&c, 3, &w);
         CHECK_EQ(w.seed, 3);
         CHECK_EQ(w.mtu, 1400);
@@ -171,6 +173,8 @@ EK_TEST(every_refusal_says_what_is_right)
                 {"stagger", "1d", "it must be a time from 0 ns"},
                 {"ref", "", "it must be the name of a cell"},
                 {"floor", "2", "a share is written in percent"},
+                {"burst", "5/120%", "a burst is 1 to 1000 packets"},
+                {"ceiling", "300%", "from 0% to 200%"},
                 {"speed", "1", "there is no key 'speed'"},
         };
 
@@ -415,7 +419,7 @@ EK_TEST(table_json_and_floors)
         text = printed(print_floors, &o);
         CHECK(strstr(text, "to kernel-cubic") != NULL &&
               strstr(text, "0.900  BELOW 0.950") != NULL);
-        CHECK(strstr(text, "1 below their floor") != NULL);
+        CHECK(strstr(text, "1 out of their bounds") != NULL);
         free(text);
         text = printed(print_json, &o);
         CHECK_STR_EQ(
