@@ -138,6 +138,12 @@ const char *elko_drop_text(enum elko_drop reason);
         X(tcp_challenge_acks_limited, "challenge ACKs suppressed by the rate limit")               \
         X(tcp_syn_cookies_sent, "SYN+ACKs sent with a cookie (RFC 4987)")                          \
         X(tcp_syn_cookies_ok, "connections made from a cookie")                                    \
+        X(tcp_fastopen_asked, "SYNs sent that ask for a Fast Open cookie (RFC 7413)")              \
+        X(tcp_fastopen_out, "SYNs sent with a Fast Open cookie and data")                          \
+        X(tcp_fastopen_taken, "of these: the SYN+ACK acknowledged the data")                       \
+        X(tcp_fastopen_in, "connections that a Fast Open cookie opened")                           \
+        X(tcp_fastopen_refused, "SYNs with a Fast Open cookie that was not good")                  \
+        X(tcp_fastopen_full, "SYNs with a good one that came while too many waited")               \
         X(tcp_syn_retrans, "SYN and SYN+ACK segments sent again")                                  \
         X(tcp_rto, "retransmission timer expiries")                                                \
         X(tcp_fast_retrans, "fast retransmits")                                                    \
@@ -209,6 +215,7 @@ enum elko_tcp_option_flag {
         ELKO_TCPI_SACK = 1u << 1,
         ELKO_TCPI_WSCALE = 1u << 2,
         ELKO_TCPI_ECN = 1u << 3,
+        ELKO_TCPI_SYN_DATA = 1u << 4, /* data of a SYN was acknowledged with it (RFC 7413) */
 };
 
 enum elko_ca_state { ELKO_CA_OPEN, ELKO_CA_DISORDER, ELKO_CA_CWR, ELKO_CA_RECOVERY, ELKO_CA_LOSS };

@@ -131,7 +131,11 @@ int elko_abort(elko_stack *st, elko_sock s);
         X(TTL, "time to live or hop limit, 1..255")                                                \
         X(TOS, "type of service or traffic class, ECN bits zero, 0..255")                          \
         X(PACING, "space segments over the round trip, whatever the algorithm asks for")           \
-        X(MAX_PACING_RATE, "send no faster, bytes of payload per second; 0: no limit")
+        X(MAX_PACING_RATE, "send no faster, bytes of payload per second; 0: no limit")             \
+        X(FASTOPEN,                                                                                \
+          "Fast Open (RFC 7413). Before the SYN of a connection has left, 0 or 1: let data "       \
+          "that is queued by then go with it, if a cookie is known, else ask for one. Listener: "  \
+          "so many connections of the stack may be open by a cookie alone, 0..65535")
 
 enum elko_option {
 #define ELKO_X(name, text) ELKO_OPTION_##name,

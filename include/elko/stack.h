@@ -96,8 +96,10 @@ struct elko_config {
         bool interactive_acks;    /* a reply soon after a request ends quick ACKs (Linux): false */
         bool icmp_ends_open;      /* any unreachable ends an open, a soft one too (Linux): false */
         bool push_bursts; /* PSH on the last of several segments that go at once (Linux): false */
-        bool timestamps, sack, window_scale;  /* offered and accepted: true */
-        bool syn_cookies;                     /* when the SYN queue is full: true */
+        bool timestamps, sack, window_scale; /* offered and accepted: true */
+        bool syn_cookies;                    /* when the SYN queue is full: true */
+        uint16_t
+                fastopen_cookies; /* servers whose Fast Open cookies are kept (RFC 7413): 0; 128 bytes each */
         bool challenge_acks;                  /* RFC 5961: true */
         uint32_t challenge_ack_interval_ms;   /* at most one per connection in this span: 500 */
         const struct elko_cc_ops *congestion; /* NULL: the default, CUBIC */

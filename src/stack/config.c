@@ -197,6 +197,7 @@ size_t elko_stack_size(const struct elko_config *config, uint32_t connections, u
                 ek_ipstack_bytes(&lim, c.block_bytes) +
                 blocks((uint64_t)c.max_replies * sizeof(struct ek_stateless), c.block_bytes) +
                 blocks((uint64_t)c.output_batch * EK_HDR_BYTES, c.block_bytes) +
+                blocks(ek_tfo_cache_bytes(c.fastopen_cookies), c.block_bytes) +
                 (uint64_t)c.max_half_open * 68 + (uint64_t)c.max_time_wait * 68 +
                 8ull * c.slab_chunk_bytes;
         /* Directories, the order map, and what rounding to powers of two may cost. */

@@ -190,7 +190,7 @@ enum ek_verdict ek_step_2_reset(struct ek_tcp *t, struct ek_tcb *tcb, const stru
                 ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_RST_SEQ);
                 return EK_DONE;
         }
-        if (tcb->state == ELKO_TCP_SYN_RECEIVED)
+        if (tcb->state == ELKO_TCP_SYN_RECEIVED && !ek_tcb_is_fast_open(tcb))
                 error = ELKO_ECONNREFUSED; /* an active open: the passive one is a half-open entry */
         else
                 t->ctr->tcp_estab_resets++;
@@ -232,8 +232,23 @@ static void process(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *s
         ek_seg_steps_6_to_8(t, tcb, seg);
 }
 
+/* A Fast Open SYN came again: the SYN,ACK got lost. */
+static void answer_again(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
+{
+        ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_HALF_OPEN_SEQ);
+        if (!(tcb->todo & EK_TODO_SYN) && ek_txq_mark_head_lost(&tcb->act->txq, &t->records)) {
+                tcb->todo |= EK_TODO_FORCE;
+                ek_tcb_has_work(t, tcb);
+        }
+}
+
 void ek_seg_on_synchronized(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
+        if (ek_tcb_is_fast_open(tcb) && seq_eq(seg->seq, tcb->irs) &&
+            (seg->hdr->flags & (ELKO_SYN | ELKO_ACK | ELKO_RST)) == ELKO_SYN) {
+                answer_again(t, tcb, seg);
+                return;
+        }
         if (ek_seg_has(seg, ELKO_SYN) && is_crossed_syn_ack(tcb, seg)) {
                 struct ek_tcp_hdr hdr = *seg->hdr;
                 struct ek_seg rest = *seg;

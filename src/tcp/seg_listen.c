@@ -58,7 +58,8 @@ static bool could_open(struct ek_tcp *t)
 }
 
 /* [RFC4987 3.5a 3.5b] */
-static void new_half_open(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
+static void new_half_open(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg,
+                          bool fastopen)
 {
         const struct ek_tcp_opts *opt = &seg->hdr->opt;
         bool verdict = (ls->flags & ELKO_LISTEN_VERDICT) != 0;
@@ -76,10 +77,9 @@ static void new_half_open(struct ek_tcp *t, struct ek_listener *ls, const struct
         }
         ls->half_open++;
         ho->irs = seg->seq.v;
-        if (opt->present & ELKO_OPT_MSS) { /* it is never 0 then */
-                ho->mss_half = (opt->mss / 2u) & 0x7fffu;
-                ho->mss_odd = opt->mss & 1u;
-        }
+        if (opt->present & ELKO_OPT_MSS) /* it is never 0 then */
+                ho->mss_code = ek_half_open_mss_code(opt->mss) & 0x7fffu;
+        ho->fastopen = fastopen;
         ho->wscale = EK_HALF_OPEN_NO_WSCALE;
         if (t->cfg.window_scale && (opt->present & ELKO_OPT_WSCALE))
                 ho->wscale = opt->wscale & 15u;
@@ -97,7 +97,7 @@ static void new_half_open(struct ek_tcp *t, struct ek_listener *ls, const struct
 /* [RFC9293 MUST-7 3.10.7.2-1 3.10.7.2-2 3.10.7.2-3 3.10.7.2-4; RFC4987 3.7] */
 void ek_seg_on_listen(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
 {
-        bool verdict = (ls->flags & ELKO_LISTEN_VERDICT) != 0;
+        bool verdict = (ls->flags & ELKO_LISTEN_VERDICT) != 0, fastopen;
 
         /* First, check for a RST: ignored. */
         if (ek_seg_has(seg, ELKO_RST)) {
@@ -125,6 +125,8 @@ void ek_seg_on_listen(struct ek_tcp *t, struct ek_listener *ls, const struct ek_
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_ACCEPT_QUEUE);
                 return;
         }
+        if (ek_fast_open_on_syn(t, ls, seg, &fastopen))
+                return;
         if (ls->half_open >= ls->syn_queue || t->half_open.total >= t->cfg.max_half_open) {
                 if (t->cfg.syn_cookies && !verdict)
                         answer_with_cookie(t, ls, seg);
@@ -133,5 +135,5 @@ void ek_seg_on_listen(struct ek_tcp *t, struct ek_listener *ls, const struct ek_
                 return;
         }
         /* Text that came with the SYN is not acknowledged; the peer sends it again (3.10.7.2). */
-        new_half_open(t, ls, seg);
+        new_half_open(t, ls, seg, fastopen);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tcp/cookie.h"
-#include "tcp/tcp.h"
+#include "tcp/seg_open.h"
 #include "wire/addr.h"
 
 /*
@@ -109,6 +109,32 @@ static void admit(struct ek_tcp *t, struct ek_listener *ls, struct ek_tcb *tcb)
         ls->queued++;
         t->ctr->tcp_passive_opens++;
         ek_listener_tell(t, ls, ELKO_EV_ACCEPT);
+}
+
+struct ek_tcb *ek_open_by_syn(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
+{
+        const struct ek_tcp_opts *opt = &seg->hdr->opt;
+        const struct ek_settings *s =
+                ls->settings == EK_NIL ? &t->defaults : ek_slab_at(&t->settings, ls->settings);
+        struct opened o = {
+                .iss = ek_iss_make(t, &seg->key, ek_iss_birth(t, &seg->key)),
+                .irs = seg->seq,
+                .peer_mss = (opt->present & ELKO_OPT_MSS) ? opt->mss : 0,
+                .wscale = EK_HALF_OPEN_NO_WSCALE,
+                .ts = t->cfg.timestamps && (opt->present & ELKO_OPT_TIMESTAMPS),
+                .sack = t->cfg.sack && (opt->present & ELKO_OPT_SACK_PERMITTED),
+                .small = ek_rcv_buf_is_short(t, s),
+                .ts_recent = opt->ts_val,
+        };
+        struct ek_tcb *tcb;
+
+        if (t->cfg.window_scale && (opt->present & ELKO_OPT_WSCALE))
+                o.wscale = opt->wscale;
+        tcb = make_tcb(t, ls, &seg->key, &o);
+        if (tcb == NULL)
+                return NULL;
+        admit(t, ls, tcb);
+        return tcb;
 }
 
 /* The ACK is right: the entry becomes a connection. False: it can't now; the peer will ask again. */

@@ -60,16 +60,25 @@ static void take_peer_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_
 static void on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         struct ek_txq_acked acked;
+        uint32_t data;
 
         take_peer_syn(t, tcb, seg);
         acked = ek_txq_ack(&tcb->act->txq, &t->records, seg->ack);
+        data = acked.bytes - acked.syn; /* of a SYN with data (RFC 7413) */
+        ek_ring_consume(&tcb->act->snd, data);
+        tcb->stats.bytes_acked += data;
+        t->ctr->tcp_bytes_acked += data;
         tcb->snd_una = seg->ack;
         tcb->snd_wl2 = seg->ack;
         if (acked.timed)
                 ek_rtt_on_sample(&tcb->rtt, t->now - acked.rtt_sent_at);
         t->ctr->tcp_active_opens++;
+        ek_fast_open_on_syn_ack(t, tcb, seg, data > 0);
         ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK);
         ek_tcb_established(t, tcb, "SYN,ACK");
+        /* What went with the SYN and was not taken goes again now (RFC 7413, 4.2.2). */
+        if (ek_txq_mark_head_lost(&tcb->act->txq, &t->records))
+                tcb->todo |= EK_TODO_FORCE;
         ek_seg_steps_6_to_8(t, tcb, seg);
 }
 

@@ -152,7 +152,7 @@ enum ek_verdict ek_step_7_text(struct ek_tcp *t, struct ek_tcb *tcb, const struc
         if (seg->hdr->data_len == 0)
                 return EK_NEXT;
         if (tcb->state != ELKO_TCP_ESTABLISHED && tcb->state != ELKO_TCP_FIN_WAIT_1 &&
-            tcb->state != ELKO_TCP_FIN_WAIT_2) {
+            tcb->state != ELKO_TCP_FIN_WAIT_2 && !ek_tcb_is_fast_open(tcb)) {
                 /* "This should not occur since a FIN has been received from the remote side." */
                 ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_AFTER_FIN);
                 return EK_NEXT;

@@ -141,6 +141,7 @@ static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
                         .mss = ek_tcp_adv_mss(t, key, s->max_seg),
                         .scale_first = ek_options_scale_first(t)},
         };
+        uint8_t cookie[EK_TFO_COOKIE_BYTES];
         bool again = ho->tries > 0;
 
         if (!again)
@@ -157,6 +158,8 @@ static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
                 hdr.opt.ts_val = ek_tcp_ms(t) + ek_iss_ts_offset(t, key);
                 hdr.opt.ts_ecr = ho->ts_recent;
         }
+        if (ho->fastopen && !again) /* RFC 7413, 4.2.1: not on retransmissions */
+                ek_fast_open_offer(t, &key->remote, cookie, &hdr.opt);
         write_frame(t, to, key, &hdr, s->ttl, s->tos, no_payload);
         if (again)
                 t->ctr->tcp_syn_retrans++;
@@ -240,8 +243,12 @@ static uint16_t window_field(struct ek_tcp *t, struct ek_tcb *tcb, const struct 
 
         if (p->flags & ELKO_RST)
                 return 0;
+        /* What came with the SYN has its place in what was promised. */
         if (p->flags & ELKO_SYN)
-                return (uint16_t)ek_min_u32(UINT16_MAX, tcb->win.space);
+                return (uint16_t)ek_min_u32(UINT16_MAX,
+                                            ek_tcb_is_fast_open(tcb)
+                                                    ? ek_rcv_window_left(&tcb->win, tcb->rcv_nxt)
+                                                    : tcb->win.space);
         adv = ek_rcv_window_plan(&tcb->win, tcb->rcv_nxt, tcb->act->rcv.len, tcb->rcv_mss,
                                  tcb->rcv_wscale);
         ek_rcv_window_on_sent(&tcb->win, tcb->rcv_nxt, adv.bytes);
@@ -254,12 +261,15 @@ static uint16_t window_field(struct ek_tcp *t, struct ek_tcb *tcb, const struct 
 static void payload_at(const struct ek_tcb *tcb, const struct ek_plan *p, struct elko_slice out[2])
 {
         struct ek_slice s[2];
-        uint32_t n;
+        uint32_t n, at = 0;
 
         out[0] = out[1] = (struct elko_slice){0};
         if (p->len == 0)
                 return;
-        n = ek_ring_peek(&tcb->act->snd, seq_diff(p->seq, tcb->snd_una), p->len, s);
+        if (!(p->flags & ELKO_SYN))
+                at = seq_diff(p->seq, tcb->snd_una) -
+                     (ek_tcb_is_fast_open(tcb) && seq_eq(tcb->snd_una, tcb->iss));
+        n = ek_ring_peek(&tcb->act->snd, at, p->len, s);
         for (uint32_t i = 0; i < n; i++) {
                 out[i].data = s[i].base;
                 out[i].len = s[i].len;
@@ -319,7 +329,8 @@ static void account_new(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_pl
                 sent.flags |= EK_TXREC_FIN;
                 tcb->flags |= EK_TCB_FIN_SENT;
         }
-        if (p->flags & ELKO_PSH)
+        if ((p->flags & ELKO_PSH) ||
+            ((p->flags & ELKO_SYN) && p->len > 0 && p->len == tcb->act->snd.len))
                 sent.flags |= EK_TXREC_PUSH;
         ek_meter_sent(t, tcb, p->space, sent.tag);
         pushed = ek_txq_push(&tcb->act->txq, &t->records, p->seq, &sent);
@@ -379,6 +390,15 @@ static void account(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *
                            ek_time_add(t->now, ek_rtt_rto(&tcb->rtt, &t->rtt_limits)));
 }
 
+/* Fast Open is for the first SYN alone (RFC 7413, 4.2.2). */
+static void options_of_syn(struct ek_tcp *t, struct ek_tcb *tcb, bool again,
+                           struct ek_tcp_opts *opt)
+{
+        ek_options_for_syn(t, tcb, opt);
+        if (!again)
+                ek_fast_open_for_syn(t, tcb, opt);
+}
+
 /* Write the planned segment and account for it. [RFC9293 MUST-48 SHLD-21 SHLD-22 MUST-49; RFC7323 3.2c 5.2c] */
 static void emit(struct ek_tcp *t, struct target *to, struct ek_tcb *tcb, const struct ek_plan *p,
                  uint32_t mss)
@@ -398,7 +418,7 @@ static void emit(struct ek_tcp *t, struct target *to, struct ek_tcb *tcb, const 
         if (p->kind == EK_PLAN_DATA)
                 ek_recovery_before_send(t, tcb);
         if (p->flags & ELKO_SYN)
-                ek_options_for_syn(t, tcb, &hdr.opt);
+                options_of_syn(t, tcb, again, &hdr.opt);
         else if (!(p->flags & ELKO_RST) || ek_tcb_has(tcb, EK_TCB_TS))
                 data_options(t, tcb, p, mss, &hdr.opt);
         hdr.wnd = window_field(t, tcb, p);
@@ -492,6 +512,8 @@ static struct ek_plan plan_for(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t ms
                 .no_record = no_record,
         };
 
+        if (tcb->todo & EK_TODO_SYN)
+                env.syn_data = ek_fast_open_syn_room(t, tcb);
         return ek_send_plan(tcb, &env);
 }
 

@@ -36,7 +36,8 @@ static struct ek_plan plan_reset(const struct ek_tcb *tcb)
         return p;
 }
 
-static struct ek_plan plan_syn(const struct ek_tcb *tcb, bool again)
+/* `data`: bytes that may go with it (RFC 7413). */
+static struct ek_plan plan_syn(const struct ek_tcb *tcb, bool again, uint32_t data)
 {
         struct ek_plan p = {
                 .kind = EK_PLAN_SYN,
@@ -46,6 +47,8 @@ static struct ek_plan plan_syn(const struct ek_tcb *tcb, bool again)
                 .why = again ? ELKO_WHY_RETRANS_RTO : ELKO_WHY_SYN,
         };
 
+        p.len = ek_min_u32(data, tcb->act->snd.len);
+        p.space += p.len;
         /* Once the peer's SYN is known, ours carries the ACK (figure 7). */
         if (tcb->state == ELKO_TCP_SYN_RECEIVED) {
                 p.flags |= ELKO_ACK;
@@ -149,7 +152,7 @@ static bool is_last_of_burst(const struct ek_tcb *tcb, const struct ek_plan_env 
 static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_env *env)
 {
         uint32_t unsent = ek_tcb_unsent(tcb), usable = usable_window(tcb);
-        bool fin = ek_tcb_fin_pending(tcb);
+        bool fin = ek_tcb_fin_pending(tcb) && ek_tcb_is_synchronized(tcb);
         struct ek_plan p = {.kind = EK_PLAN_DATA, .seq = tcb->snd_nxt, .why = ELKO_WHY_DATA};
 
         if (unsent == 0 && !fin)
@@ -207,6 +210,14 @@ static bool tests_timeout(const struct ek_tcb *tcb)
         return tcb->act->frto == EK_FRTO_NEW && !(tcb->todo & EK_TODO_FORCE) && may_send_data(tcb);
 }
 
+/* Before the handshake is over: data, but neither FIN nor retransmissions of anything but the SYN,ACK. */
+static struct ek_plan plan_early(const struct ek_tcb *tcb, const struct ek_plan_env *env)
+{
+        struct ek_plan p = plan_data(tcb, env);
+
+        return p.kind != EK_PLAN_NONE ? p : plan_ack(tcb, p);
+}
+
 struct ek_plan ek_send_plan(const struct ek_tcb *tcb, const struct ek_plan_env *env)
 {
         struct ek_plan p = nothing;
@@ -216,9 +227,11 @@ struct ek_plan ek_send_plan(const struct ek_tcb *tcb, const struct ek_plan_env *
         if (env->no_record)
                 return ek_tcb_is_synchronized(tcb) ? plan_ack(tcb, nothing) : nothing;
         if (tcb->todo & EK_TODO_SYN)
-                return plan_syn(tcb, false);
+                return plan_syn(tcb, false, env->syn_data);
         if (env->lost != NULL && (env->lost->flags & EK_TXREC_SYN))
-                return plan_syn(tcb, true);
+                return plan_syn(tcb, true, 0);
+        if (ek_tcb_is_fast_open(tcb))
+                return plan_early(tcb, env);
         if (!ek_tcb_is_synchronized(tcb))
                 return plan_ack(tcb, nothing);
         /* A duplicate ACK must be a pure one, or the peer's sender does not count it (RFC 5681, 2). */

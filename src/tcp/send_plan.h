@@ -38,6 +38,7 @@ struct ek_plan_env {
         bool paced;                  /* the pacer's gate is closed */
         const struct ek_txrec *lost; /* first lost record, or NULL */
         bool no_record;              /* no memory for a record: only what takes no sequence space */
+        uint32_t syn_data;           /* bytes that may go with a SYN */
 };
 
 /* Pure: looks, decides, changes nothing. */

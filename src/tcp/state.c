@@ -24,6 +24,8 @@ void ek_state_set(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_tcp_state to, 
         enum elko_tcp_state from = (enum elko_tcp_state)tcb->state;
 
         EK_ASSERT(ek_state_is_legal(from, to));
+        if (from == ELKO_TCP_SYN_RECEIVED)
+                ek_fast_open_left(t, tcb, to);
         tcb->state = (uint8_t)to;
         ek_trace_state(t, &tcb->conn.key, tcb, from, to, cause);
 }

@@ -20,6 +20,8 @@ static void fill_options(const struct ek_tcb *tcb, struct elko_tcp_info *out)
                 out->options |= ELKO_TCPI_SACK;
         if (ek_tcb_has(tcb, EK_TCB_WSCALE))
                 out->options |= ELKO_TCPI_WSCALE;
+        if (ek_tcb_has(tcb, EK_TCB_SYN_DATA))
+                out->options |= ELKO_TCPI_SYN_DATA;
         out->snd_wscale = tcb->snd_wscale;
         out->rcv_wscale = tcb->rcv_wscale;
 }

@@ -68,6 +68,7 @@ struct ek_settings {
         uint32_t keepalive_count;
         uint16_t max_seg; /* 0: by the path */
         uint8_t ttl, tos;
+        uint16_t fastopen; /* ELKO_OPTION_FASTOPEN */
         bool nodelay, keepalive, cork, quickack;
         bool pacing; /* though the algorithm does not ask for it */
 };
@@ -106,6 +107,9 @@ enum ek_tcb_flag {
         EK_TCB_TOUCHED = 1u << 17,   /* something was done with it since the last ek_tcp_check() */
         EK_TCB_READ_SHUT = 1u << 19, /* the application will not read any more */
         EK_TCB_BURST = 1u << 18,     /* data left just now, and nothing has stopped us since */
+        EK_TCB_FASTOPEN = 1u << 28,  /* SYN-RECEIVED by a Fast Open cookie, no ACK yet */
+        EK_TCB_FASTOPEN_ASKED = 1u << 29, /* our SYN had the Fast Open option */
+        EK_TCB_SYN_DATA = 1u << 30,       /* data went with a SYN, and was acknowledged with it */
 };
 
 struct ek_stats {
@@ -290,6 +294,13 @@ static inline bool ek_tcb_has(const struct ek_tcb *tcb, uint32_t flag)
 static inline bool ek_tcb_fin_pending(const struct ek_tcb *tcb)
 {
         return (tcb->flags & (EK_TCB_FIN_WANTED | EK_TCB_FIN_SENT)) == EK_TCB_FIN_WANTED;
+}
+
+/* A server may answer before the handshake is over, if the client's address has proved itself by a cookie (RFC
+ * 7413, 4.2.2). */
+static inline bool ek_tcb_is_fast_open(const struct ek_tcb *tcb)
+{
+        return tcb->state == ELKO_TCP_SYN_RECEIVED && ek_tcb_has(tcb, EK_TCB_FASTOPEN);
 }
 
 /* States in which the handshake is over, RFC 9293 3.5.1 "synchronized", SYN-RECEIVED excepted. */

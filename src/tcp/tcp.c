@@ -123,6 +123,8 @@ static void init_secrets(struct ek_tcp *t)
         /* The second half of the seed separates stacks that share the first by accident. */
         t->secrets.iss.k0 ^= ek_get64be(t->cfg.seed + 16);
         t->secrets.iss.k1 ^= ek_get64be(t->cfg.seed + 24);
+        t->secrets.fastopen.k0 = ek_rng_u64(&t->rng);
+        t->secrets.fastopen.k1 = ek_rng_u64(&t->rng);
 }
 
 /* [RFC9293 MUST-25] */
@@ -211,6 +213,7 @@ bool ek_tcp_init(struct ek_tcp *t, struct ek_region *region, struct ek_ipstack *
         t->replies = ek_region_alloc(region, cfg->max_replies * sizeof(*t->replies));
         t->headers = ek_region_alloc(region, (size_t)cfg->output_batch * EK_HDR_BYTES);
         return t->replies != NULL && t->headers != NULL && init_pools(t) &&
+               ek_tfo_cache_init(&t->fastopen, region, cfg->fastopen_cookies) &&
                ek_slab_index_limit(&t->half_opens) <= EK_HALF_OPEN_NIL;
 }
 

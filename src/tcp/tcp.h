@@ -20,6 +20,7 @@
 #include "tcp/half_open.h"
 #include "tcp/listener.h"
 #include "tcp/tcb.h"
+#include "tcp/tfo.h"
 #include "tcp/timewait.h"
 #include "tcp/mss.h"
 #include "tcp/sack_in.h"
@@ -61,6 +62,7 @@ struct ek_secrets {
         struct ek_siphash_key ts;
         struct ek_siphash_key port;
         struct ek_siphash_key cookie;
+        struct ek_siphash_key fastopen;
 };
 
 /* An ISS that was given up in the tick of its birth: see iss.c. */
@@ -100,6 +102,8 @@ struct ek_tcp {
         uint32_t reply_head, reply_count;
         uint8_t *headers; /* cfg.output_batch * EK_HDR_BYTES */
 
+        struct ek_tfo_cache fastopen;
+        struct ek_tfo_pending fastopen_pending;
         struct ek_limiter reset_limit;
         struct ek_secrets secrets;
         struct ek_rng rng,
@@ -252,6 +256,18 @@ uint8_t ek_options_rcv_wscale(const struct ek_tcp *t, uint32_t rcv_buf_max);
 void ek_options_on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tcp_opts *opt);
 void ek_options_for_syn(const struct ek_tcp *t, const struct ek_tcb *tcb, struct ek_tcp_opts *out);
 uint32_t ek_options_data_bytes(const struct ek_tcb *tcb); /* options in every data segment */
+
+/* ---- fast_open.c: RFC 7413 ---- */
+bool ek_fast_open_wanted(struct ek_tcp *t, const struct ek_tcb *tcb);
+uint32_t ek_fast_open_syn_room(struct ek_tcp *t, const struct ek_tcb *tcb);
+void ek_fast_open_for_syn(struct ek_tcp *t, struct ek_tcb *tcb, struct ek_tcp_opts *opt);
+void ek_fast_open_on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg,
+                             bool data_acked);
+void ek_fast_open_offer(struct ek_tcp *t, const elko_ip *client,
+                        uint8_t cookie[EK_TFO_COOKIE_BYTES], struct ek_tcp_opts *opt);
+bool ek_fast_open_on_syn(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg,
+                         bool *offer);
+void ek_fast_open_left(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_tcp_state to);
 
 /* ---- state.c ---- */
 void ek_state_set(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_tcp_state to, const char *cause);

@@ -74,7 +74,7 @@ static void queued(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t flags)
                 tcb->flags &= ~(uint32_t)EK_TCB_MORE;
         ek_meter_queued(t, tcb);
         /* Before ESTABLISHED it waits for the handshake (3.10.2, SYN-SENT). */
-        if (ek_tcb_is_synchronized(tcb))
+        if (ek_tcb_is_synchronized(tcb) || ek_tcb_is_fast_open(tcb))
                 ek_tcb_has_work(t, tcb);
 }
 

@@ -25,6 +25,7 @@ enum {
         LEN_AO_MIN = 4,
         LEN_MPTCP_MIN = 3,
         SACK_MAX = 4,
+        FASTOPEN_MAX = 16,
         EXPERIMENT_FASTOPEN = 0xf989,
 };
 
@@ -76,10 +77,17 @@ static void take_user_timeout(const uint8_t *value, struct ek_tcp_opts *out)
         out->user_timeout = ek_get16be(value);
 }
 
-/* RFC 7413, 4.1.1: a request without cookie, or a cookie of 4 to 16 bytes, even. */
-static bool fastopen_len_ok(uint32_t len)
+/* RFC 7413, 4.1.1: a request without cookie, or a cookie of 4 to 16 bytes, even. What is neither is ignored.
+ * [RFC7413 4.1.1a] */
+static void take_fastopen(const uint8_t *cookie, uint32_t n, bool experiment,
+                          struct ek_tcp_opts *out)
 {
-        return len == 2 || (len >= 6 && len <= 18 && len % 2 == 0);
+        if (n != 0 && (n < 4 || n > FASTOPEN_MAX || n % 2 != 0))
+                return;
+        out->present |= ELKO_OPT_FASTOPEN;
+        out->fastopen = cookie;
+        out->fastopen_bytes = (uint8_t)n;
+        out->fastopen_exp = experiment;
 }
 
 /* Options that are only noted. */
@@ -91,10 +99,6 @@ static uint32_t noted(const uint8_t *opt, uint32_t len)
         case EK_TCP_OPT_MD5: return len == LEN_MD5 ? ELKO_OPT_MD5 : 0;
         case EK_TCP_OPT_AO: return len >= LEN_AO_MIN ? ELKO_OPT_AO : 0;
         case EK_TCP_OPT_MPTCP: return len >= LEN_MPTCP_MIN ? ELKO_OPT_MPTCP : 0;
-        case EK_TCP_OPT_FASTOPEN: return fastopen_len_ok(len) ? ELKO_OPT_FASTOPEN : 0;
-        case EK_TCP_OPT_EXPERIMENT: /* kind, length and a magic of 2 bytes (RFC 6994) */
-                return len >= 4 && ek_get16be(opt + 2) == EXPERIMENT_FASTOPEN ? ELKO_OPT_FASTOPEN
-                                                                              : ELKO_OPT_UNKNOWN;
         default: return ELKO_OPT_UNKNOWN;
         }
 }
@@ -120,6 +124,13 @@ static void take_option(const uint8_t *opt, uint32_t len, struct ek_tcp_opts *ou
                         take_user_timeout(opt + 2, out);
                 break;
         case EK_TCP_OPT_SACK: take_sack(opt + 2, len - 2, out); break;
+        case EK_TCP_OPT_FASTOPEN: take_fastopen(opt + 2, len - 2, false, out); break;
+        case EK_TCP_OPT_EXPERIMENT: /* kind, length and a magic of 2 bytes (RFC 6994) */
+                if (len >= 4 && ek_get16be(opt + 2) == EXPERIMENT_FASTOPEN)
+                        take_fastopen(opt + 4, len - 4, true, out);
+                else
+                        out->present |= ELKO_OPT_UNKNOWN;
+                break;
         default: out->present |= noted(opt, len); break;
         }
 }
@@ -156,8 +167,16 @@ static bool has(const struct ek_tcp_opts *o, enum elko_option_present bit)
         return (o->present & (uint32_t)bit) != 0;
 }
 
-/* All but SACK: at most 24 bytes. */
-static uint32_t fixed_len(const struct ek_tcp_opts *o)
+/* The Fast Open option with its padding. */
+static uint32_t fastopen_len(const struct ek_tcp_opts *o)
+{
+        uint32_t n = (o->fastopen_exp ? 4u : 2u) + o->fastopen_bytes;
+
+        return has(o, ELKO_OPT_FASTOPEN) ? (n + 3) & ~3u : 0;
+}
+
+/* All but SACK and Fast Open: at most 24 bytes. */
+static uint32_t plain_len(const struct ek_tcp_opts *o)
 {
         uint32_t n = 0;
 
@@ -174,10 +193,21 @@ static uint32_t fixed_len(const struct ek_tcp_opts *o)
         return n;
 }
 
+bool ek_tcp_opts_fastopen_fits(const struct ek_tcp_opts *o)
+{
+        return plain_len(o) + fastopen_len(o) <= EK_TCP_OPT_MAX_BYTES;
+}
+
+/* All but SACK. */
+static uint32_t fixed_len(const struct ek_tcp_opts *o)
+{
+        return plain_len(o) + (ek_tcp_opts_fastopen_fits(o) ? fastopen_len(o) : 0);
+}
+
 /* How many blocks fit behind `used` bytes. */
 static uint32_t sack_blocks(const struct ek_tcp_opts *o, uint32_t used)
 {
-        uint32_t room = (EK_TCP_OPT_MAX_BYTES - used - 4) / 8;
+        uint32_t room = used + 4 < EK_TCP_OPT_MAX_BYTES ? (EK_TCP_OPT_MAX_BYTES - used - 4) / 8 : 0;
 
         return has(o, ELKO_OPT_SACK) ? ek_min_u32(o->sack_count, room) : 0;
 }
@@ -227,10 +257,25 @@ static uint8_t *put_wscale(uint8_t *out, const struct ek_tcp_opts *o)
         return put4(out, EK_TCP_OPT_NOP, EK_TCP_OPT_WSCALE, LEN_WSCALE, o->wscale);
 }
 
+static uint8_t *put_fastopen(uint8_t *out, const struct ek_tcp_opts *o)
+{
+        uint32_t n = (o->fastopen_exp ? 4u : 2u) + o->fastopen_bytes, pad = fastopen_len(o) - n;
+
+        out[0] = o->fastopen_exp ? EK_TCP_OPT_EXPERIMENT : EK_TCP_OPT_FASTOPEN;
+        out[1] = (uint8_t)n;
+        if (o->fastopen_exp)
+                ek_put16be(out + 2, EXPERIMENT_FASTOPEN);
+        if (o->fastopen_bytes > 0)
+                memcpy(out + n - o->fastopen_bytes, o->fastopen, o->fastopen_bytes);
+        memset(out + n, EK_TCP_OPT_NOP, pad);
+        return out + n + pad;
+}
+
 /* SACK-permitted alone: padded in front, or behind it when that is the end of the list. */
 static uint8_t *put_sack_permitted(uint8_t *out, const struct ek_tcp_opts *o)
 {
-        if (o->scale_first && !has(o, ELKO_OPT_USER_TIMEOUT) && !has(o, ELKO_OPT_SACK))
+        if (o->scale_first && !has(o, ELKO_OPT_USER_TIMEOUT) && !has(o, ELKO_OPT_SACK) &&
+            !has(o, ELKO_OPT_FASTOPEN))
                 return put4(out, EK_TCP_OPT_SACK_PERMITTED, LEN_SACK_PERMITTED, EK_TCP_OPT_EOL,
                             EK_TCP_OPT_EOL);
         return put4(out, EK_TCP_OPT_NOP, EK_TCP_OPT_NOP, EK_TCP_OPT_SACK_PERMITTED,
@@ -244,6 +289,7 @@ uint32_t ek_tcp_opts_emit(uint8_t *out, const struct ek_tcp_opts *o)
         uint8_t *p = out;
 
         EK_ASSERT(o->sack_count <= SACK_MAX && o->wscale <= EK_TCP_MAX_WSCALE);
+        EK_ASSERT(o->fastopen_bytes <= FASTOPEN_MAX);
         if (has(o, ELKO_OPT_MSS))
                 p = put4(p, EK_TCP_OPT_MSS, LEN_MSS, o->mss >> 8, o->mss & 0xff);
         if (o->scale_first)
@@ -257,6 +303,8 @@ uint32_t ek_tcp_opts_emit(uint8_t *out, const struct ek_tcp_opts *o)
         if (has(o, ELKO_OPT_USER_TIMEOUT))
                 p = put4(p, EK_TCP_OPT_USER_TIMEOUT, LEN_USER_TIMEOUT, o->user_timeout >> 8,
                          o->user_timeout & 0xff);
+        if (has(o, ELKO_OPT_FASTOPEN) && ek_tcp_opts_fastopen_fits(o))
+                p = put_fastopen(p, o);
         if (blocks > 0)
                 p = put_sack(p, o, blocks);
         return (uint32_t)(p - out);

@@ -1,5 +1,5 @@
 /*
- * tcp_opt.h - TCP options (RFC 9293, 3.2; RFC 7323; RFC 2018; RFC 5482).
+ * tcp_opt.h - TCP options (RFC 9293, 3.2; RFC 7323; RFC 2018; RFC 5482; RFC 7413).
  */
 #ifndef EK_WIRE_TCP_OPT_H
 #define EK_WIRE_TCP_OPT_H
@@ -34,12 +34,15 @@ enum ek_tcp_opt_kind {
 struct ek_tcp_opts {
         uint32_t present; /* enum elko_option_present */
         uint32_t ts_val, ts_ecr;
-        uint16_t mss;          /* never 0 when present */
-        uint16_t user_timeout; /* raw RFC 5482 field: granularity bit and 15 bits */
-        uint8_t wscale;        /* clamped to 14 */
-        uint8_t sack_count;    /* 1..4 when present */
-        bool malformed;        /* the list was cut short by an illegal length */
+        uint16_t mss;           /* never 0 when present */
+        uint16_t user_timeout;  /* raw RFC 5482 field: granularity bit and 15 bits */
+        uint8_t wscale;         /* clamped to 14 */
+        uint8_t sack_count;     /* 1..4 when present */
+        uint8_t fastopen_bytes; /* of the cookie: 0 (a request), or 4..16; RFC 7413, 4.1.1 */
+        bool fastopen_exp;      /* as option 254 with a magic (RFC 7413, A) */
+        bool malformed;         /* the list was cut short by an illegal length */
         bool scale_first; /* emit: the window scale before SACK-permitted and TS, as BSD does */
+        const uint8_t *fastopen; /* the cookie: in the segment, or (emit) the caller's */
         struct elko_sack_block sack[4];
 };
 
@@ -53,12 +56,16 @@ void ek_tcp_opts_parse(const uint8_t *p, uint32_t n, struct ek_tcp_opts *out);
 /*
  * Writes what o->present names, in the order that Linux uses or (scale_first) BSD, padded to a multiple
  * of 4. Both orders take the same room.
- * Kinds without a field in the struct are not written. SACK comes last, with as many of its blocks
- * as fit in 40 bytes; perhaps none, and then it is left out. Returns the bytes written, 0..40.
+ * Kinds without a field in the struct are not written. A Fast Open cookie that does not fit is left out.
+ * SACK comes last, with as many of its blocks as fit in 40 bytes; perhaps none, and then it is left out.
+ * Returns the bytes written, 0..40.
  */
 uint32_t ek_tcp_opts_emit(uint8_t *out, const struct ek_tcp_opts *o);
 
 /* What ek_tcp_opts_emit() would return. */
 uint32_t ek_tcp_opts_len(const struct ek_tcp_opts *o);
+
+/* Would the Fast Open option fit beside the others (RFC 7413, 4.2.2: else there is no Fast Open)? */
+bool ek_tcp_opts_fastopen_fits(const struct ek_tcp_opts *o);
 
 #endif

@@ -161,7 +161,7 @@ static void check_edge(struct conv *c, struct conv_flow *f, const struct conv_se
 
 static void check_payload(struct conv *c, const struct conv_flow *f, const struct conv_seg *s)
 {
-        uint32_t first = s->seq - f->iss - 1;
+        uint32_t first = s->seq - f->iss - 1 + ((s->flags & ELKO_SYN) ? 1 : 0);
 
         for (uint32_t i = 0; i < s->len; i++)
                 if (bytes[s->payload + i] != conv_stack_byte((uint64_t)first + i))

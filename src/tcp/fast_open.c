@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp/seg_open.h"
+#include "tcp/tcp.h"
+#include "wire/addr.h"
+
+/*
+ * TCP Fast Open, RFC 7413: data goes with the SYN, and is answered before the handshake is over. The third
+ * step protects from old duplicate SYNs (RFC 9293, 3.5); an application that turns this on says that taking
+ * the data of one twice does no harm (RFC 7413, 6.1). Off unless the option is set (4.2).
+ *
+ * The server makes a connection of its own for such a SYN at once, in SYN-RECEIVED, instead of an entry in
+ * the SYN queue; how many may be in that state is limited (5.1). Everything else is an ordinary open: a SYN
+ * with data is a record of the retransmission queue of which the SYN,ACK may acknowledge the first number
+ * only, and a time-out sends the SYN again alone (4.2.2).
+ */
+
+static struct ek_tfo_path path_of(const struct ek_key *key)
+{
+        return (struct ek_tfo_path){.local = key->local, .remote = key->remote, .port = key->rport};
+}
+
+/* ---- client ---- */
+
+bool ek_fast_open_wanted(struct ek_tcp *t, const struct ek_tcb *tcb)
+{
+        return tcb->state == ELKO_TCP_SYN_SENT && t->fastopen.sets != 0 &&
+               ek_tcb_settings(t, tcb)->fastopen != 0;
+}
+
+static const struct ek_tfo_entry *known(struct ek_tcp *t, const struct ek_tcb *tcb)
+{
+        struct ek_tfo_path path = path_of(&tcb->conn.key);
+
+        return ek_tfo_find(&t->fastopen, &t->secrets.fastopen, &path, t->now);
+}
+
+enum { SYN_MSS_V4 = 1460, SYN_MSS_V6 = 1440, NO_MSS_V4 = 536, NO_MSS_V6 = 1220 };
+
+/* Data bytes that may go with the first SYN (RFC 7413, 4.1.3): 0 without a cookie. */
+uint32_t ek_fast_open_syn_room(struct ek_tcp *t, const struct ek_tcb *tcb)
+{
+        bool v4 = ek_addr_is_v4(&tcb->conn.key.remote);
+        const struct ek_tfo_entry *e;
+        struct ek_tcp_opts opt;
+        uint32_t mss, used;
+
+        if (!ek_fast_open_wanted(t, tcb))
+                return 0;
+        e = known(t, tcb);
+        if (e == NULL || e->bytes == 0 || ek_tfo_is_barred(e, t->now))
+                return 0;
+        ek_options_for_syn(t, tcb, &opt);
+        opt.present |= ELKO_OPT_FASTOPEN;
+        opt.fastopen_bytes = e->bytes;
+        if (!ek_tcp_opts_fastopen_fits(&opt))
+                return 0;
+        mss = v4 ? NO_MSS_V4 : NO_MSS_V6;
+        if (e->mss != 0)
+                mss = ek_min_u32(e->mss, v4 ? SYN_MSS_V4 : SYN_MSS_V6);
+        mss = ek_min_u32(mss, tcb->adv_mss); /* what our own link takes */
+        used = ek_tcp_opts_len(&opt);
+        return mss > used ? mss - used : 0;
+}
+
+/* The option of the first SYN: the cookie, or the wish for one. [RFC7413 4.2.1a 4.2.2a] */
+void ek_fast_open_for_syn(struct ek_tcp *t, struct ek_tcb *tcb, struct ek_tcp_opts *opt)
+{
+        const struct ek_tfo_entry *e;
+
+        if (!ek_fast_open_wanted(t, tcb))
+                return;
+        e = known(t, tcb);
+        if (ek_tfo_is_barred(e, t->now))
+                return;
+        opt->present |= ELKO_OPT_FASTOPEN;
+        if (e != NULL && e->bytes > 0) {
+                opt->fastopen = e->cookie;
+                opt->fastopen_bytes = e->bytes;
+        }
+        if (!ek_tcp_opts_fastopen_fits(opt)) {
+                opt->present &= ~(uint32_t)ELKO_OPT_FASTOPEN;
+                return;
+        }
+        if (opt->fastopen_bytes > 0)
+                t->ctr->tcp_fastopen_out++;
+        else
+                t->ctr->tcp_fastopen_asked++;
+        tcb->flags |= EK_TCB_FASTOPEN_ASKED;
+}
+
+/*
+ * What the SYN,ACK tells of our option. A refusal is: no answer before the plain SYN went (4.2.2, "presumably
+ * it is triggered by a retransmitted SYN"), or data not acknowledged and no other cookie given.
+ * [RFC7413 4.1.3.1a 4.2.2g]
+ */
+void ek_fast_open_on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg,
+                             bool data_acked)
+{
+        const struct ek_tcp_opts *opt = &seg->hdr->opt;
+        struct ek_tfo_path path = path_of(&tcb->conn.key);
+        bool cookie = (opt->present & ELKO_OPT_FASTOPEN) && opt->fastopen_bytes > 0;
+        bool data_left = !ek_txq_is_empty(&tcb->act->txq);
+
+        if (!ek_tcb_has(tcb, EK_TCB_FASTOPEN_ASKED))
+                return;
+        if (cookie)
+                ek_tfo_learn(&t->fastopen, &t->secrets.fastopen, &path, t->now, opt->fastopen,
+                             opt->fastopen_bytes, (opt->present & ELKO_OPT_MSS) ? opt->mss : 0);
+        if (data_acked) {
+                tcb->flags |= EK_TCB_SYN_DATA;
+                t->ctr->tcp_fastopen_taken++;
+                ek_tfo_worked(&t->fastopen, &t->secrets.fastopen, &path);
+        } else if (!cookie && (tcb->rtt.timeouts > 0 || data_left)) {
+                ek_tfo_fail(&t->fastopen, &t->secrets.fastopen, &path, t->now);
+        }
+}
+
+/* ---- server ---- */
+
+/* The cookie for a SYN,ACK; `cookie` is where it stands until the option is written. */
+void ek_fast_open_offer(struct ek_tcp *t, const elko_ip *client,
+                        uint8_t cookie[EK_TFO_COOKIE_BYTES], struct ek_tcp_opts *opt)
+{
+        ek_tfo_cookie(&t->secrets.fastopen, client, t->now, cookie);
+        opt->present |= ELKO_OPT_FASTOPEN;
+        opt->fastopen = cookie;
+        opt->fastopen_bytes = EK_TFO_COOKIE_BYTES;
+        if (!ek_tcp_opts_fastopen_fits(opt))
+                opt->present &= ~(uint32_t)ELKO_OPT_FASTOPEN;
+}
+
+/* As long as the SYN,ACK of an ordinary open is repeated. */
+static uint64_t patience(const struct ek_tcp *t)
+{
+        uint64_t span = 0, rto = t->cfg.rto_initial_ns;
+
+        for (uint32_t i = 0; i <= t->cfg.synack_retries; i++) {
+                span += ek_min_u64(rto, t->cfg.rto_max_ns);
+                rto *= 2;
+        }
+        return span;
+}
+
+/* A connection at once (4.2.2, steps 4 to 6). False: no memory. [RFC7413 4.2.2d 4.2.2e] */
+static bool open_now(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
+{
+        struct ek_tcb *tcb = ek_open_by_syn(t, ls, seg);
+
+        if (tcb == NULL)
+                return false;
+        tcb->flags |= EK_TCB_FASTOPEN;
+        tcb->snd_nxt = tcb->iss;
+        tcb->snd_wnd = tcb->snd_wnd_max = seg->hdr->wnd; /* of a SYN: not scaled */
+        tcb->snd_wl1 = seg->seq;
+        tcb->snd_wl2 = tcb->iss;
+        t->fastopen_pending.open++;
+        t->ctr->tcp_fastopen_in++;
+        ek_trace_state(t, &seg->key, tcb, ELKO_TCP_LISTEN, ELKO_TCP_SYN_RECEIVED, "Fast Open");
+        ek_recovery_start(t, tcb);
+        tcb->todo |= EK_TODO_SYN;
+        ek_tcb_arm(t, tcb, EK_DL_ABORT, ek_time_add(t->now, patience(t)));
+        if (seg->hdr->data_len > 0) {
+                ek_step_7_text(t, tcb, seg);
+                tcb->flags |= EK_TCB_SYN_DATA;
+        }
+        ek_tcb_has_work(t, tcb);
+        return true;
+}
+
+/*
+ * A SYN for a listener. True: it opened a connection. *offer: the SYN,ACK of the ordinary open is to carry a
+ * cookie: the client asked for one, or has one that is not good.
+ * [RFC7413 4.2a 4.2.1b 4.2.2b 4.2.2c 5.1a]
+ */
+bool ek_fast_open_on_syn(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg,
+                         bool *offer)
+{
+        const struct ek_tcp_opts *opt = &seg->hdr->opt;
+        const struct ek_settings *s =
+                ls->settings == EK_NIL ? &t->defaults : ek_slab_at(&t->settings, ls->settings);
+
+        *offer = false;
+        /* Who decides about each SYN decides before its data is taken. */
+        if (s->fastopen == 0 || !(opt->present & ELKO_OPT_FASTOPEN) ||
+            (ls->flags & ELKO_LISTEN_VERDICT))
+                return false;
+        if (opt->fastopen_bytes == 0) {
+                *offer = true;
+                return false;
+        }
+        switch (ek_tfo_check(&t->secrets.fastopen, &seg->key.remote, t->now, opt->fastopen,
+                             opt->fastopen_bytes)) {
+        case EK_TFO_INVALID:
+                t->ctr->tcp_fastopen_refused++;
+                *offer = true;
+                return false;
+        case EK_TFO_AGEING:
+                /* Deviation: this once without Fast Open, and a new cookie with it; an open by an old one could
+                 * not give it. */
+                *offer = true;
+                return false;
+        case EK_TFO_VALID: break;
+        }
+        if (ek_tfo_pending(&t->fastopen_pending, t->now) >= s->fastopen) {
+                t->ctr->tcp_fastopen_full++;
+                return false;
+        }
+        return open_now(t, ls, seg);
+}
+
+/* A connection leaves SYN-RECEIVED. */
+void ek_fast_open_left(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_tcp_state to)
+{
+        if (!ek_tcb_has(tcb, EK_TCB_FASTOPEN))
+                return;
+        tcb->flags &= ~(uint32_t)EK_TCB_FASTOPEN;
+        EK_ASSERT(t->fastopen_pending.open > 0);
+        t->fastopen_pending.open--;
+        /* Spoofed SYNs are reset by those whose address they bear, and must not make room for more (5.1). */
+        if (to == ELKO_TCP_CLOSED)
+                ek_tfo_on_reset(&t->fastopen_pending, t->now);
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: MIT */
+#include "conv_seg.h"
+
+/*
+ * TCP Fast Open, RFC 7413: cookies asked for, given, returned; data with the SYN, taken or not; time-outs,
+ * limits, and paths on which it fails.
+ */
+
+#define SYN_OPTIONS "mss M,sackOK,TS val 100 ecr 0,nop,wscale 7"
+#define ASK         "raw 22 02,nop,nop"
+
+enum { KIND = 34 };
+
+static void many_cookies(struct elko_config *cfg)
+{
+        cfg->fastopen_cookies = 8;
+}
+
+static const struct conv_options client_options = {.config = many_cookies};
+
+/* The Fast Open option of the segment that conv_out() matched last; NULL: it has none. */
+static const struct conv_opt *fastopen_of(const struct conv *c)
+{
+        return conv_seg_opt(&c->last, KIND);
+}
+
+static void no_fastopen(struct conv *c)
+{
+        if (fastopen_of(c) != NULL)
+                conv_fail(c, "there is a Fast Open option");
+}
+
+/* "raw 22 0a ..." of the cookie in the last segment; good until the next call. */
+static const char *cookie_text(struct conv *c)
+{
+        static char text[80];
+        const struct conv_opt *o = fastopen_of(c);
+        size_t n;
+
+        if (o == NULL || o->len < 6)
+                conv_fail(c, "there is no Fast Open cookie");
+        n = (size_t)snprintf(text, sizeof(text), "raw 22 %02x", o->len);
+        for (unsigned i = 0; i + 2 < o->len; i++)
+                n += (size_t)snprintf(text + n, sizeof(text) - n, " %02x", o->data[i]);
+        snprintf(text + n, sizeof(text) - n, ",nop,nop");
+        return text;
+}
+
+/* ---- the server ---- */
+
+static void serve(struct conv *c, unsigned pending)
+{
+        conv_listen(c);
+        if (elko_set_option(c->st, c->listener, ELKO_OPTION_FASTOPEN, pending) != 0)
+                conv_fail(c, "FASTOPEN can't be set");
+}
+
+/* Ask in a connection that is given up; returns the option with the cookie. */
+static const char *get_cookie(struct conv *c)
+{
+        static char copy[80];
+
+        conv_in(c, "S 0:0(0) win 65535 <" SYN_OPTIONS "," ASK ">");
+        conv_out(c, "S. 0:0(0) ack 1 <...>");
+        snprintf(copy, sizeof(copy), "%s", cookie_text(c));
+        CONV_EQ(c, fastopen_of(c)->len, 10);
+        conv_in(c, "R 1:1(0)");
+        conv_none(c);
+        conv_listen_event(c, 0);
+        return copy;
+}
+
+/* Off by default: the option is ignored. [RFC7413 4.2a] */
+CONV_TEST(off_by_default)
+{
+        conv_start(c, NULL);
+        conv_listen(c);
+        conv_in(c, "S 0:0(0) win 65535 <" SYN_OPTIONS "," ASK ">");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M,sackOK,TS val * ecr 100,wscale 4>");
+        no_fastopen(c);
+        conv_in(c, "R 1:1(0)");
+        conv_forget(c);
+        conv_connect(c);
+        conv_out(c, "S 0:0(0) <...>");
+        no_fastopen(c);
+}
+
+/* [RFC7413 4.2.1b 4.2.2b 4.2.2d] */
+CONV_TEST(data_of_a_syn_is_delivered_before_the_third_step)
+{
+        const char *cookie;
+
+        conv_start(c, NULL);
+        serve(c, 4);
+        cookie = get_cookie(c);
+        conv_flow(c, 1);
+        conv_in(c, "S 0:300(300) win 65535 <" SYN_OPTIONS ",%s>", cookie);
+        conv_out(c, "S. 0:0(0) ack 301 <mss M,sackOK,TS val * ecr 100,wscale 4>");
+        no_fastopen(c);
+        conv_listen_event(c, ELKO_EV_ACCEPT);
+        conv_accept(c);
+        conv_state(c, ELKO_TCP_SYN_RECEIVED);
+        conv_recv(c, 300);
+        conv_recv_is(c, ELKO_EAGAIN);
+        conv_in(c, ". 301:301(0) ack 1");
+        conv_none(c);
+        conv_state(c, ELKO_TCP_ESTABLISHED);
+        CONV_EQ(c, conv_info(c).options & ELKO_TCPI_SYN_DATA, ELKO_TCPI_SYN_DATA);
+        conv_in(c, "P. 301:401(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 401");
+        conv_recv(c, 100);
+        CONV_EQ(c, elko_counters_get(c->st)->tcp_fastopen_in, 1);
+}
+
+/* "The server MAY include data ... if the response data is readily available": at least behind the SYN,ACK. The
+ * initial window is the usual one. [RFC7413 4.2.2e] */
+CONV_TEST(the_answer_does_not_wait_for_the_third_step)
+{
+        const char *cookie;
+
+        conv_start(c, NULL);
+        serve(c, 4);
+        cookie = get_cookie(c);
+        conv_flow(c, 1);
+        conv_in(c, "S 0:300(300) win 65535 <mss 1000,sackOK,TS val 100 ecr 0,nop,wscale 7,%s>",
+                cookie);
+        conv_out(c, "S. 0:0(0) ack 301 <...>");
+        conv_accept(c);
+        conv_recv(c, 300);
+        conv_send(c, 20000);
+        for (unsigned i = 0; i < 9; i++) /* the SYN's number counts, too */
+                conv_out(c, ". %u:%u(988) ack 301", 1 + i * 988, 1 + (i + 1) * 988);
+        conv_none(c);
+        conv_in(c, ". 301:301(0) ack 989 win 512");
+        conv_ignore(c);
+        conv_state(c, ELKO_TCP_ESTABLISHED);
+}
+
+/* The FIN waits for ESTABLISHED (RFC 9293, 3.10.4), data before it does not. */
+CONV_TEST(close_before_the_third_step)
+{
+        const char *cookie;
+
+        conv_start(c, NULL);
+        serve(c, 4);
+        cookie = get_cookie(c);
+        conv_flow(c, 1);
+        conv_in(c, "S 0:3(3) win 65535 <" SYN_OPTIONS ",%s>", cookie);
+        conv_out(c, "S. 0:0(0) ack 4 <...>");
+        conv_accept(c);
+        conv_recv(c, 3);
+        conv_send(c, 5);
+        conv_out(c, "P. 1:6(5) ack 4");
+        conv_shutdown(c);
+        conv_none(c);
+        conv_in(c, ". 4:4(0) ack 6");
+        conv_out(c, "F. 6:6(0) ack 4");
+        conv_in(c, "F. 4:4(0) ack 7");
+        conv_out(c, ". 7:7(0) ack 5");
+}
+
+/* "If the SYN-ACK timer fires, the server SHOULD retransmit a SYN-ACK segment with neither data nor Fast Open
+ * options"; a SYN that comes again gets it at once. [RFC7413 4.2.2f] */
+CONV_TEST(the_syn_ack_is_repeated)
+{
+        const char *cookie;
+
+        conv_start(c, NULL);
+        serve(c, 4);
+        cookie = get_cookie(c);
+        conv_flow(c, 1);
+        conv_in(c, "S 0:10(10) win 65535 <" SYN_OPTIONS ",%s>", cookie);
+        conv_out(c, "S. 0:0(0) ack 11 <...>");
+        conv_accept(c);
+        conv_in(c, "S 0:0(0) win 65535 <" SYN_OPTIONS ">");
+        conv_out(c, "S. 0:0(0) ack 11 <...>");
+        conv_advance(c, ELKO_SEC(1));
+        conv_out(c, "S. 0:0(0) ack 11 <...>");
+        no_fastopen(c);
+        conv_in(c, ". 11:11(0) ack 1");
+        conv_state(c, ELKO_TCP_ESTABLISHED);
+        conv_recv(c, 10);
+}
+
+/* As long as the SYN,ACK of an ordinary open is repeated, no longer. */
+CONV_TEST(no_third_step)
+{
+        const char *cookie;
+
+        conv_start(c, NULL);
+        serve(c, 1);
+        cookie = get_cookie(c);
+        conv_flow(c, 1);
+        conv_in(c, "S 0:10(10) win 65535 <" SYN_OPTIONS ",%s>", cookie);
+        conv_out(c, "S. 0:0(0) ack 11 <...>");
+        conv_accept(c);
+        conv_advance(c, ELKO_SEC(16));
+        CONV_EQ(c, conv_ignore(c), 3);
+        conv_state(c, ELKO_TCP_CLOSED);
+        conv_recv(c, 10);
+        conv_recv_is(c, ELKO_ETIMEDOUT);
+}
+
+/* A cookie that is not good: the data is not taken, a good one is given. [RFC7413 4.2.2b] */
+CONV_TEST(a_forged_cookie)
+{
+        conv_start(c, NULL);
+        serve(c, 4);
+        conv_in(c, "S 0:100(100) win 65535 <" SYN_OPTIONS
+                   ",raw 22 0a 01 02 03 04 05 06 07 08,nop,nop>");
+        conv_out(c, "S. 0:0(0) ack 1 <...>");
+        cookie_text(c);
+        conv_listen_event(c, 0);
+        CONV_EQ(c, elko_counters_get(c->st)->tcp_fastopen_refused, 1);
+        conv_in(c, "P. 1:101(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 101");
+        conv_accept(c);
+        conv_recv(c, 100);
+}
+
+/* Cookies end: after six hours the client gets the new one, after twelve the old one is worth nothing. */
+CONV_TEST(a_cookie_ages)
+{
+        char cookie[80];
+
+        conv_start(c, NULL);
+        serve(c, 4);
+        snprintf(cookie, sizeof(cookie), "%s", get_cookie(c));
+        for (unsigned i = 1; i <= 2; i++) {
+                conv_advance(c, ELKO_SEC(6 * 3600));
+                conv_flow(c, i);
+                conv_in(c, "S 0:100(100) win 65535 <" SYN_OPTIONS ",%s>", cookie);
+                conv_out(c, "S. 0:0(0) ack 1 <...>");
+                CONV_CHECK(c, strcmp(cookie_text(c), cookie) != 0);
+                CONV_EQ(c, elko_counters_get(c->st)->tcp_fastopen_refused, i - 1);
+                conv_in(c, "R 1:1(0)");
+        }
+}
+
+/* Lengths that are not allowed are ignored. [RFC7413 4.1.1a] */
+CONV_TEST(odd_cookies)
+{
+        static const char *const odd[] = {"raw 22 03 01,nop", "raw 22 04 01 02",
+                                          "raw 22 05 01 02 03,nop,nop,nop",
+                                          "raw 22 07 01 02 03 04 05,nop"};
+
+        conv_start(c, NULL);
+        serve(c, 4);
+        for (unsigned i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+                conv_flow(c, i);
+                conv_in(c, "S 0:100(100) win 65535 <mss M,%s>", odd[i]);
+                conv_out(c, "S. 0:0(0) ack 1 <mss M>");
+                conv_in(c, "R 1:1(0)");
+        }
+}
+
+/* Too many that nobody confirmed, or that were reset just now: ordinary opens. [RFC7413 4.2.2c 5.1a] */
+CONV_TEST(the_limit)
+{
+        char cookie[80];
+
+        conv_start(c, NULL);
+        serve(c, 2);
+        snprintf(cookie, sizeof(cookie), "%s", get_cookie(c));
+        for (unsigned i = 1; i <= 3; i++) {
+                conv_flow(c, i);
+                conv_in(c, "S 0:9(9) win 65535 <" SYN_OPTIONS ",%s>", cookie);
+                conv_out(c, "S. 0:0(0) ack %u <...>", i <= 2 ? 10 : 1);
+        }
+        CONV_EQ(c, elko_counters_get(c->st)->tcp_fastopen_full, 1);
+        conv_in(c, "R 1:1(0)");
+        /* One is reset, which changes nothing for a minute ... */
+        conv_flow(c, 1);
+        conv_accept(c);
+        conv_in(c, "R 10:10(0)");
+        conv_recv(c, 9);
+        conv_recv_is(c, ELKO_ECONNRESET);
+        conv_flow(c, 4);
+        conv_in(c, "S 0:9(9) win 65535 <" SYN_OPTIONS ",%s>", cookie);
+        conv_out(c, "S. 0:0(0) ack 1 <...>");
+        conv_in(c, "R 1:1(0)");
+        /* ... and one is confirmed. */
+        conv_flow(c, 2);
+        conv_in(c, ". 10:10(0) ack 1");
+        conv_flow(c, 5);
+        conv_in(c, "S 0:9(9) win 65535 <" SYN_OPTIONS ",%s>", cookie);
+        conv_out(c, "S. 0:0(0) ack 10 <...>");
+        conv_in(c, ". 10:10(0) ack 1");
+        conv_flow(c, 2);
+        conv_accept(c);
+        conv_flow(c, 5);
+        conv_accept(c);
+        conv_flow(c, 6);
+        conv_advance(c, ELKO_SEC(61));
+        conv_in(c, "S 0:9(9) win 65535 <" SYN_OPTIONS ",%s>", cookie);
+        conv_out(c, "S. 0:0(0) ack 10 <...>");
+        conv_in(c, ". 10:10(0) ack 1");
+        conv_accept(c);
+}
+
+/* ---- the client ---- */
+
+/* Connect with Fast Open and `bytes` queued before the SYN leaves. */
+static void open_with_data(struct conv *c, size_t bytes)
+{
+        conv_hold(c, true);
+        conv_connect(c);
+        if (elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, 1) != 0)
+                conv_fail(c, "FASTOPEN can't be set");
+        if (bytes > 0)
+                conv_send(c, bytes);
+        conv_hold(c, false);
+        conv_pull(c);
+}
+
+#define COOKIE "raw 22 0a 11 22 33 44 55 66 77 88,nop,nop"
+
+/* A connection that fetches the cookie; the data goes with the third segment. */
+static void learn(struct conv *c, unsigned mss)
+{
+        open_with_data(c, 10);
+        conv_out(c, "S 0:0(0) <...>");
+        CONV_CHECK(c, fastopen_of(c) != NULL && fastopen_of(c)->len == 2);
+        conv_in(c,
+                "S. 0:0(0) ack 1 win 65535 <mss %u,sackOK,TS val 100 ecr 0,nop,wscale 7," COOKIE
+                ">",
+                mss);
+        conv_out(c, "P. 1:11(10) ack 1");
+        conv_in(c, "R. 1:1(0) ack 11");
+        conv_recv_is(c, ELKO_ECONNRESET);
+        conv_close(c);
+        conv_forget(c);
+}
+
+/* [RFC7413 4.1.3a 4.2.1a 4.2.2a 4.2.2g] */
+CONV_TEST(a_client_learns_a_cookie_and_uses_it)
+{
+        conv_start(c, &client_options);
+        learn(c, 1400);
+        open_with_data(c, 500);
+        conv_out(c, "S 0:500(500) <...>");
+        CONV_EQ(c, fastopen_of(c)->len, 10);
+        CONV_EQ(c, fastopen_of(c)->data[7], 0x88);
+        conv_in(c, "S. 0:0(0) ack 501 win 65535 <mss 1400,sackOK,TS val 100 ecr 0,nop,wscale 7>");
+        conv_out(c, ". 501:501(0) ack 1");
+        conv_state(c, ELKO_TCP_ESTABLISHED);
+        CONV_EQ(c, conv_info(c).options & ELKO_TCPI_SYN_DATA, ELKO_TCPI_SYN_DATA);
+        conv_in(c, "P. 1:101(100) ack 501");
+        conv_out(c, ". 501:501(0) ack 101");
+        conv_recv(c, 100);
+        conv_send(c, 20);
+        conv_out(c, "P. 501:521(20) ack 101");
+        CONV_EQ(c, elko_counters_get(c->st)->tcp_fastopen_taken, 1);
+}
+
+/* As much as the MSS of last time takes beside the options; the rest follows. */
+CONV_TEST(much_data)
+{
+        uint32_t room = 1400 - 32;
+
+        conv_start(c, &client_options);
+        learn(c, 1400);
+        open_with_data(c, 3000);
+        conv_out(c, "S 0:%u(%u) <...>", room, room);
+        conv_in(c, "S. 0:0(0) ack %u win 65535 <mss 1400,sackOK,TS val 100 ecr 0,nop,wscale 7>",
+                room + 1);
+        conv_out(c, ". %u:%u(1388) ack 1", room + 1, room + 1389);
+        conv_out(c, "P. %u:3001(%u) ack 1", room + 1389, 3000 - room - 1388);
+}
+
+/* The server takes none of it, or a part: the rest goes again at once. [RFC7413 4.2.2g] */
+CONV_TEST(data_that_is_not_taken)
+{
+        for (unsigned part = 0; part <= 200; part += 200) {
+                conv_start(c, &client_options);
+                learn(c, 1400);
+                open_with_data(c, 500);
+                conv_out(c, "S 0:500(500) <...>");
+                conv_in(c,
+                        "S. 0:0(0) ack %u win 65535 <mss 1400,sackOK,TS val 100 ecr 0,nop,wscale 7>",
+                        1 + part);
+                conv_out(c, "P. %u:501(%u) ack 1", 1 + part, 500 - part);
+                conv_in(c, ". 1:1(0) ack 501");
+                conv_send(c, 20);
+                conv_out(c, "P. 501:521(20) ack 1");
+                if (part == 0)
+                        conv_again(c);
+        }
+}
+
+/* "When the SYN timer fires, the client SHOULD retransmit a SYN packet without data and Fast Open options." The
+ * path is one that drops them, presumably: not again for an hour. [RFC7413 4.1.3.1a 4.2.2g] */
+CONV_TEST(the_syn_gets_lost)
+{
+        conv_start(c, &client_options);
+        learn(c, 1400);
+        open_with_data(c, 500);
+        conv_out(c, "S 0:500(500) <...>");
+        conv_advance(c, ELKO_SEC(1));
+        conv_out(c, "S 0:0(0) <...>");
+        no_fastopen(c);
+        conv_in(c, "S. 0:0(0) ack 1 win 65535 <mss 1400,sackOK,TS val 100 ecr 0,nop,wscale 7>");
+        conv_out(c, "P. 1:501(500) ack 1");
+        conv_in(c, "R. 1:1(0) ack 501");
+        conv_close(c);
+        conv_forget(c);
+        open_with_data(c, 500);
+        conv_out(c, "S 0:0(0) <...>");
+        no_fastopen(c);
+        conv_in(c, "R. 0:0(0) ack 1");
+        conv_close(c);
+        conv_forget(c);
+        conv_advance(c, ELKO_SEC(3600));
+        open_with_data(c, 500);
+        conv_out(c, "S 0:500(500) <...>");
+}
+
+/* A peer that opens at the same time takes nothing of it. */
+CONV_TEST(simultaneous_open)
+{
+        conv_start(c, &client_options);
+        learn(c, 1400);
+        open_with_data(c, 500);
+        conv_out(c, "S 0:500(500) <...>");
+        conv_in(c, "S 0:0(0) win 65535 <mss 1400,sackOK,TS val 100 ecr 0,nop,wscale 7>");
+        conv_out(c, "S. 0:0(0) ack 1 <...>");
+        no_fastopen(c);
+        conv_in(c, "S. 0:0(0) ack 1 win 65535 <mss 1400,sackOK,TS val 100 ecr 0,nop,wscale 7>");
+        conv_state(c, ELKO_TCP_ESTABLISHED);
+        conv_out(c, "P. 1:501(500) ack 1");
+}
+
+/* The cookies of many servers: the oldest of a set make room. */
+CONV_TEST(the_cache_is_bounded)
+{
+        conv_start(c, &client_options);
+        for (unsigned i = 0; i < 40; i++) {
+                conv_flow(c, i);
+                learn(c, 1400);
+        }
+        /* The last one is there. */
+        open_with_data(c, 5);
+        conv_out(c, "S 0:5(5) <...>");
+}
+
+EK_TEST_MAIN();
