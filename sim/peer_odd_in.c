@@ -198,9 +198,9 @@ static void synchronized(struct podd_conn *c, const struct pkt *s, uint64_t now)
                 if (s->flags & ELKO_RST)
                         return;
                 /* A zero window doesn't keep valid ACKs from being used (RFC 9293, 3.10.7.4, first). */
-                if (!old && (s->flags & ELKO_ACK) && c->rcv_nxt == c->edge &&
-                    s->seq == c->rcv_nxt && c->state >= ELKO_TCP_ESTABLISHED &&
-                    ack_field(c, s, now)) {
+                if (!old && (s->flags & (ELKO_ACK | ELKO_SYN)) == ELKO_ACK &&
+                    c->rcv_nxt == c->edge && s->seq == c->rcv_nxt &&
+                    c->state >= ELKO_TCP_ESTABLISHED && ack_field(c, s, now)) {
                         c->heard_at = now;
                         if (c->r.tx_fin_acked)
                                 fin_acked(c, now);
