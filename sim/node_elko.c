@@ -328,6 +328,9 @@ static void accepted(struct sim_elko *e, elko_sock sock, const elko_endpoint *re
                 sim_elko_check(e, "elko_abort");
                 return;
         }
+        c->end[1].accepted++;
+        if (c->end[1].lives < c->end[1].accepted)
+                c->end[1].lives = c->end[1].accepted; /* a stranger's is known from here on */
         if (c->end[1].open) {
                 c = sim_oracle_ghost(e->oracle, c);
                 if (c == NULL) {

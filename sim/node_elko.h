@@ -54,10 +54,12 @@ struct sim_watch {
         uint64_t busy_at;                /* something waits for an answer, or for a window, since */
         uint64_t persist_at, kept_at;    /* the last expiry, the last keep-alive */
         uint64_t heard_at, heard_before; /* the last segment that was not dropped, the one before */
-        uint64_t orphan_at;              /* it is known that no application has it */
-        uint32_t orphan_rcv_nxt;         /* then */
-        uint32_t cwnd, flight_most;      /* at the last progress; ever */
-        uint32_t fast_most, fast_end;    /* in fast recovery: bound of what is in flight, SND.NXT */
+        uint64_t dropped_at,
+                dropped_before;  /* the first dropped since that and the last keep-alive; 0: none */
+        uint64_t orphan_at;      /* it is known that no application has it */
+        uint32_t orphan_rcv_nxt; /* then */
+        uint32_t cwnd, flight_most;   /* at the last progress; ever */
+        uint32_t fast_most, fast_end; /* in fast recovery: bound of what is in flight, SND.NXT */
         uint32_t rto_ssthresh;
         const struct sim_end *end; /* whose connection it is; NULL: not known yet */
         uint64_t born;             /* world time */

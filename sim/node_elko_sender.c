@@ -39,10 +39,17 @@ static uint32_t space_of(const struct elko_trace_segment *s)
 
 /* ---- the congestion window: I-26 ---- */
 
-/* What has left the network, by three duplicates and more, may be replaced, up to the new window. */
+/* What has left the network, by three duplicates and more, may be replaced, up to the new window. A partial
+ * acknowledgement takes from the window what it acknowledges, and gives a segment back (RFC 6582, 3.2, step 3): what a busy
+ * device did not let go before may go then. */
 static void bound(struct sim_elko *e, const struct elko_trace_event *ev, struct sim_watch *h)
 {
+        uint32_t acked = ev->snd_una - h->snd_una;
+        uint32_t kept = h->fast_most > acked ? h->fast_most - acked + e->cfg.mtu : 0;
+
         h->fast_most = ev->flight + ev->ssthresh + 3u * e->cfg.mtu;
+        if (h->fast_most < kept)
+                h->fast_most = kept;
 }
 
 static void recovery(struct sim_elko *e, const struct elko_trace_event *ev, struct sim_watch *h)
@@ -55,6 +62,7 @@ static void recovery(struct sim_elko *e, const struct elko_trace_event *ev, stru
                 h->rtos = 0;
         h->fast = strcmp(ev->cause, "three duplicate ACKs: fast retransmit") == 0;
         if (h->fast) {
+                h->fast_most = 0;
                 bound(e, ev, h);
                 h->fast_end = ev->snd_nxt;
         }
@@ -211,13 +219,17 @@ static void keepalive(struct sim_elko *e, const struct elko_trace_event *ev, str
         if (ev->snd_una != ev->snd_nxt)
                 BROKEN(e, "MUST-26: a keep-alive, and %u octets are not acknowledged", ev->flight);
         if (a != NULL && a->keep_idle != 0 && a->keep_interval != 0) {
-                /* The acknowledgement of a segment that is dropped may count, or not. */
+                /* The acknowledgement of a segment that is dropped may count, or not: and of several any one. A probe
+                 * of a closed window shows how (RFC 9293, 3.10.7.4 first: "special allowance should be made to accept
+                 * valid ACKs"); an RST behind it does not count. */
                 early = too_early(h, a, ev->now, h->heard_at);
-                if (early != 0 && too_early(h, a, ev->now, h->came_at) != 0)
+                if (early != 0 &&
+                    (h->dropped_at == 0 || too_early(h, a, ev->now, h->dropped_at) != 0))
                         BROKEN(e, "MUST-26: a keep-alive comes %.3f s too early",
                                (double)early / 1e9);
         }
         h->kept_at = ev->now;
+        h->dropped_at = 0;
 }
 
 /* ---- what may be the network's fault ---- */

@@ -45,6 +45,14 @@ static bool has_time_faults(const struct sim_elko *e)
 }
 
 /* Numbers go up by one for each connection: what is overwritten is long over. */
+static void is_born(struct sim_elko *e, const struct elko_trace_event *ev)
+{
+        struct sim_end *end = sim_oracle_end(e->oracle, &ev->local, &ev->remote);
+
+        if (ev->kind == ELKO_TRACE_STATE && end != NULL && !end->is_opener)
+                end->lives++;
+}
+
 static struct sim_watch *watch_of(struct sim_elko *e, const struct elko_trace_event *ev)
 {
         struct sim_watch *h = &e->watch[ev->conn & (SIM_WATCHED - 1)];
@@ -62,6 +70,7 @@ static struct sim_watch *watch_of(struct sim_elko *e, const struct elko_trace_ev
                         .born = sim_now(e->world),
                         .owed = 2,
                 };
+                is_born(e, ev);
         }
         return h;
 }
@@ -238,7 +247,9 @@ static void segment_in(const struct elko_trace_event *ev, struct sim_watch *h)
                 h->owed++;
         h->came_at = ev->now;
         h->heard_before = h->heard_at;
+        h->dropped_before = h->dropped_at;
         h->heard_at = ev->now;
+        h->dropped_at = 0;
 }
 
 static void check_ack_out(struct sim_elko *e, const struct elko_trace_event *ev,
@@ -406,8 +417,9 @@ static void orphan(struct sim_elko *e, const struct elko_trace_event *ev, struct
         if (h->end == NULL || !h->end->closed || h->end->node != e->node ||
             ev->kind == ELKO_TRACE_STATE || sim_watch_app(e, ev) != NULL)
                 return;
-        /* An old SYN made it once more, and it was not accepted yet. */
-        if (!h->end->is_opener && h->end->opened_at < h->born)
+        /* An old SYN or a cookie made it once more, and one of them was not accepted yet: which one, and whose the
+         * application was that closed, can't be said. */
+        if (!h->end->is_opener && (h->end->opened_at < h->born || h->end->accepted < h->end->lives))
                 return;
         h->orphan_at = ev->now;
         h->orphan_rcv_nxt = ev->rcv_nxt;
@@ -446,8 +458,10 @@ void sim_watch_event(void *ctx, const struct elko_trace_event *ev)
         case ELKO_TRACE_DROP:
                 h->owed++;
                 /* Its ACK was not looked at; what is dropped later counts as heard. */
-                if (ev->drop <= ELKO_DROP_TCP_ACK_RANGE)
+                if (ev->drop <= ELKO_DROP_TCP_ACK_RANGE) {
+                        h->dropped_at = h->dropped_before != 0 ? h->dropped_before : h->heard_at;
                         h->heard_at = h->heard_before;
+                }
                 break;
         default: break;
         }

@@ -47,6 +47,8 @@ struct sim_end {
         bool starved; /* its TCP has too little memory to promise progress */
         bool keeps_alive; /* it has keep-alives */
         bool unharmed;    /* ... nothing was done to its packets since it made progress */
+        /* Connections that its TCP made for it, accepted ones: a cookie makes more than one (RFC 4987, 3.6). */
+        uint32_t lives, accepted;
         int error;
         uint64_t sent;     /* bytes that its TCP took */
         uint64_t received; /* bytes that its TCP gave, all of them right */
