@@ -178,6 +178,23 @@ static bool set(struct sim_app *a, enum elko_option option, uint64_t value)
         return result == ELKO_OK;
 }
 
+static uint64_t patience(const struct sim_app *a)
+{
+        if (a->plan.options & OPTION_KEEPALIVE)
+                return 0;
+        if (a->plan.user_timeout_ns != 0)
+                return a->plan.user_timeout_ns;
+        return a->node->cfg.tcp.r2_ns;
+}
+
+/* Nobody waits any longer (I-48): R2 at most. */
+static uint64_t patience_alone(const struct sim_app *a)
+{
+        const uint64_t r2 = a->node->cfg.tcp.r2_ns;
+
+        return patience(a) < r2 ? patience(a) : r2;
+}
+
 void sim_app_start(struct sim_app *a)
 {
         struct sim_rng r = sim_rng_make(sim_seed(a->node->world), 103, a->conn->id, a->end);
@@ -211,6 +228,8 @@ void sim_app_start(struct sim_app *a)
                 a->plan.user_timeout_ns = 0;
                 a->patience_syn = a->node->cfg.tcp.r2_syn_ns;
         }
+        if (!a->conn->ghost)
+                mine(a)->patience_ns = patience(a);
         a->wake = sim_now(a->node->world);
 }
 
@@ -219,22 +238,13 @@ static bool is_orderly(const struct sim_app *a)
         return a->eof && a->shut;
 }
 
-static uint64_t patience(const struct sim_app *a)
-{
-        if (a->plan.options & OPTION_KEEPALIVE)
-                return 0;
-        if (a->plan.user_timeout_ns != 0)
-                return a->plan.user_timeout_ns;
-        return a->node->cfg.tcp.r2_ns;
-}
-
 static void end_app(struct sim_app *a)
 {
         a->dead = true;
         a->used = false;
         a->wake = ELKO_NEVER;
         if (!a->conn->ghost)
-                mine(a)->patience_ns = patience(a);
+                mine(a)->patience_ns = patience_alone(a);
         sim_note(a->node->world, 0xa1, (uint64_t)a->conn->id << 1 | a->end);
 }
 

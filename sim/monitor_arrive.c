@@ -51,15 +51,17 @@ static bool in_window(const struct mon_ep *ep, uint32_t seq, uint32_t span)
 static void note_rtt(const struct sim_monitor *m, struct mon_ep *ep, uint32_t ack)
 {
         unsigned first = ep->tx_count > MON_TX ? ep->tx_count - MON_TX : 0;
+        uint64_t rtt;
 
         for (unsigned i = ep->tx_count; i > first; i--) {
                 const struct mon_tx *x = &ep->tx[(i - 1) % MON_TX];
 
                 if (!mon_lt(x->left, ack) || !mon_lt(ep->una_hi, x->right))
                         continue;
-                if ((!x->again || ep->ts_ok) && m->now > x->t &&
-                    (ep->rtt_min == 0 || m->now - x->t < ep->rtt_min))
-                        ep->rtt_min = m->now - x->t;
+                /* In the same instant: a peer that acknowledges what it has not got yet. */
+                rtt = m->now > x->t ? m->now - x->t : 1;
+                if ((!x->again || ep->ts_ok) && (ep->rtt_min == 0 || rtt < ep->rtt_min))
+                        ep->rtt_min = rtt;
                 return;
         }
 }
@@ -109,6 +111,7 @@ static void una_sure_moves(struct sim_monitor *m, struct mon_ep *ep, uint32_t ac
                 return;
         ep->una_sure = ack;
         mon_hist_add(&ep->una_hist, m->now, ack);
+        ep->waits_since = m->now;
         ep->probe_row = 0;
         ep->probe_due = ELKO_NEVER;
         fin_is_acked(ep);
@@ -251,6 +254,7 @@ static void window_moves(struct sim_monitor *m, struct mon_ep *ep, const struct 
         ep->edge_cur = edge;
         mon_hist_add(&ep->edge_hist, m->now, edge);
         if (mon_lt(ep->una_sure, edge)) {
+                ep->waits_since = m->now;
                 ep->probe_row = 0;
                 ep->probe_due = ELKO_NEVER;
         }
@@ -272,6 +276,8 @@ static void ack_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct m
                 }
         if (moves) {
                 ep->sack_hi = mon_max(ep->sack_hi, s->ack);
+        } else if (s->len == 0 && mon_lt(s->ack, ep->una_hi) && !mon_lt(s->ack, ep->una_sure)) {
+                ep->dup_acks_total++; /* to an endpoint that did not believe the higher one */
         } else if (s->ack == ep->una_hi && s->len == 0 && ep->una_hi != ep->snd_max) {
                 ep->dup_acks++;
                 ep->dup_acks_total++;
@@ -408,6 +414,12 @@ static void owe_for_text(struct sim_monitor *m, struct mon_ep *ep, const struct 
                              ep->ack_max + 1);
 }
 
+static void note_fin(struct mon_ep *ep, const struct mon_seg *s)
+{
+        if ((s->flags & MON_FIN) && mon_lt(ep->ack_max, s->seq + mon_seg_span(s)))
+                ep->fins[ep->fin_count++ % MON_FINS] = s->seq + mon_seg_span(s);
+}
+
 static void text_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s,
                          bool sure)
 {
@@ -419,9 +431,8 @@ static void text_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct 
         /* The FIN is the last (RFC 9293, 3.6): of two that differ one is a lie, and which one can't be said. */
         if ((s->flags & MON_FIN) && ep->peer_fin_known && ep->peer_fin != end)
                 sure = false;
-        /* Not one that is old, nor another when one was taken. */
-        if (s->flags & MON_FIN)
-                ep->fins[ep->fin_count++ % MON_FINS] = end;
+        /* Not one that is old (its number was acknowledged before it came), nor another when one was taken. */
+        note_fin(ep, s);
         if ((s->flags & MON_FIN) && mon_lt(ep->ack_max, end) &&
             !(ep->peer_fin_known && ep->ack_max == ep->peer_fin)) {
                 ep->peer_fin_known = true;
@@ -538,14 +549,25 @@ static bool above_fin(const struct mon_ep *ep, const struct mon_seg *s)
                mon_lt(ep->peer_fin, s->seq + mon_seg_span(s));
 }
 
-/* RFC 7323, 5.5: after 24 days of silence TS.Recent is no longer valid, and an older one may take its place. */
+/*
+ * RFC 7323, 5.5: after 24 days of silence TS.Recent is no longer valid, and an older one may take its place. It does so
+ * with the first segment that updates TS.Recent (4.3), not with one above a gap: until then each that comes is as
+ * good.
+ */
 static void ts_gets_old(const struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
-        if (!ep->ts_ok || !s->has_ts || !mon_lt(s->tsval, ep->ts_recent) || ep->last_arrival == 0 ||
-            m->now - ep->last_arrival < ELKO_SEC(24 * 86400))
+        bool silent = ep->last_arrival != 0 && m->now - ep->last_arrival >= ELKO_SEC(24 * 86400);
+
+        if (!ep->ts_ok || !s->has_ts || (!silent && !ep->ts_outdated))
                 return;
-        ep->ts_maybe_count = 0;
-        ep->ts_sure.n = 0;
+        if (!ep->ts_outdated || silent) {
+                ep->ts_maybe_count = ep->ts_from = 0;
+                ep->ts_sure.n = 0;
+                ep->ts_outdated = true;
+                ep->ts_old = ep->ts_recent;
+        }
+        if (!mon_lt(s->tsval, ep->ts_recent))
+                return;
         ts_note(ep, ep->ts_recent);
         ts_note(ep, s->tsval);
         ep->ts_recent = ep->ts_hi = s->tsval;
@@ -571,8 +593,11 @@ void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
                 syn_arrives(m, ep, s);
                 return;
         }
-        if (!ep->active && ep->out_count > 0 && (s->flags & MON_ACK) && may_begin_anew(ep, s))
-                mon_state_older(m, ep, s);
+        if (!ep->active && ep->out_count > 0 && (s->flags & MON_ACK)) {
+                mon_state_acked(ep, s);
+                if (may_begin_anew(ep, s))
+                        mon_state_older(m, ep, s);
+        }
         if (!ep->active && ep->state == MON_SYN_RECEIVED && s->seq == ep->irs + 1 &&
             s->ack == ep->iss + 1) {
                 /* Also with an echo of what was never sent. */
@@ -590,6 +615,7 @@ void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
                 ep->anew = true;
                 ep->anew_ts = s->has_ts && is_below(ep, s);
                 ep->anew_tsval = s->tsval;
+                ep->anew_edge = s->ack + mon_window_in(ep, s);
         }
         if (span > 0 || !in_window(ep, s->seq, 0) || above_fin(ep, s) ||
             mon_lt(ep->snd_max, s->ack) || mon_lt(s->ack, ep->una_hi) ||
@@ -616,6 +642,7 @@ void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
                         return;
                 }
                 ep->beyond_fin = mon_max(ep->beyond_fin, s->seq + span);
+                note_fin(ep, s);
                 if (mon_lt(s->seq,
                            ep->rcv_hi)) /* when what was acknowledged is no FIN but an octet */
                         note_duplicate(ep, s->seq, s->seq + span);

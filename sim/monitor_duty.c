@@ -52,10 +52,52 @@ uint64_t mon_patience(const struct sim_monitor *m, const struct mon_ep *ep)
         return (p < most ? p : most) + m->c.react_ns;
 }
 
-/* When the next probe may have been planned, at the latest. */
+/* When the next probe may have been planned, at the latest. The first comes a time-out after the last progress, the second
+ * as long after it or longer (3.8.6.1, SHLD-29, SHLD-30). */
 static uint64_t probe_gap_most(const struct mon_ep *ep)
 {
-        return 3 * (ep->probe_gap > ELKO_SEC(1) ? ep->probe_gap : ELKO_SEC(1));
+        uint64_t gap = ep->probe_gap != 0 ? ep->probe_gap : ep->probe_at - ep->probe_since;
+
+        return 3 * (gap > ELKO_SEC(1) ? gap : ELKO_SEC(1));
+}
+
+/* Both FINs are there: an ABORT in CLOSING, LAST-ACK or TIME-WAIT deletes the connection without a word (3.10.5). Who
+ * goes on to speak was not aborted. */
+static bool may_be_deleted(const struct mon_ep *ep)
+{
+        return ep->fin_sent && ep->peer_fin_known && mon_le(ep->peer_fin, ep->rcv_hi);
+}
+
+static void blame(struct sim_monitor *m, struct mon_ep *ep, const struct mon_duty *d,
+                  enum sim_monitor_rule rule)
+{
+        if (rule == SIM_RULE_RTX_MISSING)
+                mon_blame(m, ep, rule, "%u to %u for %u s", d->ack, ep->snd_max, RTX_WITHIN_S);
+        else if (rule == SIM_RULE_PROBE_MISSING)
+                mon_blame(m, ep, rule, "the window is closed at %u", d->ack);
+        else
+                mon_blame(m, ep, rule,
+                          "ACK %u was due %u us ago; %u octets wait, the MSS offered was %u",
+                          d->ack, (unsigned)((m->now - d->due) / 1000), ep->rcv_hi - ep->ack_max,
+                          ep->out.mss);
+}
+
+static void lapse(struct sim_monitor *m, struct mon_ep *ep, const struct mon_duty *d,
+                  enum sim_monitor_rule rule)
+{
+        if (!may_be_deleted(ep)) {
+                blame(m, ep, d, rule);
+        } else if (ep->lapsed.due == ELKO_NEVER) {
+                ep->lapsed = *d;
+                ep->lapsed_rule = (uint8_t)rule;
+        }
+}
+
+static void overdue(struct sim_monitor *m, struct mon_ep *ep, enum sim_monitor_rule rule)
+{
+        const struct mon_duty d = {m->now, ep->una_sure};
+
+        lapse(m, ep, &d, rule);
 }
 
 static void check_rtx(struct sim_monitor *m, struct mon_ep *ep)
@@ -66,16 +108,7 @@ static void check_rtx(struct sim_monitor *m, struct mon_ep *ep)
         /* Who sent it again may have given up early: a user time-out (3.8.3). */
         if (mon_synchronized(ep) && !ep->may_be_dead && !ep->recovering &&
             due <= mon_later(ep->first_unacked_at, mon_patience(m, ep)))
-                mon_blame(m, ep, SIM_RULE_RTX_MISSING, "%u to %u for %u s", ep->una_sure,
-                          ep->snd_max, RTX_WITHIN_S);
-}
-
-static void blame(struct sim_monitor *m, struct mon_ep *ep, const struct mon_duty *d,
-                  enum sim_monitor_rule rule)
-{
-        mon_blame(m, ep, rule, "ACK %u was due %u us ago; %u octets wait, the MSS offered was %u",
-                  d->ack, (unsigned)((m->now - d->due) / 1000), ep->rcv_hi - ep->ack_max,
-                  ep->out.mss);
+                overdue(m, ep, SIM_RULE_RTX_MISSING);
 }
 
 static void check_duty(struct sim_monitor *m, struct mon_ep *ep, struct mon_duty *d, uint64_t now,
@@ -86,14 +119,7 @@ static void check_duty(struct sim_monitor *m, struct mon_ep *ep, struct mon_duty
         if (was.due >= now)
                 return;
         d->due = ELKO_NEVER;
-        /* Both FINs are there: an ABORT in CLOSING, LAST-ACK or TIME-WAIT deletes the connection without a word
-         * (3.10.5). Who goes on to speak was not aborted. */
-        if (!ep->fin_sent || !ep->peer_fin_known || !mon_le(ep->peer_fin, ep->rcv_hi)) {
-                blame(m, ep, &was, rule);
-        } else if (ep->lapsed.due == ELKO_NEVER) {
-                ep->lapsed = was;
-                ep->lapsed_rule = (uint8_t)rule;
-        }
+        lapse(m, ep, &was, rule);
 }
 
 void mon_duties_lapsed(struct sim_monitor *m, struct mon_ep *ep)
@@ -121,9 +147,8 @@ void mon_duties_check(struct sim_monitor *m, struct mon_ep *ep, uint64_t now)
                  * connection that its user closed (RFC 6429, 4). */
                 if (mon_synchronized(ep) && !ep->may_be_dead &&
                     mon_later(ep->probe_at, probe_gap_most(ep)) <=
-                            mon_later(ep->probe_first, mon_patience(m, ep)))
-                        mon_blame(m, ep, SIM_RULE_PROBE_MISSING, "the window is closed at %u",
-                                  ep->edge_cur);
+                            mon_later(ep->probe_since, mon_patience(m, ep)))
+                        overdue(m, ep, SIM_RULE_PROBE_MISSING);
                 ep->probe_due = ELKO_NEVER;
         }
         min = ep->delayed.due < ep->second.due ? ep->delayed.due : ep->second.due;

@@ -97,6 +97,7 @@ struct mon_waiting {
 /* A SYN+ACK and the SYN that it answers; out.tsval and out.ts_first are the newest and the first of its TSvals. */
 struct mon_pair {
         struct mon_syn out, in;
+        bool acked; /* something acknowledged it */
 };
 
 /* A duty: done before `due`, or reported. */
@@ -124,7 +125,9 @@ struct mon_ep {
         bool ts_ok, ws_ok, sack_ok_in; /* sack_ok_in: SACK-Permitted arrived */
         bool anew;                     /* a copy of the handshake's last segment came */
         bool anew_ts;                  /* the latest has Timestamps, and lies below the window */
-        uint32_t anew_tsval;
+        uint32_t anew_tsval, anew_edge;
+        bool anew_begun; /* what left since begins at the first octet, as another connection would */
+        uint32_t anew_max;     /* one beyond the highest of that */
         bool resumed;          /* it was another SYN+ACK's turn in between */
         bool offer_open;       /* what the SYN offered may be lost, but for the Timestamps */
         bool ts_open;          /* the handshake's last segment leaves ts_ok to the endpoint */
@@ -175,6 +178,8 @@ struct mon_ep {
         unsigned ts_maybe_count;
         unsigned ts_from; /* those from here on came after ts_recent was certain */
         uint32_t ts_hi;   /* the newest of these */
+        bool ts_outdated; /* RFC 7323, 5.5: anything is newer than `ts_old` */
+        uint32_t ts_old;
         struct mon_range dups[MON_DUPS];
         unsigned dup_count;
         struct mon_range last_dsack;
@@ -223,7 +228,9 @@ struct mon_ep {
         unsigned rtx_row;
         uint64_t rtx_due; /* unacknowledged data is retransmitted by then; ELKO_NEVER: not judged */
         uint64_t first_unacked_at;
-        uint64_t probe_first, probe_at, probe_gap, probe_due;
+        uint64_t probe_since, probe_at, probe_gap, probe_due;
+        uint64_t
+                waits_since; /* the last progress, of ACK or window: nothing can have waited for longer */
         unsigned probe_faster; /* gaps in a row, each shorter than the one before */
         uint64_t probing_at;   /* the last segment with the form of a probe or a keep-alive */
         bool probe_acked;      /* ... and it acknowledged something for the first time */
@@ -336,6 +343,8 @@ void mon_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s);
 void mon_sack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s);
 void mon_rate(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s);
 void mon_state_after(struct mon_ep *ep, const struct mon_seg *s);
+/* Something came that may acknowledge a SYN+ACK. */
+void mon_state_acked(struct mon_ep *ep, const struct mon_seg *s);
 /* The acknowledgment of an older SYN+ACK: it counts, as far as is known. */
 void mon_state_older(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s);
 /* The handshake's last segment says by its TSecr which of several SYN+ACKs with one sequence number it answers. */

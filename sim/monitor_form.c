@@ -91,6 +91,8 @@ static void check_tsecr(struct sim_monitor *m, struct mon_ep *ep, const struct m
         }
         if (!ep->irs_known || !ep->in.has_ts)
                 return;
+        if (ep->ts_outdated && s->tsecr != ep->ts_old)
+                ep->ts_outdated = false; /* another took its place */
         if (s->tsecr == ep->ts_recent) {
                 it_is(m, ep, s->tsecr);
                 return;

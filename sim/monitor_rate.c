@@ -12,6 +12,7 @@
 #include "monitor_ep.h"
 
 static const uint64_t rto_least = ELKO_MS(200), rto_most = ELKO_SEC(55);
+static const uint64_t rto_longest = ELKO_SEC(60); /* a limit of it is no less (RFC 6298, 2.5) */
 
 /* When any of [left, right) was sent last, or first; false: not known. */
 static bool sent_at(const struct mon_ep *ep, uint32_t left, uint32_t right, bool the_first,
@@ -52,7 +53,7 @@ static bool keeps_alive(const struct sim_monitor *m, const struct mon_ep *ep)
  */
 static void probe(struct sim_monitor *m, struct mon_ep *ep)
 {
-        uint64_t gap = ep->probe_row > 0 ? m->now - ep->probe_at : 0;
+        uint64_t gap = ep->probe_at > ep->waits_since ? m->now - ep->probe_at : 0;
 
         if (ep->probe_row > 1 && gap < rto_most && gap + gap / 8 + m->c.react_ns < ep->probe_gap)
                 ep->probe_faster++;
@@ -61,8 +62,12 @@ static void probe(struct sim_monitor *m, struct mon_ep *ep)
         if (ep->probe_faster > 2 && !keeps_alive(m, ep))
                 mon_blame(m, ep, SIM_RULE_PROBE_BACKOFF, "%u ms after one of %u ms",
                           (unsigned)(gap / 1000000), (unsigned)(ep->probe_gap / 1000000));
-        if (ep->probe_row == 0)
-                ep->probe_first = m->now;
+        /* Something may have waited for a time-out before its first probe (3.8.6.1, SHLD-29), but not since before the last
+         * progress; a shortage of memory in between is none. */
+        if (ep->probe_since == 0 || ep->probe_since < ep->waits_since)
+                ep->probe_since = m->now > rto_longest && m->now - rto_longest > ep->waits_since
+                                          ? m->now - rto_longest
+                                          : ep->waits_since;
         ep->probe_at = m->now;
         ep->probe_gap = gap;
         ep->probe_row++;

@@ -54,6 +54,32 @@ static void check_dsack(struct sim_monitor *m, struct mon_ep *ep, const struct m
         mon_blame(m, ep, SIM_RULE_DSACK, "%u to %u did not come twice", left, right);
 }
 
+/*
+ * Text came from above the FIN that seemed to be acknowledged, and it is held: so that number was an octet's, which came
+ * in another segment (of a FIN and an octet with one number one is a lie, and which one can't be seen).
+ */
+static bool fin_was_none(struct mon_ep *ep, uint32_t left, uint32_t right)
+{
+        if (!ep->peer_fin_known || ep->ack_max != ep->peer_fin || mon_lt(left, ep->peer_fin) ||
+            !mon_le(right, ep->beyond_fin))
+                return false;
+        ep->peer_fin_known = false;
+        ep->murky = true;
+        mon_ranges_add(&ep->ooo, left, right);
+        return true;
+}
+
+/* Is this one of the FINs that came? */
+static bool is_fin(const struct mon_ep *ep, uint32_t end)
+{
+        unsigned n = ep->fin_count < MON_FINS ? ep->fin_count : MON_FINS;
+
+        for (unsigned i = 0; i < n; i++)
+                if (ep->fins[i] == end)
+                        return true;
+        return ep->peer_fin_known && ep->peer_fin == end;
+}
+
 static void check_blocks(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s,
                          unsigned b)
 {
@@ -64,7 +90,7 @@ static void check_blocks(struct sim_monitor *m, struct mon_ep *ep, const struct 
                         mon_blame(m, ep, SIM_RULE_SACK_FORM, "%u to %u, ACK %u", left, right,
                                   s->ack);
                 else if (!mon_le(right, ep->rcv_hi) && !mon_ranges_hold(&ep->ooo, left, right) &&
-                         !ep->ooo.lost && !m->fragments)
+                         !ep->ooo.lost && !m->fragments && !fin_was_none(ep, left, right))
                         mon_blame(m, ep, SIM_RULE_SACK_HELD, "%u to %u", left, right);
                 for (unsigned j = b; j < i; j++)
                         if (mon_lt(left, s->sack[j].right) && mon_lt(s->sack[j].left, right))
@@ -101,7 +127,7 @@ static void check_renege(struct sim_monitor *m, struct mon_ep *ep, const struct 
         if (s->sacks >= 3 || s->len > 0 || (s->flags & (MON_SYN | MON_FIN)))
                 return;
         /* Above the peer's FIN there is nothing: what came from there was a lie. */
-        if (ep->peer_fin_known && s->ack == ep->peer_fin) {
+        if (is_fin(ep, s->ack)) {
                 ep->sacked.n = 0;
                 return;
         }
@@ -138,12 +164,10 @@ static void note_dropped(struct mon_ep *ep, const struct mon_seg *s, unsigned b)
 
 static void check_used(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
-        /* A FIN is no data: nothing of it need be named. Above one that was taken there is nothing (RFC 9293,
-         * 3.10.7.4 seventh): what came from there before was a lie. */
-        bool nothing =
-                ep->peer_fin_known &&
-                (s->ack == ep->peer_fin || (ep->ooo.n == 1 && ep->ooo.r[0].right == ep->peer_fin &&
-                                            ep->ooo.r[0].left + 1 == ep->peer_fin));
+        /* A FIN is no data: nothing of it need be named. Above one that came there is nothing (RFC 9293, 3.6;
+         * 3.10.7.4 seventh), be it taken or held above a gap: what comes from there is a lie. */
+        bool nothing = is_fin(ep, s->ack) || (ep->peer_fin_known && ep->ooo.n > 0 &&
+                                              mon_le(ep->peer_fin, ep->ooo.r[0].left + 1));
 
         if (s->sacks > 0 || !ep->sack_ok_in || !ep->out.has_sack_ok || ep->ooo.n == 0 || nothing ||
             ep->murky || ep->offer_open || ep->ooo_dropped || s->len > 0 ||

@@ -59,9 +59,10 @@ static inline bool mon_lt(uint32_t a, uint32_t b)
         return (int32_t)(a - b) < 0;
 }
 
+/* Half the circle away nothing is before anything (RFC 9293, 3.4). */
 static inline bool mon_le(uint32_t a, uint32_t b)
 {
-        return (int32_t)(a - b) <= 0;
+        return (int32_t)(b - a) >= 0;
 }
 
 static inline uint32_t mon_max(uint32_t a, uint32_t b)

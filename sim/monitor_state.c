@@ -43,6 +43,7 @@ static void begin(struct sim_monitor *m, struct mon_ep *ep, uint32_t iss, enum m
         ep->una_hi = ep->una_sure = ep->sack_hi = iss;
         ep->bytes_low = iss + 1;
         ep->edge_hi = ep->edge_cur = iss + 1;
+        ep->waits_since = m->now;
         m->counts.endpoints++;
 }
 
@@ -187,7 +188,7 @@ void mon_state_echo(struct mon_ep *ep, uint32_t tsecr)
 static void note_out(struct mon_ep *ep, const struct mon_syn *in, const struct mon_seg *s)
 {
         unsigned first = ep->out_count > MON_OUTS ? ep->out_count - MON_OUTS : 0;
-        struct mon_pair pair = {ep->out, *in};
+        struct mon_pair pair = {ep->out, *in, false};
 
         pair.out.tsval = pair.out.ts_first = s->tsval;
         for (unsigned i = ep->out_count; i > first; i--) {
@@ -199,6 +200,7 @@ static void note_out(struct mon_ep *ep, const struct mon_syn *in, const struct m
                         continue;
                 if (mon_le(x->out.ts_first, s->tsval))
                         pair.out.ts_first = x->out.ts_first;
+                pair.acked = x->acked;
                 *x = pair;
                 return;
         }
@@ -325,7 +327,18 @@ static void other_speaks(struct sim_monitor *m, struct mon_ep *ep, const struct 
         m->counts.endpoints--;
         ep->out = pair.out;
         mon_adopt(ep, &pair.in);
+        if (pair.acked) /* while another was followed */
+                ep->una_hi = ep->iss + 1;
         ep->ts_open = ep->murky = true;
+}
+
+void mon_state_acked(struct mon_ep *ep, const struct mon_seg *s)
+{
+        struct mon_pair *found = find_out(ep, s->ack);
+
+        if (found != NULL &&
+            (s->seq == found->in.seq + 1 || s->seq - (found->in.seq + 1) < found->out.window))
+                found->acked = true;
 }
 
 void mon_state_older(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
@@ -347,6 +360,24 @@ void mon_state_older(struct sim_monitor *m, struct mon_ep *ep, const struct mon_
         ep->murky = true;
 }
 
+/* Another segment brought this TSval, one that may have been taken. */
+static bool came_before(const struct mon_ep *ep, uint32_t tsval)
+{
+        unsigned first = ep->ts_maybe_count > MON_HIST ? ep->ts_maybe_count - MON_HIST : 0;
+
+        for (unsigned i = ep->ts_maybe_count; i > first; i--)
+                if (ep->ts_maybe[(i - 1) % MON_HIST] == tsval)
+                        return true;
+        return false;
+}
+
+/* Its user time-out may be over (RFC 9293, 3.8.3), or it may have been reset. */
+static bool may_be_over(const struct sim_monitor *m, const struct mon_ep *ep)
+{
+        return m->c.no_time || ep->may_be_dead ||
+               m->now >= mon_later(ep->first_unacked_at, mon_patience(m, ep));
+}
+
 /* What the connection before can't have said: it acknowledges less than was acknowledged, or more than the peer's FIN,
  * or sends what the peer has. Or, when its user time-out may be over or it may have been reset, text where its FIN was, or a TS.Recent from the copy that made the new
  * one, which the one before had to drop as it lies below the window (RFC 7323, 4.3 (2) and 5.3, R2). */
@@ -358,17 +389,17 @@ static bool says_so_anew(const struct sim_monitor *m, const struct mon_ep *ep,
         if (mon_lt(s->ack, ep->ack_max) || (s->len > 1 && mon_lt(s->seq, ep->una_sure)) ||
             (ep->peer_fin_known && ep->ack_max == ep->peer_fin && mon_lt(ep->peer_fin, s->ack)))
                 return true;
-        /* An empty segment has SND.NXT, in one that goes on. */
-        if (ep->may_be_dead && mon_seg_span(s) == 0 && s->seq != ep->snd_max)
+        /* An empty segment has SND.NXT, in one that goes on; a keep-alive SND.NXT-1 (3.8.4). */
+        if (ep->may_be_dead && mon_seg_span(s) == 0 && s->seq != ep->snd_max &&
+            s->seq + 1 != ep->snd_max)
                 return true;
-        if (!m->c.no_time && !ep->may_be_dead &&
-            m->now < mon_later(ep->first_unacked_at, mon_patience(m, ep)))
+        if (!may_be_over(m, ep))
                 return false;
         if (ep->fin_sent &&
             (mon_lt(ep->fin_seq, end) || ((s->flags & MON_FIN) && mon_lt(end, ep->fin_seq))))
                 return true;
         return ep->ts_ok && ep->anew_ts && s->has_ts && s->tsecr == ep->anew_tsval &&
-               s->tsecr != ep->ts_recent &&
+               s->tsecr != ep->ts_recent && !came_before(ep, s->tsecr) &&
                (mon_seg_span(s) > 0 || s->seq != ep->snd_max || ep->may_be_dead);
 }
 
@@ -381,6 +412,7 @@ static void begin_anew(struct sim_monitor *m, struct mon_ep *ep, const struct mo
 {
         struct mon_pair *found = find_out(ep, ep->iss + 1);
         uint32_t rcv_hi = mon_max(ep->rcv_hi, ep->beyond_fin), last_tsval = ep->last_tsval;
+        uint32_t edge = ep->anew_edge, edge_hi = mon_max(ep->edge_hi, edge);
         bool probes_first = s->seq == ep->iss && mon_seg_span(s) <= 1; /* 3.8.6.1, 3.8.4 */
         struct mon_pair pair;
 
@@ -393,9 +425,39 @@ static void begin_anew(struct sim_monitor *m, struct mon_ep *ep, const struct mo
         ep->rcv_hi = rcv_hi;
         ep->last_tsval = last_tsval;
         ep->una_hi = ep->iss + 1;
+        ep->edge_hi = mon_max(ep->edge_hi, edge_hi);
+        ep->edge_cur = mon_max(ep->edge_cur, edge); /* the copy's window */
         ep->ts_open = ep->murky = true;
         if (s->has_ts)
                 ep->ts_recent = s->tsecr;
+}
+
+/*
+ * Or it has begun before, with the same octets, and only now says what the one before can't have said: text where that
+ * one's FIN was. All else that is known of it is right.
+ */
+static void begun_before(const struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        uint32_t end = s->seq + mon_seg_span(s);
+
+        /* Unless the one before has spoken since, beyond its FIN. */
+        if (s->len > 0 && s->seq == ep->iss + 1 && may_be_over(m, ep) &&
+            (!ep->anew_begun || mon_lt(ep->fin_seq, ep->anew_max))) {
+                ep->anew_begun = true;
+                ep->anew_max = s->seq;
+        }
+        if (!ep->anew_begun)
+                return;
+        if (ep->fin_sent && s->seq != ep->iss + 1 && mon_lt(ep->fin_seq, end) &&
+            mon_le(ep->anew_max, ep->fin_seq) && mon_le(s->seq, ep->anew_max)) {
+                ep->fin_sent = false;
+                ep->snd_max = ep->anew_max;
+                ep->state = ep->peer_fin_known && ep->ack_max == ep->peer_fin ? MON_CLOSE_WAIT
+                                                                              : MON_ESTABLISHED;
+                ep->anew_begun = false;
+                ep->murky = true;
+        }
+        ep->anew_max = mon_max(ep->anew_max, end);
 }
 
 bool mon_state(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
@@ -406,8 +468,10 @@ bool mon_state(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s
                 return syn(m, ep, s);
         if (s->flags & MON_SYN)
                 return syn_ack(m, ep, s);
-        if (ep->anew && mon_synchronized(ep))
+        if (ep->anew && mon_synchronized(ep)) {
+                begun_before(m, ep, s);
                 begin_anew(m, ep, s);
+        }
         if (ep->state == MON_SYN_RECEIVED && mon_seg_span(s) == 0)
                 other_speaks(m, ep, s);
         switch ((enum mon_state)ep->state) {

@@ -16,6 +16,10 @@
         X(lost_with_the_timestamps, EDGE_LEFT)                                                     \
         X(another_life_by_its_echo, TSECR)                                                         \
         X(another_life_by_its_fin, ABOVE_FIN)                                                      \
+        X(another_life_that_says_the_same, ABOVE_FIN)                                              \
+        X(window_of_the_copy, WINDOW)                                                              \
+        X(keep_alive_of_the_same, STORM)                                                           \
+        X(acknowledged_while_unwatched, EARLY_TEXT)                                                \
         X(reset_before_it_spoke, EDGE_LEFT)                                                        \
         X(half_open_takes_its_window, EARLY_TEXT)                                                  \
         X(timestamps_go_round, TSECR)                                                              \
@@ -125,6 +129,71 @@ static void talk_another_life_by_its_fin(bool wrong)
         }
         in((struct p){.flags = ACK, .seq = wrong ? 2 : 1, .ack = 1, .len = 10});
         out((struct p){.flags = ACK, .seq = 1, .ack = 11, .len = 20});
+}
+
+/* It began with the octets of the one before; that it goes on where the FIN was shows it later. */
+static void talk_another_life_that_says_the_same(bool wrong)
+{
+        open_passive(false, false, false);
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10});
+        out((struct p){.flags = ACK | FIN, .seq = 1, .ack = 11, .len = 10});
+        for (unsigned i = 0; i < (wrong ? 1 : 6); i++) {
+                after(ELKO_SEC(2) << i);
+                out((struct p){.flags = ACK | FIN, .seq = 1, .ack = 11, .len = 10});
+        }
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 11, .len = 10});
+        in((struct p){.flags = ACK, .seq = 11, .ack = 11});
+        out((struct p){.flags = ACK, .seq = 11, .ack = 11, .len = 10});
+}
+
+/* The segment that makes the connection once more brings its window. */
+static void talk_window_of_the_copy(bool wrong)
+{
+        in((struct p){.flags = SYN, .window = 20});
+        out((struct p){.flags = SYN | ACK, .ack = 1});
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10, .window = 20});
+        out((struct p){.flags = ACK | FIN, .seq = 1, .ack = 11, .len = 10});
+        in((struct p){.flags = ACK | FIN, .seq = 11, .ack = 12, .window = 20});
+        out((struct p){.flags = ACK, .seq = 12, .ack = 12});
+        after(ELKO_SEC(100));
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10, .window = 128});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 11, .len = wrong ? 200 : 100});
+}
+
+/* RFC 9293, 3.8.4: SEG.SEQ = SND.NXT-1 may be the first octet of a connection that goes on. */
+static void talk_keep_alive_of_the_same(bool wrong)
+{
+        open_passive(false, false, false);
+        out((struct p){.flags = ACK | FIN, .seq = 1, .ack = 1});
+        in((struct p){.flags = ACK, .seq = 1, .ack = 2});
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1});
+        in((struct p){.flags = RST | ACK, .seq = 1000, .ack = 2});
+        out((struct p){.flags = ACK, .seq = 2, .ack = 1});
+        for (unsigned i = 0; i < 2; i++) {
+                after(ELKO_SEC(10));
+                out((struct p){.flags = ACK, .seq = wrong ? 2 : 1, .ack = 1});
+        }
+}
+
+/* What came for it while an earlier SYN+ACK's answer was followed counts. */
+static void talk_acknowledged_while_unwatched(bool wrong)
+{
+        uint32_t iss = wire.iss;
+
+        in((struct p){.flags = SYN});
+        out((struct p){.flags = SYN | ACK, .ack = 1});
+        in((struct p){.flags = RST, .seq = 1});
+        in((struct p){.flags = SYN});
+        wire.iss += 500000;
+        out((struct p){.flags = SYN | ACK, .ack = 1});
+        if (!wrong)
+                in((struct p){.flags = ACK, .seq = 21, .ack = 1, .len = 6});
+        wire.iss = iss;
+        in((struct p){.flags = ACK, .seq = 2, .ack = 1});
+        wire.iss += 500000;
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10});
 }
 
 static void talk_reset_before_it_spoke(bool wrong)

@@ -34,7 +34,19 @@
         X(gave_up_probing, PROBE_MISSING)                                                          \
         X(hop_limit_zero, IP_HEADER)                                                               \
         X(option_of_a_wrong_length, MSS)                                                           \
-        X(closed_window_may_time_out, STATE)
+        X(closed_window_may_time_out, STATE)                                                       \
+        X(half_the_circle, CWND)                                                                   \
+        X(duplicates_of_a_lower_number, CWND)                                                      \
+        X(acknowledged_at_once, RTX_EARLY)                                                         \
+        X(timestamps_after_24_days, TSECR)                                                         \
+        X(dsack_after_an_echo, DSACK)                                                              \
+        X(nothing_waits_above_a_fin, SACK_USED)                                                    \
+        X(no_fin_after_all, SACK_HELD)                                                             \
+        X(another_fin_after_all, SACK_RENEGE)                                                      \
+        X(fin_of_an_old_number, RST_FORM)                                                          \
+        X(probes_in_a_shortage, PROBE_MISSING)                                                     \
+        X(first_probe_is_late, PROBE_MISSING)                                                      \
+        X(deleted_in_closing, RTX_MISSING)
 
 /* ---- D-SACK ---- */
 
@@ -390,6 +402,186 @@ static void talk_closed_window_may_time_out(bool wrong)
         wire.iss += 500000;
         out((struct p){.flags = SYN | ACK, .ack = 100001});
         wire.iss = iss;
+}
+
+/* RFC 9293, 3.4: a SACK block that ends 2^31 beyond SND.NXT names nothing that was sent. */
+static void talk_half_the_circle(bool wrong)
+{
+        open_active(false, true, false);
+        send_acked(1, 100, 1);
+        in((struct p){
+                .flags = ACK, .seq = 1, .ack = 101, .sacks = 1, .sack = {51, 101 + 0x80000000u}});
+        for (uint32_t i = 0; i < (wrong ? 20 : 5); i++)
+                out((struct p){.flags = ACK, .seq = 101 + 1460 * i, .ack = 1, .len = 1460});
+}
+
+/* RFC 5681, 3.2: each duplicate lets a segment go; also of a number that is lower than one that may have been believed. */
+static void talk_duplicates_of_a_lower_number(bool wrong)
+{
+        out((struct p){.flags = SYN});
+        in((struct p){.flags = SYN | ACK, .ack = 1, .mss = 100});
+        for (uint32_t i = 0; i < 10; i++)
+                out((struct p){.flags = ACK, .seq = 1 + 100 * i, .ack = 1, .len = 100});
+        in((struct p){.flags = ACK, .seq = 61000, .ack = 501});
+        for (uint32_t i = 10; i < 30; i++) {
+                if (!wrong)
+                        in((struct p){.flags = ACK, .seq = 1, .ack = 1});
+                out((struct p){.flags = ACK, .seq = 1 + 100 * i, .ack = 1, .len = 100});
+        }
+}
+
+/* A peer that acknowledges what it has not got yet makes a round trip of no time. */
+static void talk_acknowledged_at_once(bool wrong)
+{
+        open_active(false, false, false);
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 100});
+        if (wrong)
+                after(ELKO_MS(10));
+        in((struct p){.flags = ACK, .seq = 1, .ack = 101});
+        out((struct p){.flags = ACK, .seq = 101, .ack = 1, .len = 100});
+        after(ELKO_MS(5));
+        out((struct p){.flags = ACK, .seq = 101, .ack = 1, .len = 100});
+}
+
+/* RFC 7323, 5.5 and 4.3: TS.Recent is invalid after 24 days, and stays so until a segment at RCV.NXT sets it. */
+static void talk_timestamps_after_24_days(bool wrong)
+{
+        uint32_t before;
+
+        open_active(false, false, true);
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 100});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 101});
+        before = wire.ts_in;
+        after(ELKO_SEC(28 * 86400));
+        for (uint32_t i = 1; i < 3; i++) {
+                in((struct p){.flags = ACK, .seq = 101 + 100 * i, .ack = 1, .len = 100});
+                out((struct p){.flags = ACK, .seq = 1, .ack = 101, .tsecr = before});
+                after(ELKO_MS(5));
+        }
+        in((struct p){.flags = ACK, .seq = 101, .ack = 1, .len = 100});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 401, .tsecr = wrong ? before + 5 : 0});
+}
+
+/* An echo of what two segments said, of which one may have been taken, does not show that the other made a new connection
+ * (RFC 4987, 3.6). */
+static void talk_dsack_after_an_echo(bool wrong)
+{
+        uint32_t recent;
+
+        open_passive(false, true, true);
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 1});
+        recent = wire.ts_in;
+        out((struct p){.flags = ACK, .seq = 1, .ack = 2});
+        in((struct p){.flags = RST | ACK, .seq = 1000, .ack = 1});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 2});
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 100, .tsval = 0x7fffff00u});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 2, .tsecr = recent});
+        after(ELKO_MS(5));
+        in((struct p){.flags = ACK, .seq = 2, .ack = 1});
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 1});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 2, .sacks = 1, .sack = {1, 2}});
+        if (wrong)
+                out((struct p){.flags = ACK, .seq = 1, .ack = 2, .sacks = 1, .sack = {1, 2}});
+}
+
+/* ---- FINs that lie ---- */
+
+/* RFC 9293, 3.6: a FIN is the last, also one that is held above a gap. */
+static void talk_nothing_waits_above_a_fin(bool wrong)
+{
+        open_active(false, true, false);
+        in((struct p){
+                .flags = wrong ? ACK : FIN | ACK, .seq = 101, .ack = 1, .len = wrong ? 1 : 0});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1});
+        for (unsigned i = 0; i < 10; i++) {
+                in((struct p){.flags = ACK, .seq = 201, .ack = 1, .len = 50});
+                out((struct p){.flags = ACK, .seq = 1, .ack = 1});
+        }
+}
+
+/* Octet 7 came, and a FIN with the same number: which of them was taken shows later. */
+static void talk_no_fin_after_all(bool wrong)
+{
+        open_active(false, true, false);
+        in((struct p){.flags = ACK, .seq = 2, .ack = 1, .len = 6});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1, .sacks = 1, .sack = {2, 8}});
+        in((struct p){.flags = FIN | ACK, .seq = 1, .ack = 1, .len = 6});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 8});
+        in((struct p){.flags = ACK, .seq = 101, .ack = 1, .len = 50});
+        out((struct p){
+                .flags = ACK, .seq = 1, .ack = 8, .sacks = 1, .sack = {101, wrong ? 201 : 151}});
+}
+
+static void talk_another_fin_after_all(bool wrong)
+{
+        open_active(false, true, false);
+        in((struct p){.flags = ACK, .seq = 101, .ack = 1, .len = 50});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1, .sacks = 1, .sack = {101, 151}});
+        in((struct p){.flags = ACK, .seq = 2, .ack = 1, .len = 1});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1, .sacks = 2, .sack = {2, 3, 101, 151}});
+        in((struct p){.flags = FIN | ACK, .seq = 1, .ack = 1, .len = 1});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 3, .sacks = 1, .sack = {101, 151}});
+        in((struct p){.flags = wrong ? ACK : FIN | ACK, .seq = 3, .ack = 1, .len = 4});
+        out((struct p){.flags = ACK, .seq = 1, .ack = wrong ? 7 : 8});
+}
+
+/* A FIN whose number was acknowledged before it came is old, and nothing was closed. */
+static void talk_fin_of_an_old_number(bool wrong)
+{
+        open_passive(false, false, false);
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 15});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 16});
+        in((struct p){.flags = FIN | ACK, .seq = 15, .ack = 1});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 16});
+        out((struct p){.flags = FIN | ACK, .seq = 1, .ack = 16});
+        in((struct p){.flags = ACK, .seq = 16, .ack = 2});
+        out((struct p){.flags = RST | ACK, .seq = wrong ? 3 : 2, .ack = 16});
+}
+
+/* ---- giving up ---- */
+
+static void probe_after(uint64_t ns)
+{
+        after(ns);
+        out((struct p){.flags = ACK, .seq = 100, .ack = 1, .len = 1});
+}
+
+static void close_window(void)
+{
+        open_active(false, false, false);
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 100});
+        in((struct p){.flags = ACK, .seq = 1, .ack = 101, .window = NO_WINDOW});
+}
+
+/* RFC 9293, 3.8.3: the user's time-out goes on when the host is short of memory in between. */
+static void talk_probes_in_a_shortage(bool wrong)
+{
+        const uint64_t unit = wrong ? ELKO_SEC(1) : ELKO_SEC(10);
+
+        close_window();
+        probe_after(unit);
+        probe_after(2 * unit);
+        sim_monitor_shortage(wire.m, 0);
+        probe_after(4 * unit);
+        after(ELKO_SEC(1000));
+}
+
+/* RFC 9293, 3.8.6.1, SHLD-29: the first probe comes after a time-out, which may be a minute. */
+static void talk_first_probe_is_late(bool wrong)
+{
+        close_window();
+        probe_after(wrong ? ELKO_SEC(1) : ELKO_SEC(60));
+        after(ELKO_SEC(1000));
+}
+
+/* RFC 9293, 3.10.5: ABORT in CLOSING deletes the connection without a word. */
+static void talk_deleted_in_closing(bool wrong)
+{
+        open_active(false, false, false);
+        out((struct p){.flags = FIN | ACK, .seq = 1, .ack = 1});
+        if (!wrong)
+                in((struct p){.flags = FIN | ACK, .seq = 1, .ack = 1});
+        after(ELKO_SEC(200));
 }
 
 /* ------------------------------------------------------------------ the list makes the tests */
