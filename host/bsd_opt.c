@@ -36,7 +36,8 @@ void bsd_default_options(struct bsd_options *o)
                                   .mtu_discover = IP_PMTUDISC_WANT,
                                   .snd_lowat = 1,
                                   .ttl = -1,
-                                  .tos = -1};
+                                  .tos = -1,
+                                  .max_pacing_rate = UINT64_MAX};
 }
 
 /* ---- to elko ---- */
@@ -88,6 +89,10 @@ void bsd_apply_options(struct elko_bsd *b, struct bsd_sock *s)
                 set(b, s, ELKO_OPTION_TTL, (uint64_t)o->ttl);
         if (o->tos >= 0)
                 set(b, s, ELKO_OPTION_TOS, (uint64_t)o->tos & 0xfc);
+        if (o->max_pacing_rate != UINT64_MAX)
+                set(b, s, ELKO_OPTION_MAX_PACING_RATE, o->max_pacing_rate);
+        if (o->congestion != NULL)
+                elko_set_congestion(b->st, s->handle, o->congestion);
 }
 
 /* ---- integers ---- */
@@ -362,6 +367,13 @@ static int get_socket(struct elko_bsd *b, struct bsd_sock *s, int name, void *va
         case SO_DOMAIN: return give_int(value, len, s->domain);
         case SO_PROTOCOL: return give_int(value, len, IPPROTO_TCP);
         case SO_ACCEPTCONN: return give_int(value, len, s->kind == BSD_LISTENER);
+        case SO_MAX_PACING_RATE:
+                if (len != NULL && *len >= sizeof(s->opt.max_pacing_rate))
+                        return give(value, len, &s->opt.max_pacing_rate,
+                                    sizeof(s->opt.max_pacing_rate));
+                return give_int(value, len,
+                                s->opt.max_pacing_rate > INT32_MAX ? -1
+                                                                   : (int)s->opt.max_pacing_rate);
         case SO_LINGER: return give(value, len, &s->opt.linger, sizeof(s->opt.linger));
         case SO_SNDBUF:
         case SO_RCVBUF:
@@ -380,23 +392,60 @@ static int get_socket(struct elko_bsd *b, struct bsd_sock *s, int name, void *va
         }
 }
 
+/* union tcp_cc_info: BBR's and the ECN family's are shown, CUBIC and Reno have none. */
+static int give_cc_info(const struct elko_tcp_info *i, void *value, socklen_t *len)
+{
+        /* struct tcp_bbr_info, struct tcp_dctcp_info (linux/inet_diag.h) */
+        struct {
+                uint32_t bw_lo, bw_hi, min_rtt, pacing_gain, cwnd_gain;
+        } bbr = {.bw_lo = (uint32_t)i->cc.bw,
+                 .bw_hi = (uint32_t)(i->cc.bw >> 32),
+                 .min_rtt = us(i->cc.min_rtt_ns),
+                 .pacing_gain = i->cc.pacing_gain_256,
+                 .cwnd_gain = i->cc.cwnd_gain_256};
+        struct {
+                uint16_t enabled, ce_state;
+                uint32_t alpha, ab_ecn, ab_tot;
+        } dctcp = {.enabled = 1, .alpha = i->cc.alpha_1024};
+
+        switch (i->cc.kind) {
+        case ELKO_CC_INFO_BBR: return give(value, len, &bbr, sizeof(bbr));
+        case ELKO_CC_INFO_DCTCP: return give(value, len, &dctcp, sizeof(dctcp));
+        case ELKO_CC_INFO_NONE: break;
+        }
+        if (len != NULL)
+                *len = 0;
+        return 0;
+}
+
+/* Linux says "reno" where elko says "newreno". */
+static const char *linux_name(const struct elko_cc_ops *ops)
+{
+        return ops == &elko_cc_newreno ? "reno" : ops->name;
+}
+
 static int get_tcp(struct elko_bsd *b, struct bsd_sock *s, int name, void *value, socklen_t *len)
 {
         struct elko_tcp_info info = {.state = ELKO_TCP_CLOSED};
         struct linux_tcp_info out;
-        char cc[16] = "reno";
+        const struct elko_cc_ops *ops = s->opt.congestion;
+        char cc[16] = {0};
 
         if (s->handle != ELKO_SOCK_NONE)
                 elko_tcp_info_get(b->st, s->handle, &info);
         switch (name) {
         case TCP_INFO: fill_info(s, &info, &out); return give(value, len, &out, sizeof(out));
-        case OPT_TCP_CC_INFO:
-                if (len != NULL)
-                        *len = 0;
-                return 0;
+        case OPT_TCP_CC_INFO: return give_cc_info(&info, value, len);
         case TCP_CONGESTION:
-                if (info.congestion != NULL && strcmp(info.congestion, "newreno") != 0)
-                        strncpy(cc, info.congestion, sizeof(cc) - 1);
+                if (info.congestion != NULL && elko_cc_find(info.congestion) != NULL)
+                        ops = elko_cc_find(info.congestion);
+                if (ops == NULL)
+                        ops = &elko_cc_cubic; /* the stack's default is not known here */
+                strncpy(cc,
+                        info.congestion != NULL && elko_cc_find(info.congestion) == NULL
+                                ? info.congestion
+                                : linux_name(ops),
+                        sizeof(cc) - 1);
                 return give(value, len, cc, sizeof(cc));
         default: return -ENOPROTOOPT;
         }
@@ -442,13 +491,35 @@ int elko_bsd_getsockopt(struct elko_bsd *b, int fd, int level, int name, void *v
 
 static int set_congestion(struct elko_bsd *b, struct bsd_sock *s, const void *value, socklen_t len)
 {
+        const struct elko_cc_ops *was = s->opt.congestion;
         char name[16] = {0};
 
         memcpy(name, value, len < sizeof(name) - 1 ? len : sizeof(name) - 1);
-        if (strcmp(name, "reno") != 0 && strcmp(name, "newreno") != 0)
+        s->opt.congestion = elko_cc_find(name);
+        if (s->opt.congestion == NULL) {
+                s->opt.congestion = was;
                 return -ENOENT;
+        }
         if (s->handle != ELKO_SOCK_NONE)
-                elko_set_congestion(b->st, s->handle, &elko_cc_newreno);
+                elko_set_congestion(b->st, s->handle, s->opt.congestion);
+        return 0;
+}
+
+/* 32 bits, all of them set: no limit; or 64. */
+static int set_max_pacing_rate(struct elko_bsd *b, struct bsd_sock *s, const void *value,
+                               socklen_t len)
+{
+        uint64_t rate = 0;
+        uint32_t small;
+
+        if (len >= sizeof(rate)) {
+                memcpy(&rate, value, sizeof(rate));
+        } else {
+                memcpy(&small, value, sizeof(small));
+                rate = small == UINT32_MAX ? UINT64_MAX : small;
+        }
+        s->opt.max_pacing_rate = rate;
+        set(b, s, ELKO_OPTION_MAX_PACING_RATE, rate == UINT64_MAX ? 0 : rate);
         return 0;
 }
 
@@ -486,6 +557,8 @@ int elko_bsd_setsockopt(struct elko_bsd *b, int fd, int level, int name, const v
         }
         if (len < sizeof(int))
                 return -EINVAL;
+        if (level == SOL_SOCKET && name == SO_MAX_PACING_RATE)
+                return set_max_pacing_rate(b, s, value, len);
         memcpy(&v, value, sizeof(v));
         if (level == SOL_SOCKET && name == SO_TIMESTAMPING)
                 return bsd_set_timestamping(b, s, v);

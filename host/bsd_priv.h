@@ -34,6 +34,8 @@ struct bsd_options {
         int ttl, tos; /* -1: never set */
         int zerocopy, timestamping, inq, recverr, freebind, pacing, incoming_cpu, mtu_discover;
         struct linger linger;
+        const struct elko_cc_ops *congestion; /* NULL: never set */
+        uint64_t max_pacing_rate;             /* UINT64_MAX: none */
 };
 
 struct bsd_sock {

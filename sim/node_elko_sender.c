@@ -46,8 +46,10 @@ static void bound(struct sim_elko *e, const struct elko_trace_event *ev, struct 
 {
         uint32_t acked = ev->snd_una - h->snd_una;
         uint32_t kept = h->fast_most > acked ? h->fast_most - acked + e->cfg.mtu : 0;
+        uint64_t most = (uint64_t)ev->flight + ev->ssthresh + 3u * e->cfg.mtu;
 
-        h->fast_most = ev->flight + ev->ssthresh + 3u * e->cfg.mtu;
+        /* An algorithm that owns recovery sets no ssthresh (BBR). */
+        h->fast_most = most > UINT32_MAX ? UINT32_MAX : (uint32_t)most;
         if (h->fast_most < kept)
                 h->fast_most = kept;
 }
@@ -72,6 +74,11 @@ static void growth(struct sim_elko *e, const struct elko_trace_event *ev, struct
 {
         uint32_t acked = ev->snd_una - h->snd_una;
 
+        /* BBR's window follows its model: back to what it was after PROBE_RTT and recovery, used or not. */
+        if (e->cfg.tcp.congestion != NULL && e->cfg.tcp.congestion->owns_recovery) {
+                h->cwnd = ev->cwnd;
+                return;
+        }
         if (h->cwnd != 0 && ev->cwnd > h->cwnd) {
                 if (ev->cwnd - h->cwnd > acked + e->cfg.mtu)
                         BROKEN(e, "I-26: %u octets were acknowledged, cwnd goes from %u to %u",

@@ -18,6 +18,7 @@ enum {
         STREAM_PATH,
         STREAM_LINE,
         STREAM_BEND,
+        STREAM_CC,
         LENGTH_LEAST = 320, /* packets */
         LENGTH_MOST = 500,
         LEAST_BYTES = 500, /* that an application sends at most */
@@ -219,6 +220,20 @@ static void draw_tcp(struct elko_config *c, struct sim_rng *r)
                 c->synack_retries = (uint32_t)sim_rng_range(r, 0, 6);
 }
 
+/* A stream of its own: the rest of a seed's scenario stays what it is when there is one more algorithm. */
+static void draw_congestion(struct elko_config *c, struct sim_rng r)
+{
+        unsigned n = 0;
+
+        while (elko_cc_list[n] != NULL)
+                n++;
+        /* The default as often as all others. */
+        c->congestion = one_in(&r, 2) ? NULL : elko_cc_list[sim_rng_below(&r, n)];
+        c->pacing = one_in(&r, 4);
+        if (one_in(&r, 16))
+                c->max_pacing_rate = sim_rng_log(&r, 100000, 1000000000);
+}
+
 /* 10: near the edges of 32 and 64 bits, in the units that the engine counts in. */
 static uint64_t draw_clock(struct sim_rng *r)
 {
@@ -317,6 +332,7 @@ static void draw_host(struct sim_shape *s, struct sim_world *w, unsigned i)
 
         memset(c, 0, sizeof(*c));
         draw_tcp(&c->tcp, &r);
+        draw_congestion(&c->tcp, sim_rng_make(sim_seed(w), STREAM_CC, i, 0));
         c->faults = s->faults;
         c->region_bytes = USUAL_REGION;
         c->mtu = one_in(&r, 4) ? (uint16_t)sim_rng_log(&r, 576, 9000) : 1500;

@@ -7,6 +7,7 @@
  * connection. Each list below makes an enum, the names and the documentation from one place.
  */
 
+#include <elko/cc.h>
 #include <elko/types.h>
 
 #ifdef __cplusplus
@@ -267,6 +268,7 @@ struct elko_tcp_info {
         uint32_t undone;
         uint32_t iss, irs, snd_una, snd_nxt, rcv_nxt; /* absolute sequence numbers */
         const char *congestion;                       /* name of the algorithm, static */
+        struct elko_cc_info cc;                       /* what it shows of itself */
 };
 
 #ifdef __cplusplus

@@ -100,7 +100,7 @@ static void cubic_init(void *priv, struct elko_cc_out *out, const struct elko_cc
         out->pacing_bytes_per_s = 0;
 }
 
-/* [RFC9438 4.2c 4.10c; RFC9438 4.8b] The stage begins with the first ACK that may raise cwnd. */
+/* [RFC9438 4.2c 4.8b 4.10c] The stage begins with the first ACK that may raise cwnd. */
 static void begin_epoch(struct cubic *c, const struct elko_cc_out *out,
                         const struct elko_cc_ack *ev)
 {

@@ -40,6 +40,8 @@ void ek_cong_init(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t initial_cwnd, b
  * back (tcp_pacing_ss_ratio, tcp_pacing_ca_ratio). */
 enum { PACE_SLOW_START = 200, PACE_AVOIDANCE = 120 };
 
+enum { PACE_LEAST_SEGS = 2 }; /* a second */
+
 void ek_cong_pace(const struct ek_tcp *t, struct ek_tcb *tcb)
 {
         const struct ek_settings *s = ek_tcb_settings(t, tcb);
@@ -56,6 +58,10 @@ void ek_cong_pace(const struct ek_tcp *t, struct ek_tcb *tcb)
                                   tcb->rtt.srtt_ns);
                 rate = ek_max_u64(rate, 1);
         }
+        /* cwnd bounds what is in flight on a path that is slower than that. A rate from a clock that jumped by days
+         * must not stop the connection for days. */
+        if (rate != 0)
+                rate = ek_max_u64(rate, PACE_LEAST_SEGS * ek_tcb_eff_mss(t, tcb));
         if (s->max_pacing_rate != 0)
                 rate = rate == 0 ? s->max_pacing_rate : ek_min_u64(rate, s->max_pacing_rate);
         ek_pacer_set(&tcb->act->pacer, rate);

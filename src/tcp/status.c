@@ -146,4 +146,6 @@ void ek_user_status(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_tcp_info *
         fill_counts(tcb, out);
         fill_times(t, tcb, out);
         out->limited_by = limited_by(t, tcb);
+        if (ek_tcb_is_active(tcb) && ek_tcb_is_synchronized(tcb) && tcb->cong.ops->info != NULL)
+                tcb->cong.ops->info(tcb->act->priv, &out->cc);
 }

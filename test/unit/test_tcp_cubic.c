@@ -323,7 +323,7 @@ static void hy_round(struct bench *b, int n, uint64_t rtt)
 
 /* (4.2) Round trips of 50 ms become 57: the margin is 50/8 = 6.25 ms. Slow start goes on at a quarter of its
  * speed for five rounds, and then ssthresh = cwnd.
- * [RFC9406 4.2a 4.2b 4.2c 4.2d 4.2e 4.2f 4.2g 4.2i] */
+ * [RFC9406 4.2a 4.2b 4.2c 4.2d 4.2e 4.2f 4.2g 4.2i; RFC9438 4.10c] */
 EK_TEST(hystart_exits)
 {
         struct bench b;
@@ -435,7 +435,7 @@ EK_TEST(fills_the_pipe)
 
 /* What HyStart++ is for: the delay shows 1.5 round trips after the queue began, when cwnd is near 4 BDP, and five
  * rounds at a quarter of the speed triple it. So a buffer of 20 BDP sees no loss, and one of 4 BDP less than
- * half of what slow start throws away. [RFC9438 4.10a] */
+ * half of what slow start throws away. [RFC9438 4.10a 4.10b] */
 EK_TEST(slow_start_ends_early)
 {
         struct ccb b = {.seed = 3};

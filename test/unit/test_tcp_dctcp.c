@@ -122,7 +122,7 @@ EK_TEST(reductions)
         }
 }
 
-/* A queue that marks beyond 30 kB of 100 Mbit/s * 10 ms: it stays short, nothing is lost, the link is busy. */
+/* [RFC8257 3.4] A queue that marks beyond 30 kB of 100 Mbit/s * 10 ms: it stays short, nothing is lost, the link is busy. */
 EK_TEST(short_queues)
 {
         static const struct elko_cc_ops *const ops[] = {&elko_cc_dctcp, &elko_cc_prague};
