@@ -230,6 +230,7 @@ static void draw_congestion(struct elko_config *c, struct sim_rng r)
         /* The default as often as all others. */
         c->congestion = one_in(&r, 2) ? NULL : elko_cc_list[sim_rng_below(&r, n)];
         c->pacing = one_in(&r, 4);
+        c->cwnd_validation = one_in(&r, 8);
         if (one_in(&r, 16))
                 c->max_pacing_rate = sim_rng_log(&r, 100000, 1000000000);
 }

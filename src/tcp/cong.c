@@ -50,7 +50,7 @@ void ek_cong_pace(const struct ek_tcp *t, struct ek_tcb *tcb)
 
         if (!ek_tcb_is_active(tcb))
                 return;
-        if (rate == 0 && s->pacing && tcb->rtt.srtt_ns != 0) {
+        if (rate == 0 && (s->pacing || tcb->act->cwv.nonvalidated) && tcb->rtt.srtt_ns != 0) {
                 uint32_t percent = out->cwnd_bytes < out->ssthresh_bytes / 2 ? PACE_SLOW_START
                                                                              : PACE_AVOIDANCE;
 
@@ -113,6 +113,28 @@ static void note_lost(struct ek_tcb *tcb, struct elko_cc_ack *ev)
         act->txq.marked_len = 0;
 }
 
+/* RFC 7661: after each acknowledgement. */
+static void validate(const struct ek_tcp *t, struct ek_tcb *tcb, const struct elko_cc_ack *ev)
+{
+        struct elko_cc_out *out = &tcb->cong.out;
+        struct ek_cwv *v = &tcb->act->cwv;
+        uint32_t most;
+
+        if (!t->cfg.cwnd_validation || ev->in_recovery || ev->after_timeout)
+                return;
+        if (v->loss_flight != 0) {
+                most = ek_max_u32(ek_cwv_on_recovered(v, tcb->stats.bytes_retrans), ev->mss);
+                out->cwnd_bytes = ek_min_u32(out->cwnd_bytes, most);
+                out->ssthresh_bytes = ek_max_u32(out->cwnd_bytes, 2 * ev->mss);
+        }
+        if (!ek_cwv_on_ack(v, t->now, ev->srtt_ns, ev->delivered_bytes, out->cwnd_bytes))
+                return;
+        out->ssthresh_bytes =
+                ek_max_u32(out->ssthresh_bytes, (uint32_t)((uint64_t)out->cwnd_bytes * 3 / 4));
+        out->cwnd_bytes = ek_min_u32(out->cwnd_bytes,
+                                     ek_max_u32(out->cwnd_bytes / 2, ev->initial_cwnd_bytes));
+}
+
 void ek_cong_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_cc_ack *ev)
 {
         struct ek_cc_state *cc = &tcb->act->cc;
@@ -133,6 +155,7 @@ void ek_cong_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_cc_ack *ev
         note_lost(tcb, ev);
         if (ev->acked_bytes > 0 || ev->newly_delivered > 0)
                 tcb->cong.ops->on_ack(tcb->act->priv, &tcb->cong.out, ev);
+        validate(t, tcb, ev);
         ek_cong_pace(t, tcb);
 }
 
@@ -149,6 +172,10 @@ void ek_cong_on_congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_conge
                 .delivered_bytes = tcb->act->rate.delivered,
         };
 
+        if (t->cfg.cwnd_validation && kind == ELKO_CONGESTION_IDLE)
+                return;
+        if (t->cfg.cwnd_validation)
+                ev.flight_bytes = ek_cwv_on_loss(&tcb->act->cwv, flight, tcb->stats.bytes_retrans);
         tcb->cong.ops->on_congestion(tcb->act->priv, &tcb->cong.out, &ev);
         ek_cong_pace(t, tcb);
 }

@@ -50,7 +50,13 @@ void ek_recovery_restart(struct ek_tcp *t, struct ek_tcb *tcb)
         ek_cong_init(t, tcb, ek_recovery_initial_cwnd(t, ek_tcb_eff_mss(t, tcb)), true);
         tcb->cong.state = ELKO_CA_OPEN;
         tcb->cong.out.ssthresh_bytes = before.ssthresh_bytes;
-        if (before.cwnd_bytes != 0)
+        if (before.cwnd_bytes == 0)
+                return;
+        if (t->cfg.cwnd_validation && tcb->stats.data_sent_ms != 0)
+                tcb->cong.out.cwnd_bytes = ek_cwv_after_silence(
+                        (uint64_t)(ek_tcp_ms(t) - tcb->stats.data_sent_ms) * 1000000,
+                        before.cwnd_bytes, tcb->cong.out.cwnd_bytes, &tcb->cong.out.ssthresh_bytes);
+        else
                 tcb->cong.out.cwnd_bytes = ek_min_u32(before.cwnd_bytes, tcb->cong.out.cwnd_bytes);
 }
 

@@ -14,6 +14,7 @@
 #include "base/ring.h"
 #include "base/wheel.h"
 #include "tcp/chrono.h"
+#include "tcp/cwv.h"
 #include "tcp/delack.h"
 #include "tcp/dupack.h"
 #include "tcp/pacer.h"
@@ -188,6 +189,7 @@ struct ek_active {
         struct ek_rcv_rtt rcv_rtt;
         struct ek_cc_state cc;
         struct ek_pacer pacer;
+        struct ek_cwv cwv; /* with elko_config.cwnd_validation */
         uint64_t priv[ELKO_CC_PRIVATE_BYTES / 8];
 };
 

@@ -11,7 +11,7 @@ import os, re
 from libcheck import check, done, files
 
 RANK = {"base": 0, "wire": 1, "pkt": 2, "ip": 3, "tcp": 4, "udp": 4, "sock": 5, "stack": 6}
-LEAVES = re.compile(r"(reasm|rcv_window|delack|txq|rtt|rack|dupack|prr|rate|chrono|rcv_rtt|sack_in|ecn|pacer|mss|tfo|cc_\w+)$")
+LEAVES = re.compile(r"(reasm|rcv_window|delack|txq|rtt|rack|dupack|prr|rate|chrono|rcv_rtt|sack_in|ecn|pacer|cwv|mss|tfo|cc_\w+)$")
 PUBLIC_SYSTEM = {"stdint.h", "stddef.h", "stdbool.h"}
 # What a compiler brings with it where there is no libc (C11, 4p6).
 FREESTANDING = PUBLIC_SYSTEM | {"limits.h", "stdarg.h", "stdalign.h", "stdnoreturn.h", "float.h", "iso646.h"}
