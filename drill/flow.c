@@ -104,7 +104,11 @@ static void timestamp(struct drill_flow *f, const struct drill_packet *want, boo
                 f->first_script = said != NULL ? said->a : 0;
         }
         o->a = live - f->first_live + f->first_script;
-        remember_time(f, said != NULL && !recording ? said->a : o->a, live);
+        /* What is recorded has names of its own, and those of the script are still what its peer echoes. */
+        if (recording)
+                remember_time(f, o->a, live);
+        if (said != NULL || !recording)
+                remember_time(f, said != NULL ? said->a : o->a, live);
 }
 
 static void options(struct drill_flow *f, const struct drill_live *l,

@@ -126,6 +126,9 @@ static bool inject_tcp(struct drill_run *r, const struct drill_event *e)
         why = drill_flow_inbound(r->cur, p, r->c.ts_ecr_scaled || r->set->record != NULL, &l, opts);
         if (why != NULL)
                 return drill_fail(r, e->what, "%s", why);
+        for (unsigned i = 0; r->set->record != NULL && i < p->n_opts; i++)
+                if (opts[i].kind == DRILL_OPT_TS && opts[i].b != p->opt[i].b)
+                        drill_record_echo(r, opts[i].b - r->cur->first_live + r->cur->first_script);
         ip_fields(r, p, &l);
         n = drill_live_put_options(opts, p->n_opts, m + 20);
         if (20 + n + p->len > 65535u - (r->c.family == DRILL_V6 ? 0 : 20))

@@ -64,6 +64,17 @@ void drill_record_result(struct drill_run *r, struct drill_line *line, const cha
         line->until_ns = r->w.now > at ? line->from_ns + r->w.now - at : 0;
 }
 
+void drill_record_echo(struct drill_run *r, uint32_t value)
+{
+        const char *at = r->line != NULL ? strstr(r->line->text, "ecr ") : NULL;
+        const char *digits = at != NULL ? at + strspn(at, "ecr \t") : NULL;
+
+        if (at == NULL)
+                return;
+        r->line->text = drill_format(r->arena, "%.*s%" PRIu32 "%s", (int)(digits - r->line->text),
+                                     r->line->text, value, digits + strspn(digits, "0123456789"));
+}
+
 static void put_time(FILE *f, const char *before, uint64_t ns)
 {
         fprintf(f, "%s%" PRIu64 ".%06" PRIu64, before, ns / 1000000000, ns / 1000 % 1000000);

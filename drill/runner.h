@@ -151,6 +151,8 @@ struct drill_line *drill_record_event(struct drill_run *r, const struct drill_ev
 void drill_record_text(struct drill_run *r, uint64_t at_ns, const char *text);
 /* What a call returned, and when. */
 void drill_record_result(struct drill_run *r, struct drill_line *line, const char *result);
+/* The line under way echoes a timestamp that is called so now. */
+void drill_record_echo(struct drill_run *r, uint32_t value);
 /* Write down the packets that nobody took. */
 void drill_record_packets(struct drill_run *r);
 /* All of it into the file. */

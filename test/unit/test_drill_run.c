@@ -539,6 +539,32 @@ EK_TEST(recording)
         free(text);
 }
 
+/* A script may call the stack's timestamps what it likes; the new one has other names, in the peer's echoes, too. */
+EK_TEST(recorded_echoes)
+{
+        static const char own[] =
+                "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 bind(3, ..., ...) = 0\n+0 listen(3, 1) = 0\n"
+                "+0 < S 0:0(0) win 32792 <mss 1000,sackOK,TS val 5 ecr 0>\n"
+                "+0 > S. 0:0(0) ack 1 <mss 1460,sackOK,TS val 7000 ecr 5>\n"
+                "+.1 < . 1:1(0) ack 1 win 32792 <nop,nop,TS val 6 ecr 7000>\n+0 accept(3, ..., ...) = 4\n"
+                "+.3 write(4, ..., 100) = 100\n+0 > P. 1:101(100) ack 1 <nop,nop,TS val 9000 ecr 6>\n"
+                "+.05 < . 1:1(0) ack 101 win 32792 <nop,nop,TS val 7 ecr 9000>\n"
+                "+0 %{ assert 80000 < tcpi_rtt < 100000, tcpi_rtt }%\n";
+        struct drill_settings set = {0}, record = {0};
+        char *text = NULL;
+        size_t len = 0;
+
+        passes(own);
+        record.record = open_memstream(&text, &len);
+        CHECK_EQ(run_with(own, &record), DRILL_PASSED);
+        fclose(record.record);
+        CHECK(strstr(text, "TS val 7400 ecr 6") != NULL);
+        CHECK(strstr(text, "TS val 7 ecr 7400") != NULL);
+        if (run_with(text, &set) != DRILL_PASSED)
+                ek_test_fail(__FILE__, __LINE__, "%s\n%s", text, result.text);
+        free(text);
+}
+
 /* Whatever the scripts of test/drill expect: what is recorded from them passes. */
 EK_TEST(what_is_recorded_passes)
 {
