@@ -16,6 +16,8 @@ static void note_early(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg
         /* Above a gap once more (RFC 5681, 4.2), or a second one that is not believed: it occupies a number and
          * is not taken, so it gets an ACK. With text the text saw to it. */
         if (ek_tcb_has(tcb, EK_TCB_FIN_EARLY)) {
+                if (seg->hdr->data_len == 0 && seq_eq(fin, tcb->fin_seq))
+                        tcb->flags |= EK_TCB_FIN_LATEST;
                 if (seg->hdr->data_len == 0 && !seq_eq(tcb->fin_seq, tcb->rcv_nxt))
                         ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK_DUP);
                 return;
@@ -32,6 +34,8 @@ static void note_early(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg
                 ek_ranges_clear(tcb->act->reasm.ranges);
         }
         tcb->flags |= EK_TCB_FIN_EARLY;
+        if (seg->hdr->data_len == 0)
+                tcb->flags |= EK_TCB_FIN_LATEST;
         tcb->fin_seq = fin;
         if (!seq_eq(fin, tcb->rcv_nxt))
                 ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK_DUP);

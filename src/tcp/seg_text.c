@@ -105,6 +105,7 @@ static void take_out_of_order(struct ek_tcp *t, struct ek_tcb *tcb, const struct
         uint32_t ahead = seq_diff(x->seq, tcb->rcv_nxt);
         uint64_t lo = ek_tcb_offset(tcb, x->seq);
 
+        tcb->flags &= ~(uint32_t)EK_TCB_FIN_LATEST;
         if (tcb->dup_acks < UINT8_MAX)
                 tcb->dup_acks++;
         ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK_DUP);

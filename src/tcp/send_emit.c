@@ -168,11 +168,13 @@ static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
 
 /* ---- connections ---- */
 
-/* A FIN that came early has a number, too: it is reported with the text before it, or when nothing else is early, by
- * itself. (Behind another hole it waits, since the latest block has to come first.) [RFC2018 3] */
+/* A FIN that came early has a number, too: it is reported with the text before it, or by itself, and first if it was the
+ * last to come. [RFC2018 3 4c] */
 static uint32_t sack_fin(const struct ek_tcb *tcb, struct ek_tcp_opts *opt, uint32_t first,
                          uint32_t n, uint32_t max)
 {
+        uint32_t at = ek_tcb_has(tcb, EK_TCB_FIN_LATEST) ? first : n;
+
         if (!ek_tcb_has(tcb, EK_TCB_FIN_EARLY))
                 return n;
         for (uint32_t i = first; i < n; i++) {
@@ -181,10 +183,13 @@ static uint32_t sack_fin(const struct ek_tcb *tcb, struct ek_tcp_opts *opt, uint
                         return n;
                 }
         }
-        if (n == first && n < max) {
-                opt->sack[n].left = tcb->fin_seq.v;
-                opt->sack[n++].right = tcb->fin_seq.v + 1;
-        }
+        if (at >= max)
+                return n;
+        n = n < max ? n + 1 : max;
+        for (uint32_t i = n - 1; i > at; i--)
+                opt->sack[i] = opt->sack[i - 1];
+        opt->sack[at].left = tcb->fin_seq.v;
+        opt->sack[at].right = tcb->fin_seq.v + 1;
         return n;
 }
 

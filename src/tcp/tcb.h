@@ -105,9 +105,10 @@ enum ek_tcb_flag {
         EK_TCB_MORE = 1u << 14, /* the last send said MORE */
         EK_TCB_TS_RECENT_OK = 1u << 15, /* ts_recent holds a value */
         EK_TCB_CWND_LIMITED = 1u << 16, /* cwnd held data back since the last ACK */
-        EK_TCB_TOUCHED = 1u << 17,   /* something was done with it since the last ek_tcp_check() */
-        EK_TCB_READ_SHUT = 1u << 19, /* the application will not read any more */
-        EK_TCB_BURST = 1u << 18,     /* data left just now, and nothing has stopped us since */
+        EK_TCB_TOUCHED = 1u << 17,    /* something was done with it since the last ek_tcp_check() */
+        EK_TCB_READ_SHUT = 1u << 19,  /* the application will not read any more */
+        EK_TCB_FIN_LATEST = 1u << 20, /* nothing came early behind the early FIN */
+        EK_TCB_BURST = 1u << 18,      /* data left just now, and nothing has stopped us since */
         EK_TCB_FASTOPEN = 1u << 28,  /* SYN-RECEIVED by a Fast Open cookie, no ACK yet */
         EK_TCB_FASTOPEN_ASKED = 1u << 29, /* our SYN had the Fast Open option */
         EK_TCB_SYN_DATA = 1u << 30,       /* data went with a SYN, and was acknowledged with it */
