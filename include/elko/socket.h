@@ -135,7 +135,9 @@ int elko_abort(elko_stack *st, elko_sock s);
         X(FASTOPEN,                                                                                \
           "Fast Open (RFC 7413). Before the SYN of a connection has left, 0 or 1: let data "       \
           "that is queued by then go with it, if a cookie is known, else ask for one. Listener: "  \
-          "so many connections of the stack may be open by a cookie alone, 0..65535")
+          "so many connections of the stack may be open by a cookie alone, 0..65535")              \
+        X(FASTOPEN_NO_COOKIE,                                                                      \
+          "Fast Open without cookies, among hosts that trust each other's addresses (RFC 7413, 7.3)")
 
 enum elko_option {
 #define ELKO_X(name, text) ELKO_OPTION_##name,

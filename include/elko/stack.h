@@ -98,8 +98,11 @@ struct elko_config {
         bool push_bursts; /* PSH on the last of several segments that go at once (Linux): false */
         bool timestamps, sack, window_scale; /* offered and accepted: true */
         bool syn_cookies;                    /* when the SYN queue is full: true */
-        uint16_t
-                fastopen_cookies; /* servers whose Fast Open cookies are kept (RFC 7413): 0; 128 bytes each */
+        /* Servers whose Fast Open cookies a client keeps (RFC 7413), some 80 bytes each: 0. */
+        uint16_t fastopen_cookies;
+        /* Secrets of Fast Open cookies, for hosts that serve one address: the first makes them, those of the
+         * second are good as well. All zeros: the stack makes its own, and changes them. */
+        uint8_t fastopen_key[2][16];
         bool challenge_acks;                  /* RFC 5961: true */
         uint32_t challenge_ack_interval_ms;   /* at most one per connection in this span: 500 */
         const struct elko_cc_ops *congestion; /* NULL: the default, CUBIC */

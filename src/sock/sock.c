@@ -288,6 +288,7 @@ static bool set_number(struct ek_settings *s, enum elko_option option, uint64_t 
                 return in(v, BUF_LEAST, BUF_MOST);
         case ELKO_OPTION_MAX_SEG: s->max_seg = (uint16_t)v; return v == 0 || in(v, 48, UINT16_MAX);
         case ELKO_OPTION_TTL: s->ttl = (uint8_t)v; return in(v, 1, 255);
+        case ELKO_OPTION_FASTOPEN_NO_COOKIE: s->fastopen_no_cookie = v == 1; return v <= 1;
         case ELKO_OPTION_FASTOPEN: s->fastopen = (uint16_t)v; return v <= UINT16_MAX;
         case ELKO_OPTION_TOS:
                 s->tos = (uint8_t)v;
@@ -373,6 +374,7 @@ int ek_sock_get_option(struct ek_tcp *t, elko_sock s, enum elko_option option, u
         case ELKO_OPTION_CORK: *value = v->cork; break;
         case ELKO_OPTION_QUICKACK: *value = tcb != NULL && tcb->delack.quick > 0; break;
         case ELKO_OPTION_TTL: *value = v->ttl; break;
+        case ELKO_OPTION_FASTOPEN_NO_COOKIE: *value = v->fastopen_no_cookie; break;
         case ELKO_OPTION_FASTOPEN: *value = v->fastopen; break;
         case ELKO_OPTION_TOS: *value = v->tos; break;
         case ELKO_OPTION_PACING: *value = v->pacing; break;

@@ -23,8 +23,16 @@ static struct ek_tfo_path path_of(const struct ek_key *key)
 
 bool ek_fast_open_wanted(struct ek_tcp *t, const struct ek_tcb *tcb)
 {
-        return tcb->state == ELKO_TCP_SYN_SENT && t->fastopen.sets != 0 &&
-               ek_tcb_settings(t, tcb)->fastopen != 0;
+        const struct ek_settings *s = ek_tcb_settings(t, tcb);
+
+        return tcb->state == ELKO_TCP_SYN_SENT && s->fastopen != 0 &&
+               (t->fastopen.sets != 0 || s->fastopen_no_cookie);
+}
+
+/* Data without a cookie (7.3). */
+static bool needs_no_cookie(const struct ek_tcp *t, const struct ek_tcb *tcb)
+{
+        return ek_tcb_settings(t, tcb)->fastopen_no_cookie;
 }
 
 static const struct ek_tfo_entry *known(struct ek_tcp *t, const struct ek_tcb *tcb)
@@ -47,15 +55,18 @@ uint32_t ek_fast_open_syn_room(struct ek_tcp *t, const struct ek_tcb *tcb)
         if (!ek_fast_open_wanted(t, tcb))
                 return 0;
         e = known(t, tcb);
-        if (e == NULL || e->bytes == 0 || ek_tfo_is_barred(e, t->now))
+        if (ek_tfo_is_barred(e, t->now) ||
+            ((e == NULL || e->bytes == 0) && !needs_no_cookie(t, tcb)))
                 return 0;
         ek_options_for_syn(t, tcb, &opt);
-        opt.present |= ELKO_OPT_FASTOPEN;
-        opt.fastopen_bytes = e->bytes;
-        if (!ek_tcp_opts_fastopen_fits(&opt))
-                return 0;
+        if (!needs_no_cookie(t, tcb)) {
+                opt.present |= ELKO_OPT_FASTOPEN;
+                opt.fastopen_bytes = e->bytes;
+                if (!ek_tcp_opts_fastopen_fits(&opt))
+                        return 0;
+        }
         mss = v4 ? NO_MSS_V4 : NO_MSS_V6;
-        if (e->mss != 0)
+        if (e != NULL && e->mss != 0)
                 mss = ek_min_u32(e->mss, v4 ? SYN_MSS_V4 : SYN_MSS_V6);
         mss = ek_min_u32(mss, tcb->adv_mss); /* what our own link takes */
         used = ek_tcp_opts_len(&opt);
@@ -72,6 +83,11 @@ void ek_fast_open_for_syn(struct ek_tcp *t, struct ek_tcb *tcb, struct ek_tcp_op
         e = known(t, tcb);
         if (ek_tfo_is_barred(e, t->now))
                 return;
+        if (needs_no_cookie(t, tcb)) {
+                t->ctr->tcp_fastopen_out++;
+                tcb->flags |= EK_TCB_FASTOPEN_ASKED;
+                return;
+        }
         opt->present |= ELKO_OPT_FASTOPEN;
         if (e != NULL && e->bytes > 0) {
                 opt->fastopen = e->cookie;
@@ -117,14 +133,50 @@ void ek_fast_open_on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct 
 
 /* ---- server ---- */
 
+static bool is_set(const uint8_t key[16])
+{
+        uint8_t any = 0;
+
+        for (unsigned i = 0; i < 16; i++)
+                any |= key[i];
+        return any != 0;
+}
+
+static uint64_t get64le(const uint8_t *p)
+{
+        uint64_t v = 0;
+
+        for (unsigned i = 0; i < 8; i++)
+                v |= (uint64_t)p[i] << 8 * i;
+        return v;
+}
+
+/* The user's, or the stack's own. */
+static struct ek_tfo_keys keys(const struct ek_tcp *t)
+{
+        struct ek_tfo_keys k = {0};
+
+        if (!is_set(t->cfg.fastopen_key[0]))
+                return ek_tfo_keys_at(&t->secrets.fastopen, t->now);
+        k.count = is_set(t->cfg.fastopen_key[1]) ? 2 : 1;
+        for (uint32_t i = 0; i < k.count; i++) {
+                k.key[i].k0 = get64le(t->cfg.fastopen_key[i]);
+                k.key[i].k1 = get64le(t->cfg.fastopen_key[i] + 8);
+        }
+        return k;
+}
+
 /* The cookie for a SYN,ACK; `cookie` is where it stands until the option is written. */
-void ek_fast_open_offer(struct ek_tcp *t, const elko_ip *client,
+void ek_fast_open_offer(struct ek_tcp *t, const struct ek_key *key, bool experiment,
                         uint8_t cookie[EK_TFO_COOKIE_BYTES], struct ek_tcp_opts *opt)
 {
-        ek_tfo_cookie(&t->secrets.fastopen, client, t->now, cookie);
+        struct ek_tfo_keys k = keys(t);
+
+        ek_tfo_cookie(&k, &key->remote, &key->local, cookie);
         opt->present |= ELKO_OPT_FASTOPEN;
         opt->fastopen = cookie;
         opt->fastopen_bytes = EK_TFO_COOKIE_BYTES;
+        opt->fastopen_exp = experiment;
         if (!ek_tcp_opts_fastopen_fits(opt))
                 opt->present &= ~(uint32_t)ELKO_OPT_FASTOPEN;
 }
@@ -142,13 +194,16 @@ static uint64_t patience(const struct ek_tcp *t)
 }
 
 /* A connection at once (4.2.2, steps 4 to 6). False: no memory. [RFC7413 4.2.2d 4.2.2e] */
-static bool open_now(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
+static bool open_now(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg,
+                     bool new_cookie)
 {
         struct ek_tcb *tcb = ek_open_by_syn(t, ls, seg);
 
         if (tcb == NULL)
                 return false;
         tcb->flags |= EK_TCB_FASTOPEN;
+        if (new_cookie)
+                tcb->flags |= EK_TCB_FASTOPEN_ASKED;
         tcb->snd_nxt = tcb->iss;
         tcb->snd_wnd = tcb->snd_wnd_max = seg->hdr->wnd; /* of a SYN: not scaled */
         tcb->snd_wl1 = seg->seq;
@@ -167,6 +222,34 @@ static bool open_now(struct ek_tcp *t, struct ek_listener *ls, const struct ek_s
         return true;
 }
 
+/* What the listener makes of the option; *offer: a cookie is to go with the SYN,ACK. */
+static bool is_welcome(struct ek_tcp *t, const struct ek_settings *s, const struct ek_seg *seg,
+                       bool *offer)
+{
+        const struct ek_tcp_opts *opt = &seg->hdr->opt;
+        struct ek_tfo_keys k;
+
+        if (s->fastopen_no_cookie && seg->hdr->data_len > 0)
+                return true;
+        if (!(opt->present & ELKO_OPT_FASTOPEN))
+                return false;
+        if (opt->fastopen_bytes == 0) {
+                *offer = true;
+                return false;
+        }
+        k = keys(t);
+        switch (ek_tfo_check(&k, &seg->key.remote, &seg->key.local, opt->fastopen,
+                             opt->fastopen_bytes)) {
+        case EK_TFO_INVALID:
+                t->ctr->tcp_fastopen_refused++;
+                *offer = true;
+                return false;
+        case EK_TFO_AGEING: *offer = true; return true;
+        case EK_TFO_VALID: break;
+        }
+        return true;
+}
+
 /*
  * A SYN for a listener. True: it opened a connection. *offer: the SYN,ACK of the ordinary open is to carry a
  * cookie: the client asked for one, or has one that is not good.
@@ -175,37 +258,19 @@ static bool open_now(struct ek_tcp *t, struct ek_listener *ls, const struct ek_s
 bool ek_fast_open_on_syn(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg,
                          bool *offer)
 {
-        const struct ek_tcp_opts *opt = &seg->hdr->opt;
         const struct ek_settings *s =
                 ls->settings == EK_NIL ? &t->defaults : ek_slab_at(&t->settings, ls->settings);
 
         *offer = false;
         /* Who decides about each SYN decides before its data is taken. */
-        if (s->fastopen == 0 || !(opt->present & ELKO_OPT_FASTOPEN) ||
-            (ls->flags & ELKO_LISTEN_VERDICT))
+        if (s->fastopen == 0 || (ls->flags & ELKO_LISTEN_VERDICT) || !is_welcome(t, s, seg, offer))
                 return false;
-        if (opt->fastopen_bytes == 0) {
-                *offer = true;
-                return false;
-        }
-        switch (ek_tfo_check(&t->secrets.fastopen, &seg->key.remote, t->now, opt->fastopen,
-                             opt->fastopen_bytes)) {
-        case EK_TFO_INVALID:
-                t->ctr->tcp_fastopen_refused++;
-                *offer = true;
-                return false;
-        case EK_TFO_AGEING:
-                /* Deviation: this once without Fast Open, and a new cookie with it; an open by an old one could
-                 * not give it. */
-                *offer = true;
-                return false;
-        case EK_TFO_VALID: break;
-        }
         if (ek_tfo_pending(&t->fastopen_pending, t->now) >= s->fastopen) {
                 t->ctr->tcp_fastopen_full++;
+                *offer = false;
                 return false;
         }
-        return open_now(t, ls, seg);
+        return open_now(t, ls, seg, *offer);
 }
 
 /* A connection leaves SYN-RECEIVED. */

@@ -47,7 +47,8 @@ struct ek_half_open {
                             * the small window, memory is short */
         uint32_t fastopen : 1; /* the first SYN+ACK carries a Fast Open cookie */
         uint32_t prev : 17;
-        uint32_t mss_code : 15; /* the peer's MSS option: ek_half_open_mss(); 0: none */
+        uint32_t mss_code : 14;    /* the peer's MSS option: ek_half_open_mss(); 0: none */
+        uint32_t fastopen_exp : 1; /* ... in the experimental option */
 };
 
 EK_STATIC_ASSERT(sizeof(struct ek_half_open) == 60, "half-open entry");
@@ -58,17 +59,17 @@ static inline bool ek_half_open_is_small(const struct ek_half_open *ho)
         return ho->tries > 0 && ho->mark;
 }
 
-/* 16 bits in 15: from 16384 on in steps of 4. What is below the peer's MSS is as good (RFC 9293, 3.7.1). */
+/* 16 bits in 14: from 8192 on in steps of 8. What is below the peer's MSS is as good (RFC 9293, 3.7.1). */
 static inline uint32_t ek_half_open_mss_code(uint16_t mss)
 {
-        return mss < 16384 ? mss : 16384 + (mss - 16384u) / 4;
+        return mss < 8192 ? mss : 8192 + (mss - 8192u) / 8;
 }
 
 static inline uint16_t ek_half_open_mss(const struct ek_half_open *ho)
 {
         uint32_t code = ho->mss_code;
 
-        return (uint16_t)(code < 16384 ? code : 16384 + (code - 16384) * 4);
+        return (uint16_t)(code < 8192 ? code : 8192 + (code - 8192) * 8);
 }
 
 struct ek_half_open_lists {

@@ -78,8 +78,9 @@ static void new_half_open(struct ek_tcp *t, struct ek_listener *ls, const struct
         ls->half_open++;
         ho->irs = seg->seq.v;
         if (opt->present & ELKO_OPT_MSS) /* it is never 0 then */
-                ho->mss_code = ek_half_open_mss_code(opt->mss) & 0x7fffu;
+                ho->mss_code = ek_half_open_mss_code(opt->mss) & 0x3fffu;
         ho->fastopen = fastopen;
+        ho->fastopen_exp = opt->fastopen_exp;
         ho->wscale = EK_HALF_OPEN_NO_WSCALE;
         if (t->cfg.window_scale && (opt->present & ELKO_OPT_WSCALE))
                 ho->wscale = opt->wscale & 15u;

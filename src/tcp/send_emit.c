@@ -159,7 +159,7 @@ static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
                 hdr.opt.ts_ecr = ho->ts_recent;
         }
         if (ho->fastopen && !again) /* RFC 7413, 4.2.1: not on retransmissions */
-                ek_fast_open_offer(t, &key->remote, cookie, &hdr.opt);
+                ek_fast_open_offer(t, key, ho->fastopen_exp, cookie, &hdr.opt);
         write_frame(t, to, key, &hdr, s->ttl, s->tos, no_payload);
         if (again)
                 t->ctr->tcp_syn_retrans++;
@@ -397,11 +397,15 @@ static void account(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *
 
 /* Fast Open is for the first SYN alone (RFC 7413, 4.2.2). */
 static void options_of_syn(struct ek_tcp *t, struct ek_tcb *tcb, bool again,
-                           struct ek_tcp_opts *opt)
+                           struct ek_tcp_opts *opt, uint8_t cookie[EK_TFO_COOKIE_BYTES])
 {
         ek_options_for_syn(t, tcb, opt);
-        if (!again)
+        if (again)
+                return;
+        if (!ek_tcb_is_fast_open(tcb))
                 ek_fast_open_for_syn(t, tcb, opt);
+        else if (ek_tcb_has(tcb, EK_TCB_FASTOPEN_ASKED))
+                ek_fast_open_offer(t, &tcb->conn.key, false, cookie, opt);
 }
 
 /* Write the planned segment and account for it. [RFC9293 MUST-48 SHLD-21 SHLD-22 MUST-49; RFC7323 3.2c 5.2c] */
@@ -410,6 +414,7 @@ static void emit(struct ek_tcp *t, struct target *to, struct ek_tcb *tcb, const 
 {
         const struct ek_settings *s = ek_tcb_settings(t, tcb);
         bool again = p->space > 0 && !seq_eq(p->seq, tcb->snd_nxt);
+        uint8_t cookie[EK_TFO_COOKIE_BYTES];
         struct elko_slice payload[2];
         struct ek_tcp_hdr hdr = {
                 .src_port = tcb->conn.key.lport,
@@ -423,7 +428,7 @@ static void emit(struct ek_tcp *t, struct target *to, struct ek_tcb *tcb, const 
         if (p->kind == EK_PLAN_DATA)
                 ek_recovery_before_send(t, tcb);
         if (p->flags & ELKO_SYN)
-                options_of_syn(t, tcb, again, &hdr.opt);
+                options_of_syn(t, tcb, again, &hdr.opt, cookie);
         else if (!(p->flags & ELKO_RST) || ek_tcb_has(tcb, EK_TCB_TS))
                 data_options(t, tcb, p, mss, &hdr.opt);
         hdr.wnd = window_field(t, tcb, p);

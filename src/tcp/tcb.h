@@ -69,7 +69,8 @@ struct ek_settings {
         uint32_t keepalive_count;
         uint16_t max_seg; /* 0: by the path */
         uint8_t ttl, tos;
-        uint16_t fastopen; /* ELKO_OPTION_FASTOPEN */
+        uint16_t fastopen;       /* ELKO_OPTION_FASTOPEN */
+        bool fastopen_no_cookie; /* ELKO_OPTION_FASTOPEN_NO_COOKIE */
         bool nodelay, keepalive, cork, quickack;
         bool pacing; /* though the algorithm does not ask for it */
 };
@@ -110,8 +111,9 @@ enum ek_tcb_flag {
         EK_TCB_FIN_LATEST = 1u << 20, /* nothing came early behind the early FIN */
         EK_TCB_BURST = 1u << 18,      /* data left just now, and nothing has stopped us since */
         EK_TCB_FASTOPEN = 1u << 28,  /* SYN-RECEIVED by a Fast Open cookie, no ACK yet */
-        EK_TCB_FASTOPEN_ASKED = 1u << 29, /* our SYN had the Fast Open option */
-        EK_TCB_SYN_DATA = 1u << 30,       /* data went with a SYN, and was acknowledged with it */
+        EK_TCB_FASTOPEN_ASKED = 1u
+                                << 29, /* our SYN had the Fast Open option, or our SYN,ACK is to */
+        EK_TCB_SYN_DATA = 1u << 30,    /* data went with a SYN, and was acknowledged with it */
 };
 
 struct ek_stats {

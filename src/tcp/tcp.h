@@ -263,7 +263,7 @@ uint32_t ek_fast_open_syn_room(struct ek_tcp *t, const struct ek_tcb *tcb);
 void ek_fast_open_for_syn(struct ek_tcp *t, struct ek_tcb *tcb, struct ek_tcp_opts *opt);
 void ek_fast_open_on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg,
                              bool data_acked);
-void ek_fast_open_offer(struct ek_tcp *t, const elko_ip *client,
+void ek_fast_open_offer(struct ek_tcp *t, const struct ek_key *key, bool experiment,
                         uint8_t cookie[EK_TFO_COOKIE_BYTES], struct ek_tcp_opts *opt);
 bool ek_fast_open_on_syn(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg,
                          bool *offer);

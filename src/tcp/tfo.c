@@ -4,8 +4,8 @@
 /*
  * TCP Fast Open, RFC 7413. A server that knows a client's address to be real may take the data that comes
  * with its SYN. What shows that is a cookie: a keyed hash of the client's address (4.1.2), which only who
- * receives the server's packets can have. Its key follows the clock, so that cookies end, and nothing is
- * kept for any client.
+ * receives the server's packets can have. Its key follows the clock, so that cookies end, or is given by the
+ * user, so that several hosts can serve one address; nothing is kept for any client.
  *
  * The client keeps what servers gave it in a small cache of sets (4.1.3), and remembers there, too, on which
  * paths it failed, so that a middlebox which drops such SYNs costs one time-out and not one for each
@@ -19,28 +19,56 @@ enum { BAR_DOUBLINGS = 5, HALF_MINUTE_S = 30 };
 
 /* ---- server ---- */
 
-static void digest(const struct ek_siphash_key *secret, const elko_ip *client, uint64_t epoch,
+static bool is_v4(const elko_ip *ip)
+{
+        static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+        return memcmp(ip->b, mapped, sizeof(mapped)) == 0;
+}
+
+/* As Linux computes it, so that hosts of both kinds can share a key. */
+static void digest(const struct ek_siphash_key *key, const elko_ip *client, const elko_ip *server,
                    uint8_t out[EK_TFO_COOKIE_BYTES])
 {
-        struct {
-                elko_ip client;
-                uint64_t epoch;
-        } in;
+        size_t skip = is_v4(client) ? 12 : 0, n = sizeof(client->b) - skip;
+        uint8_t in[2 * sizeof(client->b)];
         uint64_t h;
 
-        memset(&in, 0, sizeof(in));
-        in.client = *client;
-        in.epoch = epoch;
-        h = ek_siphash24(secret, &in, sizeof(in));
+        memcpy(in, client->b + skip, n);
+        memcpy(in + n, server->b + skip, n);
+        h = ek_siphash24(key, in, 2 * n);
         for (unsigned i = 0; i < EK_TFO_COOKIE_BYTES; i++)
                 out[i] = (uint8_t)(h >> 8 * i);
 }
 
+static struct ek_siphash_key key_of(const struct ek_siphash_key *secret, uint64_t epoch)
+{
+        uint64_t in[2] = {epoch, 0};
+        struct ek_siphash_key key;
+
+        key.k0 = ek_siphash24(secret, in, sizeof(in));
+        in[1] = 1;
+        key.k1 = ek_siphash24(secret, in, sizeof(in));
+        return key;
+}
+
 /* [RFC7413 4.1.2] */
-void ek_tfo_cookie(const struct ek_siphash_key *secret, const elko_ip *client, uint64_t now,
+struct ek_tfo_keys ek_tfo_keys_at(const struct ek_siphash_key *secret, uint64_t now)
+{
+        uint64_t epoch = now / EPOCH_NS;
+        struct ek_tfo_keys keys = {.count = epoch > 0 ? 2 : 1};
+
+        keys.key[0] = key_of(secret, epoch);
+        if (epoch > 0)
+                keys.key[1] = key_of(secret, epoch - 1);
+        return keys;
+}
+
+/* [RFC7413 4.1.2] */
+void ek_tfo_cookie(const struct ek_tfo_keys *keys, const elko_ip *client, const elko_ip *server,
                    uint8_t out[EK_TFO_COOKIE_BYTES])
 {
-        digest(secret, client, now / EPOCH_NS, out);
+        digest(&keys->key[0], client, server, out);
 }
 
 static bool same(const uint8_t *a, const uint8_t *b)
@@ -54,21 +82,19 @@ static bool same(const uint8_t *a, const uint8_t *b)
 }
 
 /* [RFC7413 4.1.2] */
-enum ek_tfo_verdict ek_tfo_check(const struct ek_siphash_key *secret, const elko_ip *client,
-                                 uint64_t now, const uint8_t *cookie, uint32_t bytes)
+enum ek_tfo_verdict ek_tfo_check(const struct ek_tfo_keys *keys, const elko_ip *client,
+                                 const elko_ip *server, const uint8_t *cookie, uint32_t bytes)
 {
         uint8_t good[EK_TFO_COOKIE_BYTES];
-        uint64_t epoch = now / EPOCH_NS;
 
         if (bytes != EK_TFO_COOKIE_BYTES)
                 return EK_TFO_INVALID;
-        digest(secret, client, epoch, good);
-        if (same(good, cookie))
-                return EK_TFO_VALID;
-        if (epoch == 0)
-                return EK_TFO_INVALID;
-        digest(secret, client, epoch - 1, good);
-        return same(good, cookie) ? EK_TFO_AGEING : EK_TFO_INVALID;
+        for (uint32_t i = 0; i < keys->count; i++) {
+                digest(&keys->key[i], client, server, good);
+                if (same(good, cookie))
+                        return i == 0 ? EK_TFO_VALID : EK_TFO_AGEING;
+        }
+        return EK_TFO_INVALID;
 }
 
 void ek_tfo_on_reset(struct ek_tfo_pending *p, uint64_t now)

@@ -14,18 +14,27 @@ enum { EK_TFO_COOKIE_BYTES = 8, EK_TFO_COOKIE_MAX = 16 };
 
 /* ---- server ---- */
 
-/* The cookie of a client's address. It changes every six hours; the one before is good for as long again. */
-void ek_tfo_cookie(const struct ek_siphash_key *secret, const elko_ip *client, uint64_t now,
+/* The first key makes cookies, the second's are good as well. */
+struct ek_tfo_keys {
+        struct ek_siphash_key key[2];
+        uint32_t count; /* 1 or 2 */
+};
+
+/* Keys from a secret, for now: they change every six hours, and the one before is good for as long again. */
+struct ek_tfo_keys ek_tfo_keys_at(const struct ek_siphash_key *secret, uint64_t now);
+
+/* The cookie of a client's address, for one of ours. */
+void ek_tfo_cookie(const struct ek_tfo_keys *keys, const elko_ip *client, const elko_ip *server,
                    uint8_t out[EK_TFO_COOKIE_BYTES]);
 
 enum ek_tfo_verdict {
         EK_TFO_INVALID,
         EK_TFO_VALID,
-        EK_TFO_AGEING /* valid, and about to end: send the new one */
+        EK_TFO_AGEING /* of the second key: send a new one */
 };
 
-enum ek_tfo_verdict ek_tfo_check(const struct ek_siphash_key *secret, const elko_ip *client,
-                                 uint64_t now, const uint8_t *cookie, uint32_t bytes);
+enum ek_tfo_verdict ek_tfo_check(const struct ek_tfo_keys *keys, const elko_ip *client,
+                                 const elko_ip *server, const uint8_t *cookie, uint32_t bytes);
 
 /* How many connections were opened by a cookie and not confirmed yet, those counted that were reset within
  * the last minute (RFC 7413, 5.1). */

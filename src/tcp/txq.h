@@ -54,8 +54,8 @@ struct ek_txq {
         uint32_t resent_count; /* records flying that were sent more than once */
         uint32_t bytes;        /* sequence space of all records: SND.NXT - SND.UNA */
         seq_t fack; /* the highest number known to have arrived, if anything is outstanding */
-        uint64_t too_young; /* what was sent again later than this can't have been answered yet */
-        uint32_t lost_ever; /* sequence space that was ever marked lost, modulo 2^32 */
+        uint64_t too_young;  /* what was sent again later than this can't have been answered yet */
+        uint32_t lost_ever;  /* sequence space that was ever marked lost, modulo 2^32 */
         uint32_t marked_len; /* of the record that was marked last; 0: none */
         uint32_t marked_tag[EK_TXREC_TAG_WORDS];
 };

@@ -9,7 +9,14 @@
 #define SYN_OPTIONS "mss M,sackOK,TS val 100 ecr 0,nop,wscale 7"
 #define ASK         "raw 22 02,nop,nop"
 
-enum { KIND = 34 };
+enum {
+        KIND = 34,
+        SHARED_V4_LOW = 0x1baeaf84,
+        SHARED_V6_LOW = 0x4aed4d6c,
+};
+
+#define SHARED_V4_HIGH 0xb3f936a5u
+#define SHARED_V6_HIGH 0x8be6ff5eu
 
 static void many_cookies(struct elko_config *cfg)
 {
@@ -218,7 +225,8 @@ CONV_TEST(a_forged_cookie)
         conv_recv(c, 100);
 }
 
-/* Cookies end: after six hours the client gets the new one, after twelve the old one is worth nothing. */
+/* Cookies end: after six hours they still open, and the client gets the new one; after twelve they are worth
+ * nothing. [RFC7413 4.1.2] */
 CONV_TEST(a_cookie_ages)
 {
         char cookie[80];
@@ -227,14 +235,71 @@ CONV_TEST(a_cookie_ages)
         serve(c, 4);
         snprintf(cookie, sizeof(cookie), "%s", get_cookie(c));
         for (unsigned i = 1; i <= 2; i++) {
+                unsigned at = i == 1 ? 101 : 1;
+
                 conv_advance(c, ELKO_SEC(6 * 3600));
                 conv_flow(c, i);
                 conv_in(c, "S 0:100(100) win 65535 <" SYN_OPTIONS ",%s>", cookie);
-                conv_out(c, "S. 0:0(0) ack 1 <...>");
+                conv_out(c, "S. 0:0(0) ack %u <...>", at);
                 CONV_CHECK(c, strcmp(cookie_text(c), cookie) != 0);
                 CONV_EQ(c, elko_counters_get(c->st)->tcp_fastopen_refused, i - 1);
-                conv_in(c, "R 1:1(0)");
+                if (i == 1)
+                        conv_accept(c);
+                conv_in(c, "R %u:%u(0)", at, at);
         }
+}
+
+static void shared_key(struct elko_config *cfg)
+{
+        static const uint32_t words[] = {0xa1a1a1a1, 0xb2b2b2b2, 0xc3c3c3c3, 0xd4d4d4d4};
+
+        memcpy(cfg->fastopen_key[0], words, sizeof(words));
+}
+
+/* A key that hosts share: SipHash-2-4 of the client's address and the server's, as Linux has it. The numbers
+ * were computed by another program. */
+CONV_TEST(a_shared_key)
+{
+        const struct conv_options options = {.config = shared_key};
+        const struct conv_opt *o;
+
+        conv_start(c, &options);
+        serve(c, 4);
+        get_cookie(c);
+        o = conv_seg_opt(&c->last, KIND);
+        CONV_CHECK(c, o != NULL);
+        CONV_EQ(c, conv_get32(o->data), c->variant->v6 ? SHARED_V6_HIGH : SHARED_V4_HIGH);
+        CONV_EQ(c, conv_get32(o->data + 4), c->variant->v6 ? SHARED_V6_LOW : SHARED_V4_LOW);
+}
+
+/* The experimental option, as clients of before 2014 send it, is answered in kind (RFC 7413, A). */
+CONV_TEST(experimental_option)
+{
+        const struct conv_opt *o;
+
+        conv_start(c, NULL);
+        serve(c, 4);
+        conv_in(c, "S 0:0(0) win 65535 <mss M,raw FE 04 F9 89>");
+        conv_out(c, "S. 0:0(0) ack 1 <...>");
+        o = conv_seg_opt(&c->last, 254);
+        CONV_CHECK(c, o != NULL && o->len == 12 && conv_get16(o->data) == 0xf989);
+        conv_in(c, "R 1:1(0)");
+}
+
+/* Among hosts that trust each other. */
+CONV_TEST(without_cookies)
+{
+        conv_start(c, NULL);
+        serve(c, 4);
+        if (elko_set_option(c->st, c->listener, ELKO_OPTION_FASTOPEN_NO_COOKIE, 1) != 0)
+                conv_fail(c, "FASTOPEN_NO_COOKIE can't be set");
+        conv_in(c, "S 0:100(100) win 65535 <" SYN_OPTIONS ">");
+        conv_out(c, "S. 0:0(0) ack 101 <...>");
+        conv_accept(c);
+        conv_recv(c, 100);
+        conv_in(c, ". 101:101(0) ack 1");
+        conv_none(c);
+        conv_state(c, ELKO_TCP_ESTABLISHED);
 }
 
 /* Lengths that are not allowed are ignored. [RFC7413 4.1.1a] */
@@ -314,6 +379,23 @@ static void open_with_data(struct conv *c, size_t bytes)
 }
 
 #define COOKIE "raw 22 0a 11 22 33 44 55 66 77 88,nop,nop"
+
+CONV_TEST(a_client_without_cookies)
+{
+        conv_start(c, NULL);
+        conv_hold(c, true);
+        conv_connect(c);
+        elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, 1);
+        elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN_NO_COOKIE, 1);
+        conv_send(c, 300);
+        conv_hold(c, false);
+        conv_pull(c);
+        conv_out(c, "S 0:300(300) <...>");
+        no_fastopen(c);
+        conv_in(c, "S. 0:0(0) ack 301 win 65535 <mss 1400>");
+        conv_out(c, ". 301:301(0) ack 1");
+        conv_state(c, ELKO_TCP_ESTABLISHED);
+}
 
 /* A connection that fetches the cookie; the data goes with the third segment. */
 static void learn(struct conv *c, unsigned mss)
