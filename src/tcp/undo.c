@@ -79,9 +79,13 @@ void ek_undo_do(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_undo_why why)
                 t->ctr->tcp_undo_frto++;
         if (c->undone < UINT8_MAX)
                 c->undone++;
-        /* The first copy came late, and perhaps nobody else will tell: RFC 8985 gives a reordering path time. */
-        if (why != EK_UNDO_FRTO)
+        /* The first copy came late, and perhaps nobody else will tell: a receiver with timestamps drops what is
+         * older than a retransmission that it has (RFC 7323, 5.3), and no D-SACK comes of it. So this counts as one
+         * for the reordering window (RFC 8985, 6.2, step 4). */
+        if (why != EK_UNDO_FRTO) {
                 c->reord_seen++;
+                ek_rack_on_ack(&tcb->act->rack, tcb->snd_una, tcb->snd_nxt, true);
+        }
         tcb->act->undo.possible = false;
         tcb->act->prr.active = false;
         tcb->act->frto = EK_FRTO_OFF;
