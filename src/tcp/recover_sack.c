@@ -69,7 +69,7 @@ void ek_sack_before_ack(struct ek_tcp *t, struct ek_tcb *tcb)
                 tcb->act->txq.too_young = t->now > least ? t->now - least : 0;
 }
 
-/* After SND.UNA has moved. [RFC2883 5a; RFC6675 5-update; RFC2018 5a] */
+/* After SND.UNA has moved. [RFC3708 3-A4; RFC2883 5a; RFC6675 5-update; RFC2018 5a] */
 void ek_sack_take(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg,
                   struct ek_sack_ack *a)
 {
@@ -131,7 +131,7 @@ static void update_rack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_sa
 /* ---- what is lost ---- */
 
 /* RFC 8985, 6.2, step 5: bytes that were found lost now; the timer runs while some may be soon.
- * [RFC8985 6.2-5 6.2-5t] */
+ * [RFC8985 6.2-5 6.2-5t; RFC6675 4-islost 4-nextseg-3 4-nextseg-4] */
 static uint32_t detect(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         struct ek_rack_facts f = rack_facts(t, tcb);
@@ -169,7 +169,7 @@ static void use_prr(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t delivered, bo
                 ek_prr_on_ack(&tcb->act->prr, &p);
 }
 
-/* [RFC6675 5-4 5-4b; RFC6937 3-1; RFC8985 7.1] */
+/* [RFC6675 5-4 5-4b 5-4c; RFC6937 3-1; RFC8985 7.1] */
 static void enter(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_txq_acked *acked)
 {
         const struct ek_txq *q = &tcb->act->txq;
@@ -300,7 +300,7 @@ static void watch_reneging(struct ek_tcp *t, struct ek_tcb *tcb, bool progress)
                     ek_time_add(t->now, ek_max_u64(tcb->rtt.srtt_ns / 2, ELKO_MS(10))));
 }
 
-/* All that an acceptable ACK changes on a connection with SACK. [RFC6675 5-b; RFC8985 6.2-0] */
+/* All that an acceptable ACK changes on a connection with SACK. [RFC6675 5-b; RFC8985 6.2-0 6.2-1] */
 void ek_sack_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg,
                     const struct ek_sack_ack *a)
 {
@@ -335,7 +335,7 @@ void ek_sack_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *s
 
 /* ---- time-outs ---- */
 
-/* What the retransmission timer takes for lost. [RFC8985 6.3; RFC2018 5c 5.1b] */
+/* What the retransmission timer takes for lost. [RFC8985 6.3; RFC2018 5b 5c 5.1b; RFC6675 5.1a 4-islost] */
 void ek_sack_mark_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         struct ek_txq *q = &tcb->act->txq;
@@ -361,7 +361,7 @@ void ek_sack_mark_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb)
                 ek_txq_mark_old_lost(q, &t->records, &limit);
 }
 
-/* Progress, or new data left. [RFC8985 7.2-1 7.2-5] */
+/* Progress, or new data left. [RFC8985 7.2-1] */
 void ek_tlp_schedule(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         struct ek_rack_facts f = rack_facts(t, tcb);

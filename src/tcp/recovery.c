@@ -215,7 +215,7 @@ void ek_recovery_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tx
 }
 
 /* RFC 6298 (5.4)-(5.6) and RFC 5681, 3.1: everything outstanding is taken as lost.
- * [RFC6298 5.4; RFC5681 3.1m 4.3d; RFC2018 5c 5.1b; RFC2525 2.2 2.14] */
+ * [RFC6298 5.4; RFC5681 3.1m 4.3d; RFC2018 5c 5.1b; RFC2525 2.2 2.14; RFC6675 5.1b; RFC5682 3.1-1] */
 void ek_recovery_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         struct ek_congestion *c = &tcb->cong;

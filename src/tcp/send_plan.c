@@ -218,6 +218,7 @@ static struct ek_plan plan_early(const struct ek_tcb *tcb, const struct ek_plan_
         return p.kind != EK_PLAN_NONE ? p : plan_ack(tcb, p);
 }
 
+/* [RFC6675 4-nextseg-2 5-3 5-c] */
 struct ek_plan ek_send_plan(const struct ek_tcb *tcb, const struct ek_plan_env *env)
 {
         struct ek_plan p = nothing;

@@ -354,6 +354,7 @@ void ek_txq_clear(struct ek_txq *q, struct ek_slab *slab)
         ek_txq_init(q);
 }
 
+/* [RFC8985 6.1] */
 bool ek_txq_push(struct ek_txq *q, struct ek_slab *slab, seq_t seq, const struct ek_txq_sent *sent)
 {
         struct ek_txrec *tail = rec_at(slab, q->tail);

@@ -160,7 +160,8 @@ static inline bool ek_txq_is_empty(const struct ek_txq *q)
         return q->head == EK_NIL;
 }
 
-/* Bytes taken to be in the network: RFC 6675's pipe. What was sent again is not lost any more, so it counts. */
+/* Bytes taken to be in the network: RFC 6675's pipe. What was sent again is not lost any more, so it counts.
+ * [RFC6675 4-setpipe] */
 static inline uint32_t ek_txq_pipe(const struct ek_txq *q)
 {
         return q->bytes - q->lost_bytes - q->sacked_bytes;

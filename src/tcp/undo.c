@@ -60,7 +60,7 @@ static bool is_older(const struct ek_tcb *tcb, const struct ek_seg *seg, bool ds
                opt->ts_ecr != 0 && (int32_t)(opt->ts_ecr - tcb->act->undo.ts) < 0;
 }
 
-/* [RFC4015 3.1-8 3.1-9] */
+/* [RFC4015 3.1-8 3.1-9 3.1-11] */
 void ek_undo_do(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_undo_why why)
 {
         static const char *const cause[] = {

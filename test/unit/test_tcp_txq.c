@@ -471,6 +471,7 @@ static void random_step(struct bench *x)
         }
 }
 
+/* [RFC6675 4-update 4-setpipe 4-nextseg-1; RFC8985 6.1 6.2-3] */
 EK_TEST(against_an_array)
 {
         static const uint32_t bases[] = {0, 0xfffffff0u, 0x7ffffff0u, 0xfffff800u};

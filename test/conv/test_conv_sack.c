@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+#include "conv.h"
+
+/*
+ * Loss recovery where SACK was negotiated, as a peer sees it: RFC 6675, 8985, 6937, and what proves a recovery to be
+ * spurious: RFC 3522, 3708, 5682. RELIABILITY A4-6, A9-7, A9-8.
+ */
+
+static const struct conv_options sack = {.no_ts = true};
+static const struct conv_options plain = {.no_sack = true};
+
+/* Segments `from` up to `to` leave; `last`: nothing is queued behind them. */
+static void out(struct conv *c, unsigned from, unsigned to, bool last)
+{
+        unsigned m = c->mss;
+
+        for (unsigned i = from; i < to; i++)
+                conv_out(c, "%s. %u:%u(%u) ack 1", last && i + 1 == to ? "P" : "", 1 + i * m,
+                         1 + (i + 1) * m, m);
+}
+
+/* A round trip of 100 ms, and ten segments out. */
+static void start(struct conv *c, const struct conv_options *o, unsigned segs)
+{
+        conv_start(c, o);
+        conv_listen(c);
+        if (o->no_sack)
+                conv_in(c, "S 0:0(0) win 65535 <mss %u,TS val 100 ecr 0,wscale 7>", c->mss);
+        else
+                conv_in(c, "S 0:0(0) win 65535 <mss %u,sackOK,wscale 7>", c->mss);
+        conv_out(c, "S. 0:0(0) ack 1 <...>");
+        conv_advance(c, ELKO_MS(100));
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_accept(c);
+        if (o->no_sack)
+                c->mss -= 12; /* each segment has timestamps */
+        conv_send(c, segs * c->mss);
+        out(c, 0, segs < 10 ? segs : 10, segs <= 10);
+        conv_none(c);
+}
+
+static void ack(struct conv *c, unsigned segs)
+{
+        conv_in(c, ". 1:1(0) ack %u", 1 + segs * c->mss);
+}
+
+/* An ACK for `segs`, and SACK for [from, to). */
+static void sacked(struct conv *c, unsigned segs, unsigned from, unsigned to)
+{
+        unsigned m = c->mss;
+
+        conv_in(c, ". 1:1(0) ack %u <sack %u:%u>", 1 + segs * m, 1 + from * m, 1 + to * m);
+}
+
+/* What is SACKed makes room for new data; this does not count for ssthresh. In the end cwnd is ssthresh.
+ * [RFC6675 4-nextseg-2 5-3 5-4b 5-a 5-b; RFC6937 3-6; RFC2018 5.1a] */
+CONV_TEST(limited_transmit_and_prr)
+{
+        start(c, &sack, 40);
+        sacked(c, 0, 1, 2);
+        out(c, 10, 11, false);
+        sacked(c, 0, 1, 3);
+        out(c, 11, 12, false);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_DISORDER);
+        sacked(c, 0, 1, 4);
+        out(c, 0, 1, false);
+        conv_none(c);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_RECOVERY);
+        CONV_EQ(c, conv_info(c).snd_ssthresh, 5 * c->mss);
+        /* eight are still out: one for every other that arrives */
+        sacked(c, 0, 1, 5);
+        conv_none(c);
+        sacked(c, 0, 1, 6);
+        conv_ignore(c);
+        CONV_CHECK(c, conv_info(c).total_retrans == 1);
+        sacked(c, 0, 1, 12);
+        conv_ignore(c);
+        CONV_CHECK(c, conv_info(c).flight - 11 * c->mss <= 5 * c->mss);
+        ack(c, 12);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_OPEN);
+        CONV_CHECK(c, conv_info(c).snd_cwnd <= 6 * c->mss);
+        conv_ignore(c);
+}
+
+/* The last segment is lost, too, and nothing behind it can tell: the answer to the retransmission, which left later,
+ * does. Instead of a rescue. [RFC6675 4-nextseg-4; RFC8985 6.2-2 6.2-5] */
+CONV_TEST(the_last_is_lost_too)
+{
+        start(c, &sack, 6);
+        conv_advance(c, ELKO_MS(30));
+        sacked(c, 0, 1, 5);
+        out(c, 0, 1, false);
+        conv_none(c);
+        conv_advance(c, ELKO_MS(30));
+        ack(c, 5);
+        conv_out(c, "P. %u:%u(%u) ack 1", 1 + 5 * c->mss, 1 + 6 * c->mss, c->mss);
+        conv_none(c);
+        conv_advance(c, ELKO_MS(30));
+        ack(c, 6);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_OPEN);
+        CONV_EQ(c, conv_info(c).total_retrans, 2);
+        CONV_EQ(c, conv_info(c).total_rto, 0);
+}
+
+/* Two are SACKed: what is missing below is not sent again before the window is over, though nothing else could be.
+ * [RFC6675 4-islost 4-nextseg-3; RFC8985 6.2-4d 6.2-5t] */
+CONV_TEST(nothing_goes_before_the_window_is_over)
+{
+        start(c, &sack, 3);
+        conv_advance(c, ELKO_MS(40));
+        sacked(c, 0, 1, 3);
+        conv_none(c);
+        /* a quarter of 40 ms, and a tick */
+        conv_out_after(c, ELKO_MS(10) + ELKO_US(1), ". 1:%u(%u) ack 1", 1 + c->mss, c->mss);
+        CONV_EQ(c, conv_info(c).total_rto, 0);
+        ack(c, 3);
+}
+
+/* What was SACKed is kept over a time-out, and not sent again. [RFC2018 5b; RFC6675 5.1a] */
+CONV_TEST(kept_after_a_time_out)
+{
+        start(c, &sack, 4);
+        conv_advance(c, ELKO_MS(30));
+        sacked(c, 0, 1, 3);
+        conv_out_after(c, ELKO_US(7501), ". 1:%u(%u) ack 1", 1 + c->mss, c->mss);   /* RACK */
+        conv_out_after(c, ELKO_US(311250), ". 1:%u(%u) ack 1", 1 + c->mss, c->mss); /* the timer */
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_LOSS);
+        CONV_EQ(c, conv_info(c).sacked, 2);
+        ack(c, 3);
+        conv_out(c, "P. %u:%u(%u) ack 1", 1 + 3 * c->mss, 1 + 4 * c->mss, c->mss);
+        conv_none(c);
+        ack(c, 4);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_OPEN);
+}
+
+/* A time-out in recovery ends it, without F-RTO; what was sent less than a round trip ago is not lost yet.
+ * [RFC6675 5.1b; RFC5682 3.1-1; RFC8985 6.3] */
+CONV_TEST(a_time_out_in_recovery)
+{
+        unsigned ssthresh;
+
+        start(c, &sack, 40);
+        conv_advance(c, ELKO_MS(30));
+        sacked(c, 0, 1, 4);
+        conv_ignore(c);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_RECOVERY);
+        conv_out_after(c, ELKO_US(311250), ". 1:%u(%u) ack 1", 1 + c->mss, c->mss);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_LOSS);
+        ssthresh = conv_info(c).snd_ssthresh;
+        conv_advance(c, ELKO_MS(30));
+        /* the first ACK lets go what is lost, and nothing new */
+        ack(c, 4);
+        out(c, 4, 6, false);
+        sacked(c, 4, 5, 8);
+        conv_ignore(c);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_LOSS);
+        CONV_EQ(c, conv_info(c).snd_ssthresh, ssthresh); /* no second recovery */
+}
+
+/* RFC 3522, 3.3: all ACKs were lost, and the receiver answers the retransmission with the echo of what it had: all
+ * is acknowledged, so it proves nothing. After that, samples count as ever. [RFC3522 3.2-5; RFC4015 3.1-11] */
+CONV_TEST(an_old_echo_for_everything_proves_nothing)
+{
+        uint64_t srtt;
+
+        start(c, &plain, 4);
+        conv_out_after(c, ELKO_MS(300), ". 1:%u(%u) ack 1", 1 + c->mss, c->mss);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_LOSS);
+        srtt = conv_info(c).srtt_ns;
+        ack(c, 4);
+        CONV_EQ(c, conv_info(c).undone, 0);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_OPEN);
+        CONV_CHECK(c, conv_info(c).srtt_ns < srtt + ELKO_MS(200));
+}
+
+/* The network makes copies: D-SACKs for what was never sent again undo nothing. [RFC3708 3-A4] */
+CONV_TEST(copies_prove_nothing)
+{
+        unsigned m;
+
+        start(c, &sack, 10);
+        m = c->mss;
+        for (unsigned i = 1; i <= 4; i++) {
+                ack(c, i);
+                conv_in(c, ". 1:1(0) ack %u <sack %u:%u>", 1 + i * m, 1 + (i - 1) * m, 1 + i * m);
+        }
+        sacked(c, 4, 5, 8);
+        out(c, 4, 5, false);
+        conv_in(c, ". 1:1(0) ack %u <sack %u:%u>", 1 + 9 * m, 1 + 4 * m, 1 + 5 * m);
+        CONV_EQ(c, conv_info(c).undone, 0);
+        CONV_EQ(c, conv_info(c).dsack_dups, 5);
+}
+
+/* RELIABILITY A4-6: blocks of a byte or two, wherever: no record is split below a segment, and nothing that arrived in
+ * part counts. [RFC6675 4-update] */
+CONV_TEST(a4_6_tiny_blocks)
+{
+        start(c, &sack, 10);
+        for (unsigned i = 2; i < 9 * c->mss; i += 97)
+                conv_in(c, ". 1:1(0) ack 1 <sack %u:%u %u:%u>", 1 + i, 2 + i, 1 + i + 3, 3 + i + 3);
+        conv_none(c);
+        CONV_EQ(c, conv_info(c).sacked, 0);
+        CONV_EQ(c, conv_info(c).unacked, 10);
+        ack(c, 10);
+}
+
+EK_TEST_MAIN();
