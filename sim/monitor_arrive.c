@@ -613,7 +613,7 @@ void mon_arrive(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *
         note_behind(ep, s);
         if (!ep->active && mon_synchronized(ep) && s->seq == ep->irs + 1 && s->ack == ep->iss + 1) {
                 ep->anew = true;
-                ep->anew_ts = s->has_ts && is_below(ep, s);
+                ep->anew_ts = s->has_ts && (is_below(ep, s) || ts_older_than_all(ep, s->tsval));
                 ep->anew_tsval = s->tsval;
                 ep->anew_edge = s->ack + mon_window_in(ep, s);
         }

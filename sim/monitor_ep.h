@@ -124,7 +124,7 @@ struct mon_ep {
                 fin_sent;
         bool ts_ok, ws_ok, sack_ok_in; /* sack_ok_in: SACK-Permitted arrived */
         bool anew;                     /* a copy of the handshake's last segment came */
-        bool anew_ts;                  /* the latest has Timestamps, and lies below the window */
+        bool anew_ts;                  /* the latest has Timestamps, and had to be refused */
         uint32_t anew_tsval, anew_edge;
         bool anew_begun; /* what left since begins at the first octet, as another connection would */
         uint32_t anew_max;     /* one beyond the highest of that */

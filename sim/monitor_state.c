@@ -379,8 +379,9 @@ static bool may_be_over(const struct sim_monitor *m, const struct mon_ep *ep)
 }
 
 /* What the connection before can't have said: it acknowledges less than was acknowledged, or more than the peer's FIN,
- * or sends what the peer has. Or, when its user time-out may be over or it may have been reset, text where its FIN was, or a TS.Recent from the copy that made the new
- * one, which the one before had to drop as it lies below the window (RFC 7323, 4.3 (2) and 5.3, R2). */
+ * or sends what the peer has. Or, when its user time-out may be over or it may have been reset, an empty segment with
+ * another number, text where its FIN was, or a TS.Recent from the copy that made the new one, which the one before had to
+ * drop as it lies below the window (RFC 7323, 4.3 (2) and 5.3, R2), or as it is older (R1). */
 static bool says_so_anew(const struct sim_monitor *m, const struct mon_ep *ep,
                          const struct mon_seg *s)
 {
@@ -389,12 +390,11 @@ static bool says_so_anew(const struct sim_monitor *m, const struct mon_ep *ep,
         if (mon_lt(s->ack, ep->ack_max) || (s->len > 1 && mon_lt(s->seq, ep->una_sure)) ||
             (ep->peer_fin_known && ep->ack_max == ep->peer_fin && mon_lt(ep->peer_fin, s->ack)))
                 return true;
-        /* An empty segment has SND.NXT, in one that goes on; a keep-alive SND.NXT-1 (3.8.4). */
-        if (ep->may_be_dead && mon_seg_span(s) == 0 && s->seq != ep->snd_max &&
-            s->seq + 1 != ep->snd_max)
-                return true;
         if (!may_be_over(m, ep))
                 return false;
+        /* An empty segment has SND.NXT, in one that goes on; a keep-alive SND.NXT-1 (3.8.4). */
+        if (mon_seg_span(s) == 0 && s->seq != ep->snd_max && s->seq + 1 != ep->snd_max)
+                return true;
         if (ep->fin_sent &&
             (mon_lt(ep->fin_seq, end) || ((s->flags & MON_FIN) && mon_lt(end, ep->fin_seq))))
                 return true;
@@ -448,10 +448,13 @@ static void begun_before(const struct sim_monitor *m, struct mon_ep *ep, const s
         }
         if (!ep->anew_begun)
                 return;
-        if (ep->fin_sent && s->seq != ep->iss + 1 && mon_lt(ep->fin_seq, end) &&
+        if (ep->fin_sent && s->seq != ep->iss + 1 && mon_lt(ep->fin_seq, s->seq + s->len) &&
             mon_le(ep->anew_max, ep->fin_seq) && mon_le(s->seq, ep->anew_max)) {
                 ep->fin_sent = false;
                 ep->snd_max = ep->anew_max;
+                ep->una_sure = mon_min(ep->una_sure, ep->snd_max);
+                ep->una_hi = mon_min(ep->una_hi, ep->snd_max);
+                ep->sack_hi = mon_min(ep->sack_hi, ep->snd_max);
                 ep->state = ep->peer_fin_known && ep->ack_max == ep->peer_fin ? MON_CLOSE_WAIT
                                                                               : MON_ESTABLISHED;
                 ep->anew_begun = false;

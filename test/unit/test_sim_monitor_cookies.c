@@ -17,6 +17,9 @@
         X(another_life_by_its_echo, TSECR)                                                         \
         X(another_life_by_its_fin, ABOVE_FIN)                                                      \
         X(another_life_that_says_the_same, ABOVE_FIN)                                              \
+        X(the_same_in_pieces, FIN_FIXED)                                                           \
+        X(another_life_by_its_number, EDGE_LEFT)                                                   \
+        X(another_life_by_an_older_echo, TSECR)                                                    \
         X(window_of_the_copy, WINDOW)                                                              \
         X(keep_alive_of_the_same, STORM)                                                           \
         X(acknowledged_while_unwatched, EARLY_TEXT)                                                \
@@ -145,6 +148,52 @@ static void talk_another_life_that_says_the_same(bool wrong)
         out((struct p){.flags = ACK, .seq = 1, .ack = 11, .len = 10});
         in((struct p){.flags = ACK, .seq = 11, .ack = 11});
         out((struct p){.flags = ACK, .seq = 11, .ack = 11, .len = 10});
+}
+
+/* Its first ACK is an old number of the one before, and its window may be smaller, seed 598311. */
+static void talk_another_life_by_its_number(bool wrong)
+{
+        open_passive(false, false, false);
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10});
+        out((struct p){.flags = ACK | FIN, .seq = 1, .ack = 11, .len = 10});
+        for (unsigned i = 0; i < (wrong ? 1 : 6); i++) {
+                after(ELKO_SEC(2) << i);
+                out((struct p){.flags = ACK | FIN, .seq = 1, .ack = 11, .len = 10});
+        }
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 11, .window = 50000});
+}
+
+/* PAWS would have made the one before refuse the copy (RFC 7323, 5.3, R1), seed 539433. */
+static void talk_another_life_by_an_older_echo(bool wrong)
+{
+        open_passive(false, false, true);
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 20});
+        after(ELKO_MS(5));
+        in((struct p){.flags = ACK, .seq = 1, .ack = 21});
+        if (!wrong)
+                in((struct p){.flags = RST, .seq = 1000});
+        out((struct p){.flags = ACK, .seq = 21, .ack = 1});
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .tsval = wire.ts_in - 5});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 1});
+}
+
+/* Its octets and its FIN in other pieces are no other life, seeds 543671 and 556345. */
+static void talk_the_same_in_pieces(bool wrong)
+{
+        open_passive(false, false, false);
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10});
+        out((struct p){.flags = ACK | FIN, .seq = 1, .ack = 11, .len = 20});
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10});
+        in((struct p){.flags = RST, .seq = 1000});
+        out((struct p){.flags = ACK, .seq = 22, .ack = 11});
+        in((struct p){.flags = ACK, .seq = 70000, .ack = 22}); /* may be believed */
+        after(ELKO_SEC(1));
+        out((struct p){.flags = ACK, .seq = 1, .ack = 11, .len = 10});
+        out((struct p){.flags = ACK | FIN, .seq = 11, .ack = 11, .len = 10});
+        in((struct p){.flags = ACK, .seq = 11, .ack = wrong ? 11 : 22});
+        if (wrong)
+                out((struct p){.flags = ACK | FIN, .seq = 11, .ack = 11, .len = 9});
 }
 
 /* The segment that makes the connection once more brings its window. */
