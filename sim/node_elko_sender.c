@@ -56,7 +56,8 @@ static void bound(struct sim_elko *e, const struct elko_trace_event *ev, struct 
 
 static void recovery(struct sim_elko *e, const struct elko_trace_event *ev, struct sim_watch *h)
 {
-        if (strcmp(ev->cause, "recovered") == 0 && h->fast && ev->cwnd > ev->ssthresh + e->cfg.mtu)
+        if (strcmp(ev->cause, "recovered") == 0 && h->fast && ev->cwnd > ev->ssthresh &&
+            ev->cwnd - ev->ssthresh > e->cfg.mtu)
                 BROKEN(e, "I-26: after recovery cwnd is %u, ssthresh %u", ev->cwnd, ev->ssthresh);
         h->cwnd = 0; /* another beginning */
         /* After an undone time-out the same segment may be found lost by other means. */

@@ -121,8 +121,8 @@ static const char *check_timers(const struct ek_tcb *tcb)
                         tcb->at[EK_DL_PACE] != EK_NEVER || ek_list_is_linked(&tcb->work),
                 "I-22: stuck: data waits, nothing armed");
         REQUIRE(!ek_tcb_has(tcb, EK_TCB_ORPHAN) || tcb->at[EK_DL_ABORT] != EK_NEVER ||
-                        tcb->at[EK_DL_CLOSE] != EK_NEVER || ek_list_is_linked(&tcb->work) ||
-                        outstanding,
+                        tcb->at[EK_DL_CLOSE] != EK_NEVER || tcb->at[EK_DL_PACE] != EK_NEVER ||
+                        ek_list_is_linked(&tcb->work) || outstanding,
                 "I-22: an orphan without a deadline");
         return NULL;
 }

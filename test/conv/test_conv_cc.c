@@ -41,9 +41,10 @@ CONV_TEST(cubic_is_the_default)
         for (unsigned i = 0; i < 10; i++)
                 out(c, i);
         conv_none(c);
-        for (unsigned i = 0; i < 3; i++)
+        for (unsigned i = 0; i < 3; i++) {
                 conv_in(c, ". 1:1(0) ack 1");
-        conv_ignore(c);
+                conv_ignore(c);
+        }
         CONV_EQ(c, conv_info(c).snd_ssthresh, 7 * c->mss);
         conv_abort(c);
         conv_ignore(c);
@@ -73,6 +74,7 @@ CONV_TEST(another_algorithm_at_run_time)
         conv_start(c, &cubic);
         conv_open_passive(c);
         conv_send(c, 400 * c->mss);
+        conv_ignore(c);
         for (unsigned n = 0; elko_cc_list[n] != NULL; n++) {
                 CONV_EQ(c, elko_set_congestion(c->st, c->f->sock, elko_cc_list[n]), 0);
                 CONV_CHECK(c, conv_info(c).congestion == elko_cc_list[n]->name);
