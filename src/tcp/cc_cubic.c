@@ -160,6 +160,9 @@ static void avoid(struct cubic *c, struct elko_cc_out *out, const struct elko_cc
 static void slow_start(struct cubic *c, struct elko_cc_out *out, const struct elko_cc_ack *ev)
 {
         c->in_epoch = false;
+        /* RFC 9406, 4.3: with a threshold, from before a silence perhaps, it is not the first one. */
+        if (out->ssthresh_bytes != UINT32_MAX)
+                ek_hystart_end(&c->hystart);
         ek_cc_slow_start(out, ek_hystart_on_ack(&c->hystart, ev, c->paced), ev->mss);
         if (!ek_hystart_is_done(&c->hystart))
                 return;

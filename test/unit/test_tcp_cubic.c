@@ -408,6 +408,23 @@ EK_TEST(hystart_limits_growth)
         }
 }
 
+/* After a silence the private area is new, and the threshold is there: no HyStart++ again. [RFC9406 4.3b] */
+EK_TEST(no_hystart_with_a_threshold)
+{
+        struct bench b;
+        uint32_t before;
+
+        start(&b, MSS, ELKO_MS(50));
+        b.out.ssthresh_bytes = 1000 * MSS;
+        hy_round(&b, 20, ELKO_MS(50));
+        hy_round(&b, 20, ELKO_MS(90));
+        before = b.out.cwnd_bytes;
+        hy_round(&b, 20, ELKO_MS(90));
+        CHECK_EQ(b.out.cwnd_bytes, before + 20 * MSS);
+        ack_as(&b, 40 * MSS, true, true);
+        CHECK_EQ(b.out.cwnd_bytes, before + 60 * MSS);
+}
+
 /* ---- on a path ---- */
 
 static double goodput(uint64_t rate, uint64_t rtt, uint32_t buffer, uint32_t ppm, uint64_t tick,
