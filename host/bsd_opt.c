@@ -266,6 +266,12 @@ static uint64_t received(const struct elko_tcp_info *i)
         return i->bytes_received + flags - (flags > 0);
 }
 
+static bool is_open(const struct elko_tcp_info *i)
+{
+        return i->state != ELKO_TCP_CLOSED && i->state != ELKO_TCP_LISTEN &&
+               i->state != ELKO_TCP_SYN_SENT && i->state != ELKO_TCP_SYN_RECEIVED;
+}
+
 static void fill_info(const struct bsd_sock *s, const struct elko_tcp_info *i,
                       struct linux_tcp_info *o)
 {
@@ -318,7 +324,7 @@ static void fill_info(const struct bsd_sock *s, const struct elko_tcp_info *i,
                 .busy_time = i->busy_ns / 1000,
                 .rwnd_limited = i->rwnd_limited_ns / 1000,
                 .sndbuf_limited = i->sndbuf_limited_ns / 1000,
-                .delivered = i->delivered,
+                .delivered = i->delivered + is_open(i), /* Linux counts the SYN */
                 .bytes_sent = i->bytes_sent,
                 .bytes_retrans = i->bytes_retrans,
                 .dsack_dups = i->dsack_dups,

@@ -75,6 +75,7 @@ static struct ek_tcb *make_tcb(struct ek_tcp *t, struct ek_listener *ls, const s
         tcb->rcv_nxt = seq_add(o->irs, 1);
         tcb->last_ack_sent = tcb->rcv_nxt;
         tcb->snd_small = o->iss;
+        tcb->stats.segs_in = 2; /* the SYN, and the segment that is being processed */
         tcb->adv_mss = ek_tcp_adv_mss(t, key, ek_tcb_settings(t, tcb)->max_seg);
         tcb->rcv_wscale = ek_options_rcv_wscale(t, ek_tcb_settings(t, tcb)->rcv_buf_max);
         opt.mss = o->peer_mss;

@@ -169,7 +169,7 @@ static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
 /* ---- connections ---- */
 
 /* A FIN that came early has a number, too: it is reported with the text before it, or by itself, and first if it was the
- * last to come. [RFC2018 3 4c] */
+ * last to come. [RFC2018 3a 4e 4f] */
 static uint32_t sack_fin(const struct ek_tcb *tcb, struct ek_tcp_opts *opt, uint32_t first,
                          uint32_t n, uint32_t max)
 {
