@@ -82,9 +82,11 @@ void plug_settle(void)
 
         if (plug.st == NULL)
                 return;
-        take_output(plug.link4);
-        take_output(plug.link6);
-        elko_bsd_update(plug.b);
+        do { /* the sockets may have more when all was sent */
+                take_output(plug.link4);
+                take_output(plug.link6);
+                elko_bsd_update(plug.b);
+        } while (elko_has_output(plug.st, plug.link4) || elko_has_output(plug.st, plug.link6));
         if (w == NULL || w->woken || (plug.now < w->until && is_due(w) == 0))
                 return;
         w->woken = true;

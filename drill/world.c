@@ -124,12 +124,14 @@ void drill_world_settle(struct drill_world *w)
                 take_from_kernel(w);
                 return;
         }
-        do {
-                n = elko_output(w->st, w->link, frames, BATCH, start_ns + w->now);
-                for (size_t i = 0; i < n; i++)
-                        keep(w, &frames[i]);
-        } while (n > 0 && w->sent < DRILL_WORLD_PACKETS);
-        elko_bsd_update(w->bsd);
+        do { /* the sockets may have more when all was sent */
+                do {
+                        n = elko_output(w->st, w->link, frames, BATCH, start_ns + w->now);
+                        for (size_t i = 0; i < n; i++)
+                                keep(w, &frames[i]);
+                } while (n > 0 && w->sent < DRILL_WORLD_PACKETS);
+                elko_bsd_update(w->bsd);
+        } while (elko_has_output(w->st, w->link) && w->sent < DRILL_WORLD_PACKETS);
         w->work++;
 }
 

@@ -48,6 +48,7 @@ void elko_bsd_destroy(struct elko_bsd *b)
                 bsd_epoll_free(s);
                 bsd_errq_free(s);
                 bsd_send_forget(s);
+                bsd_eor_free(s);
                 bsd_pipe_close(s);
         }
         free(b);
@@ -352,6 +353,7 @@ static int disconnect(struct elko_bsd *b, struct bsd_sock *s)
         s->read_shut = s->write_shut = s->error_told = s->was_open = false;
         s->active = s->connect_told = s->eof = false;
         bsd_send_forget(s);
+        bsd_eor_free(s);
         s->written = 0;
         s->max_window = 0;
         return 0;
@@ -459,6 +461,8 @@ void elko_bsd_update(struct elko_bsd *b)
         for (int fd = 0; fd < b->top; fd++) {
                 struct bsd_sock *s = &b->sock[fd];
 
+                if (s->pieces != NULL)
+                        bsd_eor_release(b, s, false);
                 bsd_marks_check(b, s);
                 if (s->met_limit && (s->kind != BSD_OPEN || bsd_send_has_room(b, s))) {
                         s->met_limit = false;
@@ -600,11 +604,16 @@ ssize_t bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, int fl
         len = bsd_send_share(b, s, len);
         if (len == 0)
                 return -EAGAIN;
-        r = elko_send(b->st, s->handle, buf, len,
-                      (flags & MSG_MORE) || len < whole ? ELKO_SEND_MORE : 0);
+        if (bsd_eor_waits(b, s))
+                r = bsd_eor_keep(b, s, buf, len);
+        else
+                r = elko_send(b->st, s->handle, buf, len,
+                              (flags & MSG_MORE) || len < whole ? ELKO_SEND_MORE : 0);
         if (r >= 0) {
                 bsd_mark_sent(s, (size_t)r, flags, stamps);
                 bsd_send_count(b, s, (size_t)r);
+                if ((flags & MSG_EOR) && (size_t)r == whole)
+                        bsd_eor_mark(s);
                 return (ssize_t)r;
         }
         if (r == ELKO_ENOMEM)
@@ -651,6 +660,7 @@ int elko_bsd_shutdown(struct elko_bsd *b, int fd, int how)
                         s->news++;
                         return 0;
                 }
+                bsd_eor_release(b, s, true);
                 r = elko_shutdown(b->st, s->handle);
                 if (r != ELKO_OK)
                         return -bsd_errno(r);
@@ -668,6 +678,7 @@ int elko_bsd_close(struct elko_bsd *b, int fd)
                 return -EBADF;
         s = &b->sock[fd];
         if (s->handle != ELKO_SOCK_NONE) {
+                bsd_eor_release(b, s, true);
                 elko_set_user(b->st, s->handle, NULL);
                 if (s->opt.linger.l_onoff && s->opt.linger.l_linger == 0 && s->kind != BSD_LISTENER)
                         elko_abort(b->st, s->handle);
@@ -678,6 +689,7 @@ int elko_bsd_close(struct elko_bsd *b, int fd)
         bsd_epoll_free(s);
         bsd_errq_free(s);
         bsd_send_forget(s);
+        bsd_eor_free(s);
         bsd_pipe_close(s);
         s->kind = BSD_FREE;
         s->bound = false;

@@ -54,9 +54,13 @@ struct bsd_sock {
         struct bsd_options opt;
         struct bsd_packet *packets; /* bsd_sndbuf.c: what is not acknowledged yet */
         size_t n_packets, max_packets;
-        uint32_t max_window;        /* the largest that the peer has offered */
-        uint64_t written;           /* bytes that send() has taken */
-        struct bsd_mark *marks;     /* bsd_errq.c: calls whose data is under way */
+        uint32_t max_window;      /* the largest that the peer has offered */
+        struct bsd_piece *pieces; /* bsd_eor.c: what waits behind the end of a record */
+        size_t kept;              /* bytes in them */
+        uint64_t record_end;    /* in the stack: the offset of the last end of a record; 0: none */
+        uint64_t last_record;   /* of all that was written */
+        uint64_t written;       /* bytes that send() has taken */
+        struct bsd_mark *marks; /* bsd_errq.c: calls whose data is under way */
         struct bsd_report *reports; /* the error queue */
         uint32_t zerocopy_id;       /* of the next call with MSG_ZEROCOPY */
         struct bsd_pipe *pipe;      /* PIPE_OUT, PIPE_IN */
@@ -134,6 +138,18 @@ int bsd_send_buffer(struct elko_bsd *b, struct bsd_sock *s);
 /* A packet goes beyond the limit, and one that was begun is filled. */
 enum { BSD_SNDBUF_MORE = 2 * 65536 };
 void bsd_send_forget(struct bsd_sock *s);
+
+/* ---- bsd_eor.c ---- */
+
+/* Must what is written now wait for the end of a record to be sent? */
+bool bsd_eor_waits(struct elko_bsd *b, const struct bsd_sock *s);
+/* Keep it; below 0: no memory. */
+ssize_t bsd_eor_keep(struct elko_bsd *b, struct bsd_sock *s, const void *buf, size_t len);
+/* What was written up to now is a record. */
+void bsd_eor_mark(struct bsd_sock *s);
+/* Give the stack what need not wait any more; `all`: whatever it is. */
+void bsd_eor_release(struct elko_bsd *b, struct bsd_sock *s, bool all);
+void bsd_eor_free(struct bsd_sock *s);
 
 /* ---- bsd_msg.c: pipes ---- */
 

@@ -148,6 +148,7 @@ static bool look(struct elko_bsd *b, struct bsd_sock *s, struct elko_tcp_info *i
             i->snd_mss == 0)
                 return false;
         follow(s, i->bytes_acked, i->bytes_sent - i->bytes_retrans);
+        i->notsent += (uint32_t)s->kept;
         return true;
 }
 
@@ -161,7 +162,8 @@ size_t bsd_send_share(struct elko_bsd *b, struct bsd_sock *s, size_t len)
                 return len;
         most = packet_size(s, &i);
         last = s->n_packets > 0 ? &s->packets[s->n_packets - 1] : NULL;
-        if (last != NULL && last->from >= i.bytes_sent - i.bytes_retrans) {
+        if (last != NULL && last->from >= i.bytes_sent - i.bytes_retrans &&
+            last->to != s->last_record) {
                 has = last->to - last->from;
                 if (has < most)
                         return len < most - has ? len : (size_t)(most - has);
@@ -183,7 +185,7 @@ void bsd_send_count(struct elko_bsd *b, struct bsd_sock *s, size_t len)
         if ((b->defaults.wmem_most == 0 && notsent_limit(b, s) == 0) || !look(b, s, &i))
                 return;
         last = s->n_packets > 0 ? &s->packets[s->n_packets - 1] : NULL;
-        if (last != NULL && last->to == s->written - len &&
+        if (last != NULL && last->to == s->written - len && last->to != s->last_record &&
             last->from >= i.bytes_sent - i.bytes_retrans &&
             last->to - last->from + len <= packet_size(s, &i))
                 last->to = s->written;
