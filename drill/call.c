@@ -536,8 +536,11 @@ static bool judge(struct drill_run *r, const struct drill_doing *d)
         if (want == got && (call->error == NULL || drill_errno(call->error) == error))
                 return true;
         if (error == ENOPROTOOPT)
-                return drill_refuse(r, d->event->what, "unsupported: this option of %s()",
-                                    call->name);
+                return drill_refuse(
+                        r, d->event->what, "unsupported: this option of %s()%s%s", call->name,
+                        call->n > 2 && call->arg[2]->kind == DRILL_SYMBOL ? ": " : "",
+                        call->n > 2 && call->arg[2]->kind == DRILL_SYMBOL ? call->arg[2]->text
+                                                                          : "");
         return drill_fail(r, call->result->where, "%s() returned %s, expected %s%s%s", call->name,
                           result_text(r, d->result), drill_format(r->arena, "%" PRId64, want),
                           call->error != NULL ? " " : "", call->error != NULL ? call->error : "");

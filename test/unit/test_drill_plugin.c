@@ -145,7 +145,7 @@ static uint16_t sum(const uint8_t *p, size_t n, uint32_t s)
 
 static void in_to(uint16_t port, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len)
 {
-        uint8_t p[1500] = {0x45, 0, 0, 0, 0, 0, 0, 0, 64, 6, 0, 0, 192, 0, 2, 1, 192, 168, 0, 1};
+        uint8_t p[65536] = {0x45, 0, 0, 0, 0, 0, 0, 0, 64, 6, 0, 0, 192, 0, 2, 1, 192, 168, 0, 1};
         struct tcphdr *h = (struct tcphdr *)(void *)(p + 20);
         uint16_t total = (uint16_t)(40 + len), c;
 
@@ -663,6 +663,36 @@ EK_TEST(parts_options_and_pipes)
         CHECK_EQ(info[0], 1); /* ESTABLISHED */
         close(ends[0]);
         close(ends[1]);
+        stop();
+}
+
+/* What the program asserts: TCP_INFO of 280 bytes, TCP_CC_INFO and SO_MEMINFO there (nine numbers); and a packet of the
+ * peer that is longer than the MTU, as its card would join several. */
+EK_TEST(what_the_program_takes_for_granted)
+{
+        uint32_t words[256], iss;
+        socklen_t len = sizeof(words);
+        char buf[60000];
+        int fd;
+
+        start(NULL);
+        fd = open_one(listener(), &iss);
+        CHECK_EQ(AT(GETSOCKOPT, int (*)(void *, int, int, int, void *, socklen_t *))(
+                         U, fd, SOL_TCP, TCP_INFO, words, &len),
+                 0);
+        CHECK_EQ(len, 280);
+        len = sizeof(words);
+        CHECK_EQ(AT(GETSOCKOPT, int (*)(void *, int, int, int, void *, socklen_t *))(
+                         U, fd, SOL_TCP, 26 /* TCP_CC_INFO */, words, &len),
+                 0);
+        len = sizeof(words);
+        CHECK_EQ(AT(GETSOCKOPT, int (*)(void *, int, int, int, void *, socklen_t *))(
+                         U, fd, SOL_SOCKET, 55 /* SO_MEMINFO */, words, &len),
+                 0);
+        CHECK_EQ(len, 36);
+        in(TH_ACK | TH_PUSH, ISN + 1, iss + 1, 50000);
+        CHECK_EQ(out().ack, ISN + 50001);
+        CHECK_EQ(AT(READ, ssize_t(*)(void *, int, void *, size_t))(U, fd, buf, sizeof(buf)), 50000);
         stop();
 }
 
