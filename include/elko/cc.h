@@ -46,6 +46,7 @@ struct elko_cc_init {
         bool selective_acks;          /* more than one loss can be found in a round trip */
         bool resumed;                 /* after a silence, or instead of another algorithm */
         bool paced;                   /* segments are spread over the round trip anyway */
+        bool slow_start_bursts;       /* elko_config's */
 };
 
 /* A delivery rate sample, draft-ietf-ccwg-bbr, "Delivery Rate Samples": what was delivered from the

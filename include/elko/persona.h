@@ -24,7 +24,7 @@ struct elko_persona {
         enum elko_option_order option_order;
         uint32_t initial_window_segs;
         uint32_t quick_acks;
-        bool rto_min_on_variance, interactive_acks, push_bursts, icmp_ends_open;
+        bool rto_min_on_variance, interactive_acks, push_bursts, icmp_ends_open, slow_start_bursts;
         uint32_t syn_linear_timeouts, synack_retries;
         uint32_t keepalive_count;
         uint64_t delack_ns;

@@ -96,6 +96,7 @@ struct elko_config {
         bool interactive_acks;    /* a reply soon after a request ends quick ACKs (Linux): false */
         bool icmp_ends_open;      /* any unreachable ends an open, a soft one too (Linux): false */
         bool push_bursts; /* PSH on the last of several segments that go at once (Linux): false */
+        bool slow_start_bursts; /* one ACK may add any number of segments to cwnd (Linux), not 8 (RFC 9406, 4.2): false */
         bool timestamps, sack, window_scale; /* offered and accepted: true */
         bool syn_cookies;                    /* when the SYN queue is full: true */
         /* Servers whose Fast Open cookies a client keeps (RFC 7413), some 80 bytes each: 0. */

@@ -18,6 +18,7 @@ const struct elko_persona elko_personas[] = {
          .rto_min_on_variance = true, /* SRTT + max(200 ms, 4 RTTVAR) */
          .interactive_acks = true,
          .push_bursts = true,
+         .slow_start_bursts = true,
          .icmp_ends_open = true,   /* RFC 5461, 4.1 */
          .syn_linear_timeouts = 4, /* tcp_syn_linear_timeouts */
          .synack_retries = 5,
@@ -114,6 +115,7 @@ void elko_persona_apply(const struct elko_persona *p, struct elko_config *c)
         c->rto_min_on_variance = p->rto_min_on_variance;
         c->interactive_acks = p->interactive_acks;
         c->push_bursts = p->push_bursts;
+        c->slow_start_bursts = p->slow_start_bursts;
         c->icmp_ends_open = p->icmp_ends_open;
         c->syn_linear_timeouts = p->syn_linear_timeouts;
         c->synack_retries = p->synack_retries;

@@ -27,8 +27,8 @@ struct ek_hystart {
 
 void ek_hystart_init(struct ek_hystart *h, uint64_t clock_resolution_ns);
 
-/* In slow start: by how much cwnd grows. `paced`: no burst is to be feared (L). */
-uint32_t ek_hystart_on_ack(struct ek_hystart *h, const struct elko_cc_ack *ev, bool paced);
+/* In slow start: by how much cwnd grows. `bursts`: none is to be feared, there is no L. */
+uint32_t ek_hystart_on_ack(struct ek_hystart *h, const struct elko_cc_ack *ev, bool bursts);
 
 /* CSS has lasted its rounds: on to congestion avoidance with ssthresh = cwnd. */
 bool ek_hystart_is_done(const struct ek_hystart *h);

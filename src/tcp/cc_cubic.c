@@ -48,7 +48,7 @@ struct cubic {
         bool in_epoch;
         bool from_zero; /* the next epoch begins with K = 0: after a time-out, after HyStart++ */
         bool waiting;   /* for the application */
-        bool paced;
+        bool bursts;    /* in slow start: no limit to what one ACK adds */
         struct undo undo;
 };
 
@@ -93,7 +93,7 @@ static void cubic_init(void *priv, struct elko_cc_out *out, const struct elko_cc
 {
         struct cubic *c = priv;
 
-        *c = (struct cubic){.from_zero = true, .paced = ev->paced};
+        *c = (struct cubic){.from_zero = true, .bursts = ev->paced || ev->slow_start_bursts};
         ek_hystart_init(&c->hystart, ev->clock_resolution_ns);
         out->cwnd_bytes = ev->initial_cwnd_bytes;
         out->ssthresh_bytes = UINT32_MAX;
@@ -163,7 +163,7 @@ static void slow_start(struct cubic *c, struct elko_cc_out *out, const struct el
         /* RFC 9406, 4.3: with a threshold, from before a silence perhaps, it is not the first one. */
         if (out->ssthresh_bytes != UINT32_MAX)
                 ek_hystart_end(&c->hystart);
-        ek_cc_slow_start(out, ek_hystart_on_ack(&c->hystart, ev, c->paced), ev->mss);
+        ek_cc_slow_start(out, ek_hystart_on_ack(&c->hystart, ev, c->bursts), ev->mss);
         if (!ek_hystart_is_done(&c->hystart))
                 return;
         ek_hystart_end(&c->hystart);

@@ -80,7 +80,7 @@ static void look(struct ek_hystart *h)
 }
 
 /* [RFC9406 4.2c 4.2f 4.2g 4.3a 4.3b] */
-uint32_t ek_hystart_on_ack(struct ek_hystart *h, const struct elko_cc_ack *ev, bool paced)
+uint32_t ek_hystart_on_ack(struct ek_hystart *h, const struct elko_cc_ack *ev, bool bursts)
 {
         uint32_t grow = ev->acked_bytes;
 
@@ -93,7 +93,7 @@ uint32_t ek_hystart_on_ack(struct ek_hystart *h, const struct elko_cc_ack *ev, b
                 h->samples++;
                 look(h);
         }
-        if (!paced)
+        if (!bursts)
                 grow = ek_min_u32(grow, L_UNPACED * ev->mss);
         if (h->baseline_ns == EK_NEVER)
                 return grow;

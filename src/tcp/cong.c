@@ -26,6 +26,7 @@ void ek_cong_init(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t initial_cwnd, b
                 .selective_acks = ek_tcb_has(tcb, EK_TCB_SACK),
                 .resumed = resumed,
                 .paced = ek_tcb_settings(t, tcb)->pacing,
+                .slow_start_bursts = t->cfg.slow_start_bursts,
         };
 
         tcb->act->cc = (struct ek_cc_state){
