@@ -3,7 +3,7 @@
 
 /*
  * RFC 5681, 3.2 with RFC 6582 (NewReno) and RFC 3042 (limited transmit), for connections that did not
- * negotiate SACK - and, until the SACK sender stands, for all (Deviation: RFC 2018, 5).
+ * negotiate SACK (recover_sack.c is for the others).
  *
  * `recover` guards against a second fast retransmit for the same window: the duplicate ACKs that a
  * go-back-N after a time-out provokes must not start one (RFC 6582, 3.2 step 1).

@@ -19,7 +19,7 @@ struct byte {
         uint32_t rec; /* number of the record that holds it */
         uint64_t sent_at;
         uint32_t sends;
-        bool lost;
+        bool lost, sacked;
 };
 
 static struct {
@@ -39,17 +39,19 @@ static seq_t seq(uint32_t off)
 
 static void check(void)
 {
-        uint32_t lost = 0, first = SPACE, records = 0;
+        uint32_t lost = 0, sacked = 0, first = SPACE, records = 0;
         struct ek_txrec *rec;
 
         FZ_REQUIRE(ek_txq_check(&m.q, &m.slab, seq(m.una), seq(m.nxt)));
         for (uint32_t i = m.una; i < m.nxt; i++) {
                 lost += m.b[i].lost;
+                sacked += m.b[i].sacked;
                 if (m.b[i].lost && first == SPACE)
                         first = i;
                 records += i == m.una || m.b[i].rec != m.b[i - 1].rec;
         }
-        FZ_REQUIRE(m.q.bytes == (m.nxt - m.una) * m.unit && m.q.lost_bytes == lost * m.unit);
+        FZ_REQUIRE(m.q.bytes == (m.nxt - m.una) * m.unit && m.q.lost_bytes == lost * m.unit &&
+                   m.q.sacked_bytes == sacked * m.unit);
         FZ_REQUIRE(m.q.count == records && ek_slab_live(&m.slab) == records);
         rec = ek_txq_next_lost(&m.q, &m.slab);
         FZ_REQUIRE((rec == NULL) == (lost == 0));
@@ -76,12 +78,18 @@ static void ack(uint32_t to)
         struct ek_txq_acked got = ek_txq_ack(&m.q, &m.slab, seq(to));
         bool again = false;
 
-        for (uint32_t i = m.una; i < to; i++)
+        uint64_t newest = 0;
+
+        for (uint32_t i = m.una; i < to; i++) {
+                if (m.b[i].sacked)
+                        continue;
                 again = again || m.b[i].sends > 1;
+                newest = m.b[i].sent_at;
+        }
         FZ_REQUIRE(got.bytes == (to - m.una) * m.unit);
         FZ_REQUIRE(got.fin == (m.fin < to));
         FZ_REQUIRE(got.retransmitted == again);
-        FZ_REQUIRE(got.rtt_sent_at == (again || to == m.una ? 0 : m.b[to - 1].sent_at));
+        FZ_REQUIRE(got.rtt_sent_at == (again ? 0 : newest));
         m.una = to;
         if (m.fin < to)
                 m.fin = SPACE;
@@ -91,7 +99,7 @@ static void mark_head(void)
 {
         bool done = ek_txq_mark_head_lost(&m.q, &m.slab);
 
-        FZ_REQUIRE(done == (m.una < m.nxt && !m.b[m.una].lost));
+        FZ_REQUIRE(done == (m.una < m.nxt && !m.b[m.una].lost && !m.b[m.una].sacked));
         for (uint32_t i = m.una; done && i < m.nxt && m.b[i].rec == m.b[m.una].rec; i++)
                 m.b[i].lost = true;
 }
@@ -122,12 +130,96 @@ static void resend(uint32_t n)
         m.recs++;
 }
 
+static uint32_t end_of_record(uint32_t i)
+{
+        uint32_t end = i + 1;
+
+        while (end < m.nxt && m.b[end].rec == m.b[i].rec)
+                end++;
+        return end;
+}
+
+/* A block; whole records, so that no memory is needed: parts are the unit test's. */
+static void sack(uint32_t left, uint32_t right)
+{
+        struct ek_txq_acked got = {0};
+        uint32_t n = 0;
+
+        ek_txq_sack(&m.q, &m.slab, seq(left), seq(right), UINT32_MAX / 2, &got);
+        for (uint32_t i = m.una, end; i < m.nxt; i = end) {
+                end = end_of_record(i);
+                if (m.b[i].sacked || i < left || end > right)
+                        continue;
+                for (uint32_t k = i; k < end; k++) {
+                        m.b[k].sacked = true;
+                        m.b[k].lost = false;
+                }
+                n += end - i;
+        }
+        FZ_REQUIRE(got.sacked == n * m.unit && got.delivered == got.sacked);
+        for (uint32_t i = m.una + 1; i < m.nxt; i++)
+                if (m.b[i].sacked && m.b[i - 1].sacked)
+                        m.b[i].rec = m.b[i - 1].rec;
+}
+
+static void renege(void)
+{
+        ek_txq_renege(&m.q, &m.slab);
+        for (uint32_t i = m.una, end; i < m.nxt; i = end) {
+                const struct ek_txrec *rec;
+                uint32_t at = m.q.head;
+
+                end = end_of_record(i);
+                if (!m.b[i].sacked)
+                        continue;
+                while (!seq_eq((rec = ek_slab_at(&m.slab, at))->seq, seq(i)))
+                        at = rec->next;
+                FZ_REQUIRE(rec->sends > 1);
+                for (uint32_t k = i; k < end; k++) {
+                        m.b[k].sacked = false;
+                        m.b[k].lost = true;
+                        m.b[k].sends = rec->sends;
+                        m.b[k].sent_at = rec->sent_at;
+                }
+        }
+}
+
+static void more(const uint8_t *r, uint32_t n)
+{
+        struct ek_txq_limit limit = {.sent_at = m.now - r[1] % 16, .until = m.now - r[2] % 16};
+        uint32_t span = m.nxt - m.una, left;
+
+        if (span < 2)
+                return;
+        left = m.una + 1 + n % (span - 1);
+        if (r[3] % 16 == 15) {
+                renege();
+        } else if (r[3] % 4 != 3) {
+                sack(left, left + 1 + r[1] % (m.nxt - left));
+        } else {
+                limit.end = seq(left);
+                ek_txq_mark_old_lost(&m.q, &m.slab, &limit);
+                for (uint32_t i = m.una, end; i < m.nxt; i = end) {
+                        bool old;
+
+                        end = end_of_record(i);
+                        old = m.b[i].sent_at <= limit.until &&
+                              ek_txq_sent_before(m.b[i].sent_at, seq(end), limit.sent_at,
+                                                 limit.end);
+                        for (uint32_t k = i; k < end; k++)
+                                m.b[k].lost = m.b[k].lost || (old && !m.b[k].sacked);
+                }
+        }
+}
+
 static void step(const uint8_t *r)
 {
         uint32_t n = 1 + (r[1] * 3u + r[2]) % 400;
 
         m.now += r[3];
-        switch (r[0] % 8) {
+        switch (r[0] % 10) {
+        case 8:
+        case 9: more(r, n); break;
         case 0:
         case 1: push(n, 0); break;
         case 2: push(1 + n % 3, r[3] % 8 == 0 ? EK_TXREC_FIN : 0); break;
@@ -140,7 +232,7 @@ static void step(const uint8_t *r)
                 } else {
                         ek_txq_mark_all_lost(&m.q, &m.slab);
                         for (uint32_t i = m.una; i < m.nxt; i++)
-                                m.b[i].lost = true;
+                                m.b[i].lost = !m.b[i].sacked;
                 }
                 break;
         case 5: mark_head(); break;
@@ -164,7 +256,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ek_txq_init(&m.q);
         m.base = fz_u32(&in);
         m.fin = SPACE;
-        m.now = 1 + fz_u8(&in);
+        m.now = 100 + fz_u8(&in);
         m.unit = units[m.now % 4];
         push(1, EK_TXREC_SYN);
         for (unsigned n = 0; in.n >= fz_record_bytes && n < MAX_STEPS; n++) {
