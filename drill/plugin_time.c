@@ -33,14 +33,17 @@ static void keep(const struct elko_frame *f)
         plug.last = &p->next;
 }
 
-static void take_output(elko_link link)
+static size_t take_output(elko_link link)
 {
         struct elko_frame frames[BATCH];
-        size_t n;
+        size_t n, sum = 0;
 
-        while ((n = elko_output(plug.st, link, frames, BATCH, plug.now)) > 0)
+        while ((n = elko_output(plug.st, link, frames, BATCH, plug.now)) > 0) {
                 for (size_t i = 0; i < n; i++)
                         keep(&frames[i]);
+                sum += n;
+        }
+        return sum;
 }
 
 /* ---- waiting ---- */
@@ -79,14 +82,14 @@ static int is_due(const struct plug_waiter *w)
 void plug_settle(void)
 {
         struct plug_waiter *w = plug.waiter;
+        size_t n;
 
         if (plug.st == NULL)
                 return;
         do { /* the sockets may have more when all was sent */
-                take_output(plug.link4);
-                take_output(plug.link6);
+                n = take_output(plug.link4) + take_output(plug.link6);
                 elko_bsd_update(plug.b);
-        } while (elko_has_output(plug.st, plug.link4) || elko_has_output(plug.st, plug.link6));
+        } while (n > 0);
         if (w == NULL || w->woken || (plug.now < w->until && is_due(w) == 0))
                 return;
         w->woken = true;

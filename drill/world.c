@@ -118,6 +118,7 @@ static void keep(struct drill_world *w, const struct elko_frame *f)
 void drill_world_settle(struct drill_world *w)
 {
         struct elko_frame frames[BATCH];
+        uint64_t sent;
         size_t n;
 
         if (w->kernel != NULL) {
@@ -125,13 +126,14 @@ void drill_world_settle(struct drill_world *w)
                 return;
         }
         do { /* the sockets may have more when all was sent */
+                sent = w->sent;
                 do {
                         n = elko_output(w->st, w->link, frames, BATCH, start_ns + w->now);
                         for (size_t i = 0; i < n; i++)
                                 keep(w, &frames[i]);
                 } while (n > 0 && w->sent < DRILL_WORLD_PACKETS);
                 elko_bsd_update(w->bsd);
-        } while (elko_has_output(w->st, w->link) && w->sent < DRILL_WORLD_PACKETS);
+        } while (w->sent > sent && w->sent < DRILL_WORLD_PACKETS);
         w->work++;
 }
 
