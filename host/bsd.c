@@ -356,6 +356,7 @@ static int disconnect(struct elko_bsd *b, struct bsd_sock *s)
         bsd_eor_free(s);
         s->written = 0;
         s->max_window = 0;
+        s->was_full = s->buffer_grown = false;
         return 0;
 }
 

@@ -54,6 +54,8 @@ struct bsd_sock {
         struct bsd_options opt;
         struct bsd_packet *packets; /* bsd_sndbuf.c: what is not acknowledged yet */
         size_t n_packets, max_packets;
+        bool was_full, buffer_grown;
+        uint64_t acked_when_full;
         uint32_t max_window;      /* the largest that the peer has offered */
         struct bsd_piece *pieces; /* bsd_eor.c: what waits behind the end of a record */
         size_t kept;              /* bytes in them */

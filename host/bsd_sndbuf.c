@@ -88,7 +88,7 @@ static uint64_t power_of_two(uint64_t n)
         return p;
 }
 
-/* SO_SNDBUF, or what Linux lets it grow to by itself; 0: elko's own limit alone. */
+/* SO_SNDBUF, or what Linux lets it grow to by itself, with the first ACK after it was full; 0: elko's own limit alone. */
 static uint64_t buffer(const struct elko_bsd *b, const struct bsd_sock *s,
                        const struct elko_tcp_info *i)
 {
@@ -98,6 +98,8 @@ static uint64_t buffer(const struct elko_bsd *b, const struct bsd_sock *s,
                 return 0;
         if (s->opt.snd_buf != 0)
                 return (uint64_t)s->opt.snd_buf;
+        if (!s->buffer_grown)
+                return b->defaults.wmem_first;
         segments = segments < FIRST_SEGMENTS ? FIRST_SEGMENTS : segments;
         wants = 2 * segments * (power_of_two(i->snd_mss + SEGMENT_COST - 256) + 256);
         wants = wants < b->defaults.wmem_most ? wants : b->defaults.wmem_most;
@@ -148,6 +150,8 @@ static bool look(struct elko_bsd *b, struct bsd_sock *s, struct elko_tcp_info *i
             i->snd_mss == 0)
                 return false;
         follow(s, i->bytes_acked, i->bytes_sent - i->bytes_retrans);
+        if (s->was_full && i->bytes_acked > s->acked_when_full)
+                s->buffer_grown = true;
         i->notsent += (uint32_t)s->kept;
         return true;
 }
@@ -172,6 +176,9 @@ size_t bsd_send_share(struct elko_bsd *b, struct bsd_sock *s, size_t len)
         if ((limit != 0 && queued(s) >= limit) ||
             (notsent_limit(b, s) != 0 && i.notsent >= notsent_limit(b, s))) {
                 s->met_limit = true;
+                if (!s->was_full)
+                        s->acked_when_full = i.bytes_acked;
+                s->was_full = true;
                 return 0;
         }
         return len < most ? len : (size_t)most;
