@@ -122,7 +122,8 @@ static bool is_probe_for_all(const struct sim_monitor *m, const struct mon_ep *e
 {
         uint64_t t = 0;
 
-        return s->seq + mon_seg_span(s) == ep->snd_max &&
+        /* For senders with SACK only (RFC 8985, 4). */
+        return ep->sack_ok_in && s->seq + mon_seg_span(s) == ep->snd_max &&
                (!sent_at(ep, ep->una_hi, ep->una_hi + 1, false, &t) || m->now - t >= least);
 }
 
