@@ -92,6 +92,7 @@ void ek_undo_do(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_undo_why why)
         tcb->act->inflation = 0;
         if (c->ops->undo != NULL)
                 c->ops->undo(tcb->act->priv, &c->out);
+        ek_cong_pace(t, tcb);
         if (recovering) {
                 ek_txq_clear_lost(&tcb->act->txq, &t->records);
                 tcb->todo &= ~(uint32_t)EK_TODO_FORCE;

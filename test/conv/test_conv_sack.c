@@ -191,6 +191,65 @@ CONV_TEST(copies_prove_nothing)
         CONV_EQ(c, conv_info(c).dsack_dups, 5);
 }
 
+/* Two were sent again, and the D-SACK tells of one: the other may have been lost. [RFC3708 3-B] */
+CONV_TEST(one_of_two_is_not_enough)
+{
+        unsigned m;
+
+        start(c, &sack, 10);
+        m = c->mss;
+        conv_advance(c, ELKO_MS(30));
+        sacked(c, 0, 2, 9);
+        conv_ignore(c);
+        sacked(c, 0, 2, 10);
+        conv_ignore(c);
+        CONV_EQ(c, conv_info(c).total_retrans, 2);
+        conv_advance(c, ELKO_MS(30));
+        ack(c, 10);
+        conv_in(c, ". 1:1(0) ack %u <sack 1:%u>", 1 + 10 * m, 1 + m);
+        CONV_EQ(c, conv_info(c).undone, 0);
+        conv_in(c, ". 1:1(0) ack %u <sack %u:%u>", 1 + 10 * m, 1 + m, 1 + 2 * m);
+        CONV_EQ(c, conv_info(c).undone, 1);
+}
+
+/* One probe, the last segment, and then the timer, anew. [RFC8985 7.2-2 7.3-1 7.3-4 7.3-5 8] */
+CONV_TEST(a_probe_and_then_the_timer)
+{
+        unsigned m;
+
+        start(c, &sack, 3);
+        m = c->mss;
+        conv_out_after(c, ELKO_MS(202), "P. %u:%u(%u) ack 1", 1 + 2 * m, 1 + 3 * m, m);
+        conv_counted(c, tcp_loss_probes, 1);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_OPEN);
+        conv_out_after(c, ELKO_MS(300), ". 1:%u(%u) ack 1", 1 + m, m);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_LOSS);
+        conv_out_after(c, ELKO_MS(600), ". 1:%u(%u) ack 1", 1 + m, m);
+        CONV_EQ(c, elko_counters_get(c->st)->tcp_loss_probes, 1);
+        ack(c, 3);
+}
+
+/* RELIABILITY A9-8: SND.UNA stands at what was SACKed, half a round trip long. [RFC2018 5b 5c] */
+CONV_TEST(a9_8_reneged)
+{
+        unsigned m;
+
+        start(c, &sack, 4);
+        m = c->mss;
+        conv_advance(c, ELKO_MS(30));
+        sacked(c, 0, 1, 4);
+        out(c, 0, 1, false);
+        ack(c, 1);
+        conv_none(c);
+        conv_out_after(c, ELKO_US(45625), ". %u:%u(%u) ack 1", 1 + m, 1 + 2 * m, m);
+        conv_counted(c, tcp_sack_reneged, 1);
+        CONV_EQ(c, conv_info(c).sacked, 0);
+        ack(c, 2);
+        conv_out(c, ". %u:%u(%u) ack 1", 1 + 2 * m, 1 + 3 * m, m);
+        conv_out(c, "P. %u:%u(%u) ack 1", 1 + 3 * m, 1 + 4 * m, m);
+        ack(c, 4);
+}
+
 /* RELIABILITY A4-6: blocks of a byte or two, wherever: no record is split below a segment, and nothing that arrived in
  * part counts. [RFC6675 4-update] */
 CONV_TEST(a4_6_tiny_blocks)
