@@ -348,7 +348,8 @@ static void timer(struct sim_elko *e, const struct elko_trace_event *ev, struct 
 
 /* Whose SYN, or last segment of a handshake, must not be answered by a reset? Of one that was opened lately, where a
  * listener was all the time and nothing was short: a full queue is no reason (RFC 1122, 4.2.3.4, and what is a SYN
- * cookie for?). */
+ * cookie for?). Not of one that has reset what it opened, and whose ACK was overtaken (RFC 9293, 3.10.7.4 second, then
+ * 3.10.7.2). */
 static const struct sim_conn *is_welcome(const struct sim_elko *e,
                                          const struct elko_trace_event *ev)
 {
@@ -357,8 +358,9 @@ static const struct sim_conn *is_welcome(const struct sim_elko *e,
                              1u << SIM_F_REBOOT | 1u << SIM_F_ATTACKER;
 
         if (c == NULL || c->unsure || c->end[1].is_opener || c->end[1].open || c->end[1].failed ||
-            (e->cfg.faults & bad) != 0 || e->deaf_until >= c->opened_at ||
-            ev->local.port != SIM_PORT || sim_oracle_excuse(e->oracle, c) != SIM_EXCUSE_NONE)
+            c->end[0].aborted || c->end[0].failed || (e->cfg.faults & bad) != 0 ||
+            e->deaf_until >= c->opened_at || ev->local.port != SIM_PORT ||
+            sim_oracle_excuse(e->oracle, c) != SIM_EXCUSE_NONE)
                 return NULL;
         return c;
 }
@@ -459,7 +461,7 @@ void sim_watch_event(void *ctx, const struct elko_trace_event *ev)
                 h->owed++;
                 /* Its ACK was not looked at; what is dropped later counts as heard. */
                 if (ev->drop <= ELKO_DROP_TCP_ACK_RANGE) {
-                        h->dropped_at = h->dropped_before != 0 ? h->dropped_before : h->heard_at;
+                        h->dropped_at = h->dropped_before != 0 ? h->dropped_before : h->came_at;
                         h->heard_at = h->heard_before;
                 }
                 break;
