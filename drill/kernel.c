@@ -118,6 +118,8 @@ struct drill_kernel *drill_kernel_open(uint16_t mtu, const char *local, const ch
                 free(k);
                 return NULL;
         }
+        if (k->v6) /* the device's news of being up travel by themselves */
+                nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
         drill_kernel_begin(k);
         return k;
 }
