@@ -100,7 +100,7 @@ static bool reserve(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t space)
 
         if (!ek_region_reserve(t->region, block))
                 return false;
-        tcb->rcv_reserved = block;
+        tcb->win.reserved = block;
         return true;
 }
 
@@ -112,7 +112,7 @@ bool ek_rcv_buf_open(struct ek_tcp *t, struct ek_tcb *tcb, seq_t rcv_nxt, uint32
         uint32_t floor = ek_max_u32(least, least_window(t, settings));
         uint32_t space = ek_max_u32(floor, ek_rcv_buf_initial(t, settings));
 
-        EK_ASSERT(tcb->rcv_reserved == 0);
+        EK_ASSERT(tcb->win.reserved == 0);
         while (space >= floor && !reserve(t, tcb, space))
                 space /= 2;
         /* Pools keep empty chunks for a next object, and this connection is what they are kept for. */
@@ -137,10 +137,10 @@ bool ek_rcv_buf_ensure(struct ek_tcp *t, struct ek_tcb *tcb)
         if (tcb->win.space == 0 || !ek_tcb_activate(t, tcb))
                 return false;
         block = ek_region_block_bytes(t->region, tcb->win.space);
-        if (tcb->rcv_reserved != 0) {
+        if (tcb->win.reserved != 0) {
                 base = ek_region_alloc_reserved(t->region, block);
                 if (base != NULL)
-                        tcb->rcv_reserved = 0;
+                        tcb->win.reserved = 0;
         } else {
                 base = ek_region_alloc(t->region, block);
         }
@@ -171,9 +171,9 @@ static void grow(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t max)
         top = ek_reasm_top(&tcb->act->reasm);
         if (tcb->act->rcv.cap == 0) {
                 ek_ring_attach(&tcb->act->rcv, base, (uint32_t)block);
-                if (tcb->rcv_reserved > 0) {
-                        ek_region_unreserve(t->region, tcb->rcv_reserved);
-                        tcb->rcv_reserved = 0;
+                if (tcb->win.reserved > 0) {
+                        ek_region_unreserve(t->region, tcb->win.reserved);
+                        tcb->win.reserved = 0;
                 }
         } else {
                 uint32_t beyond = top > tcb->stats.bytes_received
@@ -197,9 +197,9 @@ void ek_rcv_buf_on_end(struct ek_tcp *t, struct ek_tcb *tcb)
 
                 ek_region_free(t->region, ek_ring_detach(&tcb->act->rcv), cap);
         }
-        if (tcb->rcv_reserved > 0) {
-                ek_region_unreserve(t->region, tcb->rcv_reserved);
-                tcb->rcv_reserved = 0;
+        if (tcb->win.reserved > 0) {
+                ek_region_unreserve(t->region, tcb->win.reserved);
+                tcb->win.reserved = 0;
         }
 }
 

@@ -12,6 +12,7 @@ struct ek_rcv_window {
         seq_t edge; /* right edge as the peer computes it: ACK + (WIN << scale) of what we sent */
         /* growth: what the application took since `mark_at` */
         uint32_t taken;
+        uint32_t reserved; /* the caller's: bytes reserved in the region for the promise */
         uint64_t mark_at;
 };
 

@@ -12,8 +12,9 @@ struct ek_rtt {
         uint64_t min_rtt_ns; /* smallest sample ever; 0: none */
         uint8_t backoff;  /* how often the RTO was doubled since the last sample, RFC 6298 (5.5) */
         uint8_t timeouts; /* time-outs since the last progress */
-        bool syn_lost;    /* the SYN was sent again: 3 s until the first sample, (5.7) */
-        uint32_t rcv_us;  /* as the receiving side sees it (rcv_rtt.h), us; 0: not yet */
+        uint8_t persist_backoff; /* zero-window probes since the window closed, saturating (the caller's) */
+        bool syn_lost;           /* the SYN was sent again: 3 s until the first sample, (5.7) */
+        uint32_t rcv_us;         /* as the receiving side sees it (rcv_rtt.h), us; 0: not yet */
 };
 
 struct ek_rtt_limits {

@@ -110,7 +110,7 @@ enum ek_tcb_flag {
         EK_TCB_READ_SHUT = 1u << 19,  /* the application will not read any more */
         EK_TCB_FIN_LATEST = 1u << 20, /* nothing came early behind the early FIN */
         EK_TCB_BURST = 1u << 18,      /* data left just now, and nothing has stopped us since */
-        EK_TCB_FASTOPEN = 1u << 28,  /* SYN-RECEIVED by a Fast Open cookie, no ACK yet */
+        EK_TCB_FASTOPEN = 1u << 28,   /* SYN-RECEIVED by a Fast Open cookie, no ACK yet */
         EK_TCB_FASTOPEN_ASKED = 1u
                                 << 29, /* our SYN had the Fast Open option, or our SYN,ACK is to */
         EK_TCB_SYN_DATA = 1u << 30,    /* data went with a SYN, and was acknowledged with it */
@@ -228,7 +228,6 @@ struct ek_tcb {
         seq_t rcv_nxt, irs, last_ack_sent, fin_seq;
         struct ek_rcv_window win;
         struct ek_delack delack;
-        uint32_t rcv_reserved; /* bytes reserved in the region for the promised window */
 
         uint16_t snd_mss; /* SendMSS: the peer's option, clamped */
         uint16_t adv_mss; /* what we announced */
@@ -240,14 +239,13 @@ struct ek_tcb {
         uint32_t ts_recent;
         uint32_t ts_recent_ms; /* our clock when it came; before that: when our SYN left */
         uint32_t ts_offset;
-        uint32_t challenge_ms; /* when the last challenge ACK left; 0: never */
 
         struct ek_rtt rtt;
         struct ek_congestion cong;
-        uint32_t settings;       /* index, EK_NIL: the stack's defaults */
-        uint32_t listener;       /* index while in its accept queue, else EK_NIL */
-        uint32_t events;         /* enum elko_event_bit, pending */
-        uint8_t persist_backoff; /* zero-window probes since the window closed, saturating */
+        uint32_t settings;     /* index, EK_NIL: the stack's defaults */
+        uint32_t listener;     /* index while in its accept queue, else EK_NIL */
+        uint32_t events;       /* enum elko_event_bit, pending */
+        uint32_t challenge_ms; /* when the last challenge ACK left; 0: never */
         void *user;
         struct ek_stats stats;
 };

@@ -359,7 +359,7 @@ bool ek_tcb_deactivate(struct ek_tcp *t, struct ek_tcb *tcb)
         go_idle(tcb);
         /* The window that was promised stays promised. */
         if (cap != 0 && ek_region_reserve(t->region, cap))
-                tcb->rcv_reserved = cap;
+                tcb->win.reserved = cap;
         return true;
 }
 
@@ -376,9 +376,9 @@ void ek_tcb_release_receive(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         if (ek_tcb_is_active(tcb))
                 free_receive(t, tcb->act);
-        if (tcb->rcv_reserved > 0) {
-                ek_region_unreserve(t->region, tcb->rcv_reserved);
-                tcb->rcv_reserved = 0;
+        if (tcb->win.reserved > 0) {
+                ek_region_unreserve(t->region, tcb->win.reserved);
+                tcb->win.reserved = 0;
         }
 }
 

@@ -45,7 +45,7 @@ void ek_tcb_rearm_retransmit(struct ek_tcp *t, struct ek_tcb *tcb, bool progress
                 bool waited = tcb->at[EK_DL_PERSIST] != EK_NEVER;
 
                 tcb->at[EK_DL_PERSIST] = EK_NEVER;
-                tcb->persist_backoff = 0;
+                tcb->rtt.persist_backoff = 0;
                 if (progress || tcb->at[EK_DL_RTO] == EK_NEVER) {
                         /* RFC 6298 (5.1), (5.3). Deviation: RFC 6582, 3.2 step 3 would not restart it with the
                          * second partial ACK and later ones. */
@@ -143,8 +143,8 @@ static void on_persist(struct ek_tcp *t, struct ek_tcb *tcb)
         } else {
                 tcb->todo |= EK_TODO_PUSH_SMALL;
         }
-        if (tcb->persist_backoff < UINT8_MAX)
-                tcb->persist_backoff++;
+        if (tcb->rtt.persist_backoff < UINT8_MAX)
+                tcb->rtt.persist_backoff++;
         ek_tcb_has_work(t, tcb);
         /* ek_tcp_output() arms it again when the planner still finds nothing to send. Without a pull it
          * must not rest either. */
@@ -162,7 +162,7 @@ void ek_tcb_arm_persist(struct ek_tcp *t, struct ek_tcb *tcb)
         span = ek_max_u64(t->cfg.persist_min_ns, ek_rtt_rto(&once, &t->rtt_limits));
         if (tcb->snd_wnd > 0)
                 span = ek_min_u64(span, OVERRIDE_MAX_NS);
-        for (unsigned i = 0; i < tcb->persist_backoff && span < t->cfg.persist_max_ns; i++)
+        for (unsigned i = 0; i < tcb->rtt.persist_backoff && span < t->cfg.persist_max_ns; i++)
                 span *= 2;
         ek_tcb_arm(t, tcb, EK_DL_PERSIST,
                    ek_time_add(t->now, ek_min_u64(span, t->cfg.persist_max_ns)));
