@@ -32,7 +32,7 @@ struct bsd_options {
         int keep_idle, keep_interval, keep_count, max_seg, user_timeout_ms, linger2, defer_accept;
         int syn_count, priority, mark, oob_inline, rcv_lowat, snd_lowat, notsent_lowat, clamp;
         int ttl, tos; /* -1: never set */
-        int zerocopy, timestamping, inq, recverr, freebind, pacing, incoming_cpu, mtu_discover;
+        int zerocopy, timestamping, inq, recverr, freebind, incoming_cpu, mtu_discover;
         struct linger linger;
         const struct elko_cc_ops *congestion; /* NULL: never set */
         uint64_t max_pacing_rate;             /* UINT64_MAX: none */

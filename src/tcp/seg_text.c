@@ -87,8 +87,9 @@ static void take_in_order(struct ek_tcp *t, struct ek_tcb *tcb, const struct tex
         if (edge > tcb->stats.bytes_received)
                 advance_rcv_nxt(t, tcb, (uint32_t)(edge - tcb->stats.bytes_received));
         ek_tcb_tell(t, tcb, ELKO_EV_READABLE);
-        /* RFC 5681, 4.2: what fills a hole is acknowledged at once. */
-        if (had_holes) {
+        /* RFC 5681, 4.2: what fills a hole, or a part of it, is acknowledged at once; an early FIN stands
+         * behind one. */
+        if (had_holes || ek_tcb_has(tcb, EK_TCB_FIN_EARLY)) {
                 ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK);
         } else if (ek_delack_on_data(&tcb->delack, x->len, tcb->rcv_mss) == EK_DELACK_NOW ||
                    ek_tcb_settings(t, tcb)->delack_ns == 0) {

@@ -536,4 +536,22 @@ CONV_TEST(time_wait_looks_at_the_number_first)
         conv_state(c, ELKO_TCP_CLOSED);
 }
 
+/* RFC 5681, 4.2: what fills a part of a gap is acknowledged at once, also of the one in front of an early FIN; the ACK waited
+ * for its timer, seed 589. */
+CONV_TEST(what_stands_before_an_early_fin_is_acknowledged_at_once)
+{
+        conv_start_open(c, NULL);
+        for (unsigned i = 0; i < 30; i++) { /* no quick ACKs any more */
+                conv_in(c, "P. %u:%u(10) ack 1", 1 + 10 * i, 11 + 10 * i);
+                conv_ignore(c);
+                conv_advance(c, ELKO_MS(100));
+                conv_ignore(c);
+        }
+        conv_in(c, "F. 501:501(0) ack 1");
+        conv_ignore(c);
+        conv_in(c, "P. 301:401(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 401 <...>");
+        conv_ignore(c);
+}
+
 EK_TEST_MAIN();
