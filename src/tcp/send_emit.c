@@ -395,7 +395,7 @@ static void account(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *
                            ek_time_add(t->now, ek_rtt_rto(&tcb->rtt, &t->rtt_limits)));
 }
 
-/* Fast Open is for the first SYN alone (RFC 7413, 4.2.2). */
+/* Fast Open is for the first SYN alone (RFC 7413, 4.2.2). [RFC7413 4.2.2f 4.2.2g] */
 static void options_of_syn(struct ek_tcp *t, struct ek_tcb *tcb, bool again,
                            struct ek_tcp_opts *opt, uint8_t cookie[EK_TFO_COOKIE_BYTES])
 {

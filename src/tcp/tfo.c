@@ -109,7 +109,7 @@ void ek_tfo_on_reset(struct ek_tfo_pending *p, uint64_t now)
         p->resets[0]++;
 }
 
-/* [RFC7413 5.1] */
+/* [RFC7413 5.1a] */
 uint32_t ek_tfo_pending(const struct ek_tfo_pending *p, uint64_t now)
 {
         uint64_t at = now / ELKO_SEC(HALF_MINUTE_S);

@@ -471,7 +471,7 @@ CONV_TEST(data_that_is_not_taken)
 }
 
 /* "When the SYN timer fires, the client SHOULD retransmit a SYN packet without data and Fast Open options." The
- * path is one that drops them, presumably: not again for an hour. [RFC7413 4.1.3.1a 4.2.2g] */
+ * path is one that drops them, presumably: not again for an hour. [RFC7413 4.1.3.1a 4.1.3.1b 4.2.2g] */
 CONV_TEST(the_syn_gets_lost)
 {
         conv_start(c, &client_options);
