@@ -63,6 +63,7 @@ static void recovery(struct sim_elko *e, const struct elko_trace_event *ev, stru
         /* After an undone time-out the same segment may be found lost by other means. */
         if (strcmp(ev->cause, "retransmission time-out") != 0)
                 h->rtos = 0;
+        h->prr = strcmp(ev->cause, "segments found lost: fast retransmit") == 0;
         h->fast = strcmp(ev->cause, "three duplicate ACKs: fast retransmit") == 0;
         if (h->fast) {
                 h->fast_most = 0;
@@ -95,8 +96,11 @@ static void window(struct sim_elko *e, const struct elko_trace_event *ev, struct
 {
         if (ev->state < ELKO_TCP_ESTABLISHED || ev->state == ELKO_TCP_TIME_WAIT)
                 return;
-        if (ev->snd_una != h->snd_una && !h->fast && ev->kind != ELKO_TRACE_RECOVERY)
+        /* PRR's window is what is in the network and what may be added, which is no growth (RFC 6937, 3). */
+        if (ev->snd_una != h->snd_una && !h->fast && !h->prr && ev->kind != ELKO_TRACE_RECOVERY)
                 growth(e, ev, h);
+        else if (h->prr)
+                h->cwnd = 0;
         else if (ev->snd_una != h->snd_una)
                 bound(e, ev, h); /* a partial acknowledgement */
         if (ev->kind == ELKO_TRACE_RECOVERY)
@@ -128,7 +132,8 @@ static void expiry(struct sim_elko *e, const struct elko_trace_event *ev, struct
                        "I-24: the retransmission timer expired %.6f s after progress, RTO is %.6f s",
                        (double)(ev->now - h->una_at) / 1e9, (double)h->rto_least / 1e9);
         /* A sample in between makes a new RTO (5.7): what is SACKed gives them without progress. */
-        if (h->rto_at != 0 && ev->srtt_ns == h->rto_srtt && ev->rto_ns < twice)
+        if (h->rto_at != 0 && ev->srtt_ns == h->rto_srtt && h->came_at < h->rto_at &&
+            ev->rto_ns < twice)
                 BROKEN(e, "I-24: RTO is %.6f s, it was %.6f s and expired",
                        (double)ev->rto_ns / 1e9, (double)h->rto_span / 1e9);
         /* RFC 5681, 3.1: ssthresh is set by the first time-out of a segment, and then held. */
