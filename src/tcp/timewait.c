@@ -306,10 +306,13 @@ static void note_timestamp(struct ek_time_wait *tw, const struct ek_seg *seg)
                 tw->ts_recent = opt->ts_val;
 }
 
-/* 3.10.7.4 first: behind the peer's FIN there is nothing, so all but an exact, empty segment is out of the window. */
-static bool is_unacceptable(const struct ek_time_wait *tw, const struct ek_seg *seg)
+/* 3.10.7.4 first, of the window that acknowledge() offers. */
+static bool is_acceptable(const struct ek_time_wait *tw, const struct ek_seg *seg)
 {
-        return seg->len > 0 || !seq_eq(seg->seq, seq_make(tw->rcv_nxt));
+        seq_t nxt = seq_make(tw->rcv_nxt);
+
+        return seq_in(seg->seq, nxt, UINT16_MAX) ||
+               (seg->len > 0 && seq_in(seq_add(seg->seq, seg->len - 1), nxt, UINT16_MAX));
 }
 
 /*
@@ -332,7 +335,8 @@ bool ek_seg_on_time_wait(struct ek_tcp *t, uint32_t index, const struct ek_seg *
                 step_behind(t, index);
                 return true;
         }
-        if (!is_unacceptable(tw, seg) && !ek_seg_has(seg, ELKO_ACK)) {
+        /* First what is out of the window, then, fifth, what has no ACK bit. */
+        if (!ek_seg_has(seg, ELKO_ACK | ELKO_SYN) && is_acceptable(tw, seg)) {
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_NO_ACK_FLAG);
                 return false;
         }
@@ -342,11 +346,12 @@ bool ek_seg_on_time_wait(struct ek_tcp *t, uint32_t index, const struct ek_seg *
         if (ek_seg_has(seg, ELKO_ACK) && ek_seg_has(seg, ELKO_FIN) &&
             seq_eq(seq_add(seg->seq, seg->len), seq_make(tw->rcv_nxt)))
                 tw->expires_ms = (now_ms(t) + wait_ms(t)) & MS_MASK;
-        /* First, with the ACK bit or without. Fifth: so does an ACK of what was never sent. Two ends that disagree
-         * about this could go on for ever, so the answers to empty segments are limited. */
-        if (seg->len > 0 ||
-            ((is_unacceptable(tw, seg) || seq_gt(seg->ack, seq_make(tw->snd_nxt))) &&
-             ek_limiter_take(&t->reset_limit, &seg->key.remote, t->now)))
+        /* First step: behind the peer's FIN there is nothing, so all but an exact, empty segment is out of the window and
+         * gets an ACK. Fifth: so does an ACK of what was never sent. Two ends that disagree about this could go on for
+         * ever, so the answers to empty segments are limited. */
+        if (seg->len > 0 || ((!seq_eq(seg->seq, seq_make(tw->rcv_nxt)) ||
+                              seq_gt(seg->ack, seq_make(tw->snd_nxt))) &&
+                             ek_limiter_take(&t->reset_limit, &seg->key.remote, t->now)))
                 acknowledge(t, tw);
         ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_TIME_WAIT);
         return false;

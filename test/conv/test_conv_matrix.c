@@ -248,7 +248,8 @@ static struct result in_time_wait(const struct cell *x)
                                       ELKO_DROP_NONE);
                 return ack_reply(x, R_WAIT_SYN_OLD, x->state, ELKO_DROP_TCP_TIME_WAIT);
         }
-        if (!has(x, ELKO_ACK) && x->len == 0 && x->seq == x->rcv_nxt)
+        if (!has(x, ELKO_ACK) && (x->seq - x->rcv_nxt < UINT16_MAX ||
+                                  (x->len > 0 && x->seq + x->len - 1 - x->rcv_nxt < UINT16_MAX)))
                 return result(R_WAIT_NO_ACK, NOTHING, x->state, ELKO_DROP_TCP_NO_ACK_FLAG);
         if (x->len == 0 && x->seq == x->rcv_nxt && (int32_t)(x->ack - x->nxt) > 0)
                 return ack_reply(x, R_WAIT_ACK_BEYOND, x->state, ELKO_DROP_TCP_TIME_WAIT);

@@ -525,9 +525,9 @@ CONV_TEST(time_wait_looks_at_the_number_first)
         conv_advance(c, ELKO_SEC(1));
         conv_in(c, "F 1:1(0)");
         conv_out(c, ". 2:2(0) ack 2");
-        conv_in(c, "P 1:11(10)");
+        conv_in(c, "P -9:1(10)");
         conv_out(c, ". 2:2(0) ack 2");
-        conv_in(c, "- 2:2(0)");
+        conv_in(c, "P 1:11(10)");
         conv_none(c);
         conv_dropped(c, ELKO_DROP_TCP_NO_ACK_FLAG);
         conv_quiet(c, 2 * c->cfg.msl_ns - ELKO_SEC(1) - ELKO_MS(1));

@@ -203,7 +203,7 @@ def time_wait(x):
         newer = x.at > 0 and not x.has("A") and not x.has("F")
         return "K2" if newer and x.state.endswith("listener") else "K3"
     if not x.has("A"):
-        return "K4" if x.len == 0 and x.at == 0 else "K5"
+        return "K4" if x.at >= 0 or x.at + x.len > 0 else "K5"      # of the whole window that an ACK offers
     return "K6" if x.len == 0 and x.at == 0 and x.ack != ABOVE else "K5"
 
 

@@ -142,9 +142,10 @@ inline on_time_wait()
                 on_listen()
         :: else ->
                 if
-                :: h_len > 0 -> put(1 - e, THE_ACK(e))
-                :: h_len == 0 && (h_seq != rcv[e] || (h_a && diff(h_ack, nxt[e]) >= 1 &&
-                                                      diff(h_ack, nxt[e]) <= 3)) ->
+                :: h_len > 0 && (h_a || h_syn || diff(h_seq + h_len - 1, rcv[e]) >= 4) ->
+                        put(1 - e, THE_ACK(e))
+                :: h_len == 0 && ((h_seq != rcv[e] && (h_a || diff(h_seq, rcv[e]) >= 4)) ||
+                                  (h_a && diff(h_ack, nxt[e]) >= 1 && diff(h_ack, nxt[e]) <= 3)) ->
 #ifdef M_TIME_WAIT_IS_NOT_LIMITED
                         put(1 - e, THE_ACK(e))
 #else
