@@ -265,7 +265,9 @@ void mon_rate(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
         }
         if (mon_lt(ep->snd_max, end) && !syn) {
                 check_flight(m, ep, end - ((s->flags & MON_FIN) != 0));
-                ep->rtx_row = 0; /* a loss probe of new data starts the timer anew (RFC 8985, 7.3) */
+                /* A loss probe of new data starts the timer anew (RFC 8985, 7.3); after a time-out there is none. */
+                if (ep->sack_ok_in && !ep->after_rto)
+                        ep->rtx_row = 0;
         }
         if (!window_closed(ep) && !m->c.no_time)
                 check_after_rto(m, ep, span);

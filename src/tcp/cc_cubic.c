@@ -45,6 +45,7 @@ struct cubic {
         uint64_t credit;     /* (target - cwnd) * bytes, not yet growth */
         uint64_t est_credit; /* alpha's numerator * bytes * mss */
         uint32_t w_max, w_est, cwnd_prior;
+        uint32_t left; /* cwnd as it was left in congestion avoidance */
         bool in_epoch;
         bool from_zero; /* the next epoch begins with K = 0: after a time-out, after HyStart++ */
         bool waiting;   /* for the application */
@@ -136,8 +137,10 @@ static void avoid(struct cubic *c, struct elko_cc_out *out, const struct elko_cc
         uint32_t cwnd = out->cwnd_bytes, target;
         uint64_t t;
 
-        if (!c->in_epoch)
+        /* Lowered by others, with a smaller path MTU or by RFC 7661: the curve begins there. */
+        if (!c->in_epoch || cwnd < c->left)
                 begin_epoch(c, out, ev);
+        c->left = cwnd;
         if (c->waiting)
                 c->epoch_at += ev->now - c->grown_at;
         c->waiting = false;
@@ -145,7 +148,7 @@ static void avoid(struct cubic *c, struct elko_cc_out *out, const struct elko_cc
         t = ev->now - c->epoch_at;
         grow_estimate(c, out, ev);
         if (w_cubic(c, t, ev->mss) < c->w_est) {
-                out->cwnd_bytes = ek_max_u32(cwnd, c->w_est);
+                c->left = out->cwnd_bytes = ek_max_u32(cwnd, c->w_est);
                 c->credit = 0;
                 return;
         }
@@ -153,6 +156,7 @@ static void avoid(struct cubic *c, struct elko_cc_out *out, const struct elko_cc
         target = ek_min_u32(ek_max_u32(target, cwnd), cwnd + cwnd / 2);
         c->credit += (uint64_t)(target - cwnd) * ev->acked_bytes;
         out->cwnd_bytes = (uint32_t)ek_min_u64(cwnd + c->credit / cwnd, ek_max_u32(target, cwnd));
+        c->left = out->cwnd_bytes;
         c->credit %= cwnd;
 }
 

@@ -11,14 +11,14 @@
 /* What has a field in the struct. */
 enum {
         KEPT = ELKO_OPT_MSS | ELKO_OPT_WSCALE | ELKO_OPT_SACK_PERMITTED | ELKO_OPT_SACK |
-               ELKO_OPT_TIMESTAMPS | ELKO_OPT_USER_TIMEOUT,
+               ELKO_OPT_TIMESTAMPS | ELKO_OPT_USER_TIMEOUT | ELKO_OPT_FASTOPEN,
 };
 
 static void write_and_read(const struct ek_tcp_hdr *h)
 {
         uint8_t out[EK_TCP_MAX_HDR_BYTES];
         struct ek_tcp_hdr back;
-        uint32_t n = ek_tcp_emit(out, h);
+        uint32_t n = ek_tcp_emit(out, h), kept = KEPT;
 
         FZ_REQUIRE(n == EK_TCP_HDR_BYTES + ek_tcp_opts_len(&h->opt));
         FZ_REQUIRE(ek_tcp_parse(out, n, &back) == ELKO_DROP_NONE);
@@ -30,8 +30,14 @@ static void write_and_read(const struct ek_tcp_hdr *h)
         FZ_REQUIRE(back.opt.sack_count <= h->opt.sack_count);
         FZ_REQUIRE(memcmp(back.opt.sack, h->opt.sack,
                           back.opt.sack_count * sizeof(h->opt.sack[0])) == 0);
-        FZ_REQUIRE((back.opt.present | ELKO_OPT_SACK) ==
-                   ((h->opt.present & (uint32_t)KEPT) | ELKO_OPT_SACK));
+        if (!(h->opt.present & ELKO_OPT_FASTOPEN) || !ek_tcp_opts_fastopen_fits(&h->opt)) {
+                kept &= ~(uint32_t)ELKO_OPT_FASTOPEN;
+        } else {
+                FZ_REQUIRE(back.opt.fastopen_exp == h->opt.fastopen_exp);
+                FZ_REQUIRE(back.opt.fastopen_bytes == h->opt.fastopen_bytes);
+                FZ_REQUIRE(memcmp(back.opt.fastopen, h->opt.fastopen, h->opt.fastopen_bytes) == 0);
+        }
+        FZ_REQUIRE((back.opt.present | ELKO_OPT_SACK) == ((h->opt.present & kept) | ELKO_OPT_SACK));
 }
 
 /* RFC 9293, 3.2, the plain way: the last legal option of a kind counts, an illegal length ends the list. */

@@ -117,7 +117,8 @@ static void resend(uint32_t n)
         n = 1 + n % (rec->len / m.unit);
         sent.len = n * m.unit;
         /* Without memory for the rest all of it was sent again and is lost still. */
-        whole = sent.len == rec->len || ek_slab_reserve(&m.slab);
+        /* An allocation that fails once must not be this question's. */
+        whole = sent.len == rec->len || ek_slab_reserve(&m.slab) || ek_slab_reserve(&m.slab);
         if (!whole)
                 n = rec->len / m.unit;
         ek_txq_on_resent(&m.q, &m.slab, &sent);

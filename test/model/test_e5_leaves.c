@@ -293,6 +293,7 @@ static void cc_ack(struct cc_run *c, const struct elko_cc_ops *ops, uint32_t ack
         }
         if (before.cwnd_bytes >= CWND_CAP)
                 most = before.cwnd_bytes;
+        most = max64(min64(most, CWND_CAP), before.cwnd_bytes);
         CHECK_EQ(c->out.cwnd_bytes, most);
 }
 

