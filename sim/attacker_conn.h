@@ -25,6 +25,7 @@ struct atk_end {
         bool syn_sent;                /* opened, and has not acknowledged anything yet */
         uint32_t iss, next;           /* its ISS; behind the last thing that it sent */
         uint32_t una;                 /* the largest ACK that reached it */
+        uint32_t una_low;             /* ... in its window: that one had to be believed */
         uint32_t acked, edge;         /* what it acknowledged; the right edge it announced */
         uint32_t got;                 /* behind the last thing that reached it */
         bool got_any;

@@ -140,7 +140,7 @@ static void learn_sent(struct atk_flow *f, unsigned dir, const struct pkt *s)
                 new_incarnation(f);
         if (s->flags & ELKO_SYN) {
                 e->iss = s->seq;
-                e->una = s->seq;
+                e->una = e->una_low = s->seq;
                 e->scale_sent = s->options & ELKO_OPT_WSCALE ? s->wscale : 0;
                 if (!e->sent)
                         e->syn_sent = !(s->flags & ELKO_ACK);
@@ -183,6 +183,9 @@ static void learn_arrived(struct atk_flow *f, unsigned to, const struct pkt *s)
         e->got_any = true;
         if ((s->flags & ELKO_ACK) && pkt_lt(e->una, s->ack) && pkt_le(s->ack, e->next))
                 e->una = s->ack;
+        if ((s->flags & ELKO_ACK) && pkt_lt(e->una_low, s->ack) && pkt_le(s->ack, e->next) &&
+            e->acks && pkt_le(e->acked, s->seq) && pkt_lt(s->seq, e->edge))
+                e->una_low = s->ack;
         if ((s->flags & (ELKO_ACK | ELKO_SYN)) == ELKO_ACK)
                 e->synced = true;
 }
@@ -348,7 +351,7 @@ static enum attacker_harm judge(const struct atk_flow *f, unsigned to, const str
                 return !e->synced || (e->fin && f->end[1 - to].fin) ? ATTACKER_HARM_RESET
                                                                     : ATTACKER_HARM_NONE;
         if (!(s->flags & ELKO_ACK) || pkt_lt(end, e->acked) || pkt_lt(e->edge, s->seq) ||
-            pkt_lt(e->next, s->ack) || pkt_lt(s->ack, e->una - e->wnd_max))
+            pkt_lt(e->next, s->ack) || pkt_lt(s->ack, e->una_low - e->wnd_max))
                 return ATTACKER_HARM_NONE;
         return ATTACKER_HARM_CORRUPT;
 }

@@ -327,8 +327,11 @@ static void other_speaks(struct sim_monitor *m, struct mon_ep *ep, const struct 
         m->counts.endpoints--;
         ep->out = pair.out;
         mon_adopt(ep, &pair.in);
-        if (pair.acked) /* while another was followed */
+        if (pair.acked) { /* while another was followed */
                 ep->una_hi = ep->iss + 1;
+                if (s->has_ts)
+                        ep->ts_recent = s->tsecr;
+        }
         ep->ts_open = ep->murky = true;
 }
 

@@ -372,7 +372,8 @@ static void refusal(struct sim_elko *e, const struct elko_trace_event *ev)
         const struct sim_conn *c = is_welcome(e, ev);
         bool syn = (in->flags & (ELKO_SYN | ELKO_ACK)) == ELKO_SYN;
 
-        if (c == NULL || e->stray.at != ev->now || !same(&e->stray.remote, &ev->remote))
+        if (c == NULL || e->stray.at != ev->now || !same(&e->stray.remote, &ev->remote) ||
+            e->stray.doubtful)
                 return;
         if (syn && ev->seg.ack == in->seq + in->len + 1)
                 BROKEN(e, "L3: a SYN is reset, and there is a listener");
@@ -392,6 +393,11 @@ static void stateless(struct sim_elko *e, const struct elko_trace_event *ev)
         struct sim_end *end;
 
         if (ev->kind == ELKO_TRACE_SEGMENT_IN) {
+                /* Of several that a device brings at once, data that overtook the handshake's last segment may be what is
+                 * answered: no cookie can be seen in it. */
+                e->stray.doubtful = e->stray.at == ev->now && same(&e->stray.remote, &ev->remote) &&
+                                    (e->stray.doubtful || (e->stray.seg.ack == ev->seg.ack &&
+                                                           e->stray.seg.seq != ev->seg.seq));
                 e->stray.seg = ev->seg;
                 e->stray.remote = ev->remote;
                 e->stray.at = ev->now;

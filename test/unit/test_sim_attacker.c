@@ -335,6 +335,26 @@ EK_TEST(what_data_and_acks_may_do)
         harm_is(3, false, ELKO_ACK, 501, 140, 0, ATTACKER_HARM_CORRUPT); /* it acknowledges data */
 }
 
+/* RFC 5961, 5.2 counts from SND.UNA, and what stands at the right edge need not be believed (RFC 9293, 3.4): the server
+ * sent 200 octets, an ACK of them came from behind its window, and an ACK older than that by a window is still good. */
+EK_TEST(an_ack_behind_the_window_may_not_count)
+{
+        for (uint32_t old = 0; old < 2; old++) {
+                struct pkt s;
+
+                judge_open(3);
+                s = seg(false, ELKO_ACK, 501, 121, 200);
+                shows(1, &s, true);
+                s = seg(true, ELKO_ACK, 1121, 701, 0);
+                shows(0, &s, true);
+                s = seg(true, ELKO_ACK, 121, 501u - 1000u - old, 10);
+                shows(2, &s, true);
+                CHECK_EQ(attacker_harm(judge, &server, &client),
+                         old == 0 ? ATTACKER_HARM_CORRUPT : ATTACKER_HARM_NONE);
+                net_free(&net);
+        }
+}
+
 /* A link may pad what it carries; it is the attacker's packet all the same. */
 EK_TEST(padding_hides_nothing)
 {

@@ -23,6 +23,7 @@
         X(window_of_the_copy, WINDOW)                                                              \
         X(keep_alive_of_the_same, STORM)                                                           \
         X(acknowledged_while_unwatched, EARLY_TEXT)                                                \
+        X(timestamp_while_unwatched, TSECR)                                                        \
         X(reset_before_it_spoke, EDGE_LEFT)                                                        \
         X(half_open_takes_its_window, EARLY_TEXT)                                                  \
         X(timestamps_go_round, TSECR)                                                              \
@@ -243,6 +244,29 @@ static void talk_acknowledged_while_unwatched(bool wrong)
         wire.iss += 500000;
         out((struct p){.flags = ACK, .seq = 1, .ack = 1});
         out((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10});
+}
+
+/* And so does its timestamp, seed 798491. */
+static void talk_timestamp_while_unwatched(bool wrong)
+{
+        uint32_t iss = wire.iss, recent;
+
+        wire.ts = true;
+        in((struct p){.flags = SYN});
+        out((struct p){.flags = SYN | ACK, .ack = 1});
+        in((struct p){.flags = RST, .seq = 1});
+        in((struct p){.flags = SYN});
+        wire.iss += 500000;
+        out((struct p){.flags = SYN | ACK, .ack = 1});
+        after(ELKO_MS(5));
+        if (!wrong)
+                in((struct p){.flags = ACK, .seq = 1, .ack = 1});
+        recent = wire.ts_in + 5 * wrong;
+        after(ELKO_MS(5));
+        wire.iss = iss;
+        in((struct p){.flags = ACK, .seq = 2, .ack = 1});
+        wire.iss += 500000;
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1, .tsecr = recent});
 }
 
 static void talk_reset_before_it_spoke(bool wrong)
