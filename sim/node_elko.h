@@ -137,9 +137,8 @@ struct sim_elko {
                 struct elko_trace_segment seg;
                 elko_endpoint remote;
                 uint64_t at;
-                bool doubtful; /* another one with the same ACK came in the same instant */
-        } stray;               /* the last segment that no connection knew */
-        uint64_t deaf_until;   /* world time: when there was no listener last; ELKO_NEVER: still */
+        } stray;             /* the last segment that no connection knew */
+        uint64_t deaf_until; /* world time: when there was no listener last; ELKO_NEVER: still */
         uint64_t packets_out, packets_in;
         uint64_t calls; /* of the user: each may be the reason of a segment */
         /* The scenario's: the next connection to be opened here, world time. */

@@ -372,8 +372,9 @@ static void refusal(struct sim_elko *e, const struct elko_trace_event *ev)
         const struct sim_conn *c = is_welcome(e, ev);
         bool syn = (in->flags & (ELKO_SYN | ELKO_ACK)) == ELKO_SYN;
 
-        if (c == NULL || e->stray.at != ev->now || !same(&e->stray.remote, &ev->remote) ||
-            e->stray.doubtful)
+        if (c == NULL || e->stray.at != ev->now || !same(&e->stray.remote, &ev->remote))
+                return;
+        if (c->end[1].overtaken && c->end[1].overtaken_at == ev->now)
                 return;
         if (syn && ev->seg.ack == in->seq + in->len + 1)
                 BROKEN(e, "L3: a SYN is reset, and there is a listener");
@@ -382,6 +383,18 @@ static void refusal(struct sim_elko *e, const struct elko_trace_event *ev)
             sim_now(e->world) - c->opened_at < ELKO_SEC(1))
                 BROKEN(e, "L3: the last segment of a handshake is reset after %.3f s",
                        (double)(sim_now(e->world) - c->opened_at) / 1e9);
+}
+
+/* Data from behind the handshake's last segment: no cookie can be seen in it, so it is answered by a reset (RFC 9293,
+ * 3.10.7.2), which may leave after that segment came, when a device brings both at once. */
+static void overtakes(struct sim_elko *e, const struct elko_trace_event *ev)
+{
+        struct sim_conn *c = sim_oracle_find(e->oracle, &ev->local, &ev->remote);
+
+        if (c == NULL || !c->has_iss || ev->seg.seq == c->iss + 1)
+                return;
+        c->end[1].overtaken = true;
+        c->end[1].overtaken_at = ev->now;
 }
 
 /* Nobody's segment: when it comes before what opens the connection (a cookie's ACK that was overtaken by
@@ -393,15 +406,12 @@ static void stateless(struct sim_elko *e, const struct elko_trace_event *ev)
         struct sim_end *end;
 
         if (ev->kind == ELKO_TRACE_SEGMENT_IN) {
-                /* Of several that a device brings at once, data that overtook the handshake's last segment may be what is
-                 * answered: no cookie can be seen in it. */
-                e->stray.doubtful = e->stray.at == ev->now && same(&e->stray.remote, &ev->remote) &&
-                                    (e->stray.doubtful || (e->stray.seg.ack == ev->seg.ack &&
-                                                           e->stray.seg.seq != ev->seg.seq));
                 e->stray.seg = ev->seg;
                 e->stray.remote = ev->remote;
                 e->stray.at = ev->now;
         }
+        if (in)
+                overtakes(e, ev);
         if (reset)
                 refusal(e, ev);
         if (!in && !reset)

@@ -40,9 +40,11 @@ struct sim_end {
         bool aborted; /* ... or not: abort, or close with something unread */
         bool threw;   /* ... and it had not said before that all was sent */
         bool eof;
-        bool failed;  /* its TCP reported an error */
-        bool gone;    /* reboot */
-        bool strayed; /* a segment came that no connection knew */
+        bool failed;           /* its TCP reported an error */
+        bool gone;             /* reboot */
+        bool strayed;          /* a segment came that no connection knew */
+        bool overtaken;        /* ... with data from behind the handshake's last segment, */
+        uint64_t overtaken_at; /* lately then */
         bool refused; /* its TCP sent a reset before it had the connection: that may come late */
         bool starved; /* its TCP has too little memory to promise progress */
         bool keeps_alive; /* it has keep-alives */
