@@ -187,7 +187,9 @@ static void synchronized(struct podd_conn *c, const struct pkt *s, uint64_t now)
                         podd_out_syn(c, now);
                         return;
                 }
-                if (ack_field(c, s, now)) {
+                if (!c->r.active) /* only one side opened: nobody sends that (RFC 5961, 4.2) */
+                        challenge(c, s, now);
+                else if (ack_field(c, s, now)) {
                         c->ack_now = true;
                         c->heard_at = now;
                 }
