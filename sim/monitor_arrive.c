@@ -384,6 +384,15 @@ static void close_gaps(struct mon_ep *ep)
         }
 }
 
+/* A copy of the handshake's last segment, when the connection may be over: it may make another one (RFC 4987, 3.6), and a
+ * full queue drops that without a word. */
+static bool may_be_queued(const struct sim_monitor *m, const struct mon_ep *ep,
+                          const struct mon_seg *s)
+{
+        return !ep->active && ep->out_count > 0 && s->seq == ep->irs + 1 && s->ack == ep->iss + 1 &&
+               mon_may_be_over(m, ep);
+}
+
 /* A receiver may have dropped what stood above the gap (only SHLD-31 asks it to hold that), so what it
  * surely has is up to the end of this segment. */
 static void owe_for_text(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s,
@@ -399,6 +408,8 @@ static void owe_for_text(struct sim_monitor *m, struct mon_ep *ep, const struct 
                 mon_duty_set(m, ep, &ep->ooo_duty, m->c.prompt_ns, ep->ack_max);
                 return;
         }
+        if (was == ep->rcv_hi && may_be_queued(m, ep, s))
+                return;
         if (was == ep->rcv_hi) {
                 mon_duty_set(m, ep, &ep->unacceptable,
                              m->c.linux_ways ? m->c.delack_ns : m->c.prompt_ns, ep->ack_max);
@@ -503,7 +514,8 @@ static int judge(const struct sim_monitor *m, const struct mon_ep *ep, const str
 /* Outside of the window, or older than PAWS allows (RFC 7323, 5.3, R1): dropped and acknowledged. */
 static void owe_for_unacceptable(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
-        if (ep->murky || !mon_synchronized(ep) || ep->may_be_dead || (ep->ts_ok && !s->has_ts))
+        if (ep->murky || !mon_synchronized(ep) || ep->may_be_dead || (ep->ts_ok && !s->has_ts) ||
+            may_be_queued(m, ep, s))
                 return;
         if (!in_window(ep, s->seq, mon_seg_span(s)) ||
             (ep->ts_ok && ts_older_than_all(ep, s->tsval)))

@@ -343,6 +343,8 @@ void mon_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s);
 void mon_sack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s);
 void mon_rate(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s);
 void mon_state_after(struct mon_ep *ep, const struct mon_seg *s);
+/* Its user time-out may be over (RFC 9293, 3.8.3), or it may have been reset. */
+bool mon_may_be_over(const struct sim_monitor *m, const struct mon_ep *ep);
 /* Something came that may acknowledge a SYN+ACK. */
 void mon_state_acked(struct mon_ep *ep, const struct mon_seg *s);
 /* The acknowledgment of an older SYN+ACK: it counts, as far as is known. */

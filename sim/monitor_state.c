@@ -374,17 +374,26 @@ static bool came_before(const struct mon_ep *ep, uint32_t tsval)
         return false;
 }
 
-/* Its user time-out may be over (RFC 9293, 3.8.3), or it may have been reset. */
-static bool may_be_over(const struct sim_monitor *m, const struct mon_ep *ep)
+bool mon_may_be_over(const struct sim_monitor *m, const struct mon_ep *ep)
 {
         return m->c.no_time || ep->may_be_dead ||
                m->now >= mon_later(ep->first_unacked_at, mon_patience(m, ep));
 }
 
+/* Of the one before, by a unit of its scale or more (RFC 9293, 3.8.6, SHLD-14; RFC 7323, 2.4). */
+static bool edge_is_left(const struct mon_ep *ep, const struct mon_seg *s)
+{
+        uint32_t unit = ep->ws_ok ? 1u << ep->out.ws : 1;
+
+        return mon_le(s->ack + mon_window_out(ep, s) + unit, ep->edge_out) &&
+               !(ep->peer_fin_known && s->ack == ep->peer_fin);
+}
+
 /* What the connection before can't have said: it acknowledges less than was acknowledged, or more than the peer's FIN,
  * or sends what the peer has. Or, when its user time-out may be over or it may have been reset, an empty segment with
  * another number, text where its FIN was, or a TS.Recent from the copy that made the new one, which the one before had to
- * drop as it lies below the window (RFC 7323, 4.3 (2) and 5.3, R2), or as it is older (R1). */
+ * drop as it lies below the window (RFC 7323, 4.3 (2) and 5.3, R2), or as it is older (R1). Or a smaller window, or
+ * Timestamps where there were none. */
 static bool says_so_anew(const struct sim_monitor *m, const struct mon_ep *ep,
                          const struct mon_seg *s)
 {
@@ -393,8 +402,10 @@ static bool says_so_anew(const struct sim_monitor *m, const struct mon_ep *ep,
         if (mon_lt(s->ack, ep->ack_max) || (s->len > 1 && mon_lt(s->seq, ep->una_sure)) ||
             (ep->peer_fin_known && ep->ack_max == ep->peer_fin && mon_lt(ep->peer_fin, s->ack)))
                 return true;
-        if (!may_be_over(m, ep))
+        if (!mon_may_be_over(m, ep))
                 return false;
+        if (s->has_ts != ep->ts_ok || edge_is_left(ep, s))
+                return true;
         /* An empty segment has SND.NXT, in one that goes on; a keep-alive SND.NXT-1 (3.8.4). */
         if (mon_seg_span(s) == 0 && s->seq != ep->snd_max && s->seq + 1 != ep->snd_max)
                 return true;
@@ -444,7 +455,7 @@ static void begun_before(const struct sim_monitor *m, struct mon_ep *ep, const s
         uint32_t end = s->seq + mon_seg_span(s);
 
         /* Unless the one before has spoken since, beyond its FIN. */
-        if (s->len > 0 && s->seq == ep->iss + 1 && may_be_over(m, ep) &&
+        if (s->len > 0 && s->seq == ep->iss + 1 && mon_may_be_over(m, ep) &&
             (!ep->anew_begun || mon_lt(ep->fin_seq, ep->anew_max))) {
                 ep->anew_begun = true;
                 ep->anew_max = s->seq;

@@ -428,6 +428,8 @@ static void stateless(struct sim_elko *e, const struct elko_trace_event *ev)
 /* The application has given it up, at some event before this one. */
 static void orphan(struct sim_elko *e, const struct elko_trace_event *ev, struct sim_watch *h)
 {
+        const struct sim_conn *c;
+
         if (h->orphan_at != 0 || ev->state < ELKO_TCP_ESTABLISHED)
                 return;
         if (h->end == NULL)
@@ -438,6 +440,10 @@ static void orphan(struct sim_elko *e, const struct elko_trace_event *ev, struct
         /* An old SYN or a cookie made it once more, and one of them was not accepted yet: which one, and whose the
          * application was that closed, can't be said. */
         if (!h->end->is_opener && (h->end->opened_at < h->born || h->end->accepted < h->end->lives))
+                return;
+        c = h->end->is_opener ? sim_oracle_find(e->oracle, &ev->remote, &ev->local)
+                              : sim_oracle_find(e->oracle, &ev->local, &ev->remote);
+        if (c == NULL || c->unsure) /* nor with two that have the same ports */
                 return;
         h->orphan_at = ev->now;
         h->orphan_rcv_nxt = ev->rcv_nxt;

@@ -20,6 +20,9 @@
         X(the_same_in_pieces, FIN_FIXED)                                                           \
         X(another_life_by_its_number, EDGE_LEFT)                                                   \
         X(another_life_by_an_older_echo, TSECR)                                                    \
+        X(another_life_by_its_window, EDGE_LEFT)                                                   \
+        X(another_life_by_its_timestamps, TS_NEVER)                                                \
+        X(another_life_in_a_full_queue, ACK_UNACCEPTABLE)                                          \
         X(window_of_the_copy, WINDOW)                                                              \
         X(keep_alive_of_the_same, STORM)                                                           \
         X(acknowledged_while_unwatched, EARLY_TEXT)                                                \
@@ -177,6 +180,43 @@ static void talk_another_life_by_an_older_echo(bool wrong)
         out((struct p){.flags = ACK, .seq = 21, .ack = 1});
         in((struct p){.flags = ACK, .seq = 1, .ack = 1, .tsval = wire.ts_in - 5});
         out((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 1});
+}
+
+static void one_life(unsigned copies)
+{
+        open_passive(false, false, false);
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 11, .len = 10});
+        for (unsigned i = 0; i < copies; i++) {
+                after(ELKO_SEC(2) << i);
+                out((struct p){.flags = ACK, .seq = 1, .ack = 11, .len = 10});
+        }
+}
+
+/* Seed 917764: the same text, and a window as small as at the beginning. */
+static void talk_another_life_by_its_window(bool wrong)
+{
+        one_life(wrong ? 1 : 6);
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 11, .len = 10, .window = 2000});
+}
+
+/* Seed 937101: what was negotiated comes from the copy. */
+static void talk_another_life_by_its_timestamps(bool wrong)
+{
+        one_life(wrong ? 1 : 6);
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 11, .len = 10, .ts = true});
+}
+
+/* Seed 917128: a listener whose queue is full may drop what would make another. */
+static void talk_another_life_in_a_full_queue(bool wrong)
+{
+        one_life(wrong ? 1 : 6);
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10});
+        after(ELKO_SEC(2));
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 11});
 }
 
 /* Its octets and its FIN in other pieces are no other life, seeds 543671 and 556345. */
