@@ -254,8 +254,7 @@ static bool in(uint64_t v, uint64_t lo, uint64_t hi)
         return v >= lo && v <= hi;
 }
 
-/* How many segments QUICKACK is for: Linux's number. */
-enum { BUF_LEAST = 2048, BUF_MOST = 1 << 30, QUICK_ACKS = 16 };
+enum { BUF_LEAST = 2048, BUF_MOST = 1 << 30 };
 
 /* [RFC9293 MUST-40; RFC5681 4.2b] */
 static bool set_span_or_switch(struct ek_settings *s, enum elko_option option, uint64_t v)
@@ -302,11 +301,8 @@ static void apply(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_option option)
 {
         const struct ek_settings *s = ek_tcb_settings(t, tcb);
 
-        if (option == ELKO_OPTION_QUICKACK) {
-                tcb->delack.quick = s->quickack ? QUICK_ACKS : 0;
-                if (s->quickack && tcb->at[EK_DL_DELACK] != EK_NEVER)
-                        ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK);
-        }
+        if (option == ELKO_OPTION_QUICKACK && s->quickack && tcb->at[EK_DL_DELACK] != EK_NEVER)
+                ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK);
         if (option == ELKO_OPTION_KEEPALIVE || option == ELKO_OPTION_KEEPALIVE_IDLE)
                 ek_tcb_rearm_keepalive(t, tcb);
         if (tcb->state == ELKO_TCP_SYN_SENT && (tcb->todo & EK_TODO_SYN)) {
@@ -342,6 +338,8 @@ int ek_sock_set_option(struct ek_tcp *t, elko_sock s, enum elko_option option, u
         if (!set_number(&changed, option, value))
                 return ELKO_EINVAL;
         *own = changed;
+        if (tcb != NULL && option == ELKO_OPTION_QUICKACK)
+                tcb->delack.quick = changed.quickack ? EK_QUICK_ACKS : 0;
         if (tcb != NULL && ek_tcb_has(tcb, EK_TCB_HASHED))
                 apply(t, tcb, option);
         return ELKO_OK;
@@ -372,7 +370,9 @@ int ek_sock_get_option(struct ek_tcp *t, elko_sock s, enum elko_option option, u
         case ELKO_OPTION_MAX_SEG: *value = v->max_seg; break;
         case ELKO_OPTION_DELACK: *value = v->delack_ns; break;
         case ELKO_OPTION_CORK: *value = v->cork; break;
-        case ELKO_OPTION_QUICKACK: *value = tcb != NULL && tcb->delack.quick > 0; break;
+        case ELKO_OPTION_QUICKACK:
+                *value = tcb != NULL ? tcb->delack.quick > 0 : v->quickack;
+                break;
         case ELKO_OPTION_TTL: *value = v->ttl; break;
         case ELKO_OPTION_FASTOPEN_NO_COOKIE: *value = v->fastopen_no_cookie; break;
         case ELKO_OPTION_FASTOPEN: *value = v->fastopen; break;

@@ -148,7 +148,9 @@ static void avoid(struct cubic *c, struct elko_cc_out *out, const struct elko_cc
         t = ev->now - c->epoch_at;
         grow_estimate(c, out, ev);
         if (w_cubic(c, t, ev->mss) < c->w_est) {
-                c->left = out->cwnd_bytes = ek_max_u32(cwnd, c->w_est);
+                /* cwnd may have lagged behind the curve: it catches up without a burst. */
+                target = ek_min_u32(c->w_est, cwnd + ek_max_u32(ev->acked_bytes, ev->mss));
+                c->left = out->cwnd_bytes = ek_max_u32(cwnd, target);
                 c->credit = 0;
                 return;
         }

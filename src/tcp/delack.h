@@ -12,6 +12,9 @@ struct ek_delack {
         uint8_t segments; /* received in order since the last ACK, saturating */
 };
 
+/* How many segments ELKO_OPTION_QUICKACK is for: Linux's number. */
+enum { EK_QUICK_ACKS = 16 };
+
 enum ek_delack_verdict { EK_DELACK_NOW, EK_DELACK_LATER };
 
 /* The first `quick` segments are acknowledged at once. */

@@ -32,6 +32,8 @@ static bool inherit(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_listen
         if (own == NULL)
                 return false;
         *own = *(const struct ek_settings *)ek_slab_at(&t->settings, ls->settings);
+        if (own->quickack)
+                tcb->delack.quick = EK_QUICK_ACKS;
         return true;
 }
 

@@ -49,6 +49,84 @@ CONV_TEST(from_the_first_segment_on)
         conv_out_after(c, ELKO_MS(40), ". 1:1(0) ack 311");
 }
 
+static uint64_t quick(struct conv *c)
+{
+        uint64_t got = 7;
+
+        CONV_EQ(c, elko_get_option(c->st, c->f->sock, ELKO_OPTION_QUICKACK, &got), 0);
+        return got;
+}
+
+/* `n` one-byte segments from `at` on are acknowledged at once, the one after them is not. */
+static void quick_for(struct conv *c, unsigned at, unsigned n)
+{
+        for (unsigned i = at; i < at + n; i++) {
+                conv_in(c, "P. %u:%u(1) ack 1", i, i + 1);
+                conv_out(c, ". 1:1(0) ack %u", i + 1);
+        }
+        conv_in(c, "P. %u:%u(1) ack 1", at + n, at + n + 1);
+        conv_out_after(c, ELKO_MS(40), ". 1:1(0) ack %u", at + n + 1);
+}
+
+/* The option goes for some segments, and says at any time whether it still does. */
+CONV_TEST(quick_by_option)
+{
+        start(c);
+        conv_in(c, "P. 11:12(1) ack 1");
+        conv_none(c);
+        conv_set(c, ELKO_OPTION_QUICKACK, 1);
+        conv_out(c, ". 1:1(0) ack 12");
+        CONV_EQ(c, quick(c), 1);
+        quick_for(c, 12, 16);
+        CONV_EQ(c, quick(c), 0);
+        conv_set(c, ELKO_OPTION_QUICKACK, 1);
+        conv_set(c, ELKO_OPTION_QUICKACK, 0);
+        quick_for(c, 29, 0);
+}
+
+/* Before the first SYN it holds for the connection, at a listener for those that it accepts. */
+static void quick_from_the_beginning(struct conv *c, unsigned on)
+{
+        conv_start(c, &plain);
+        conv_hold(c, true);
+        conv_connect(c);
+        conv_set(c, ELKO_OPTION_QUICKACK, on);
+        CONV_EQ(c, quick(c), on);
+        conv_hold(c, false);
+        conv_out(c, "S 0:0(0) <...>");
+        conv_in(c, "S. 0:0(0) ack 1 win 65535 <mss M>");
+        conv_out(c, ". 1:1(0) ack 1");
+        quick_for(c, 1, on == 1 ? 16 : 0);
+}
+
+CONV_TEST(quick_from_the_beginning_by_option)
+{
+        quick_from_the_beginning(c, 1);
+}
+
+CONV_TEST(not_quick_at_the_beginning_by_option)
+{
+        quick_from_the_beginning(c, 0);
+}
+
+CONV_TEST(quick_by_the_listeners_option)
+{
+        uint64_t got = 7;
+
+        conv_start(c, &plain);
+        conv_listen(c);
+        CONV_EQ(c, elko_get_option(c->st, c->listener, ELKO_OPTION_QUICKACK, &got), 0);
+        CONV_EQ(c, got, 0);
+        CONV_EQ(c, elko_set_option(c->st, c->listener, ELKO_OPTION_QUICKACK, 1), 0);
+        CONV_EQ(c, elko_get_option(c->st, c->listener, ELKO_OPTION_QUICKACK, &got), 0);
+        CONV_EQ(c, got, 1);
+        conv_in(c, "S 0:0(0) win 65535 <mss M>");
+        conv_out(c, "S. 0:0(0) ack 1 <...>");
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_accept(c);
+        quick_for(c, 1, 16);
+}
+
 /* RFC 5681, 4.2; RFC 2525, 2.13: every second full-sized segment.
  * [RFC9293 SHLD-19; RFC5681 4.2c; RFC2525 2.13] */
 CONV_TEST(a13_stretch_ack_every_second_full_segment)

@@ -228,10 +228,13 @@ CONV_TEST(data)
         enter(c, true);
         conv_in(c, "P. 2:12(10) ack 2");
         conv_out(c, ". 2:2(0) ack 2");
-        /* First the sequence number, then the ACK bit. */
-        conv_in(c, "P 2:12(10)");
+        /* First the sequence number, then the ACK bit: outside of the window it gets an ACK, in it nothing. */
+        conv_in(c, "P 70000:70010(10)");
         conv_out(c, ". 2:2(0) ack 2");
         conv_dropped(c, ELKO_DROP_TCP_TIME_WAIT);
+        conv_in(c, "P 2:12(10)");
+        conv_none(c);
+        conv_dropped(c, ELKO_DROP_TCP_NO_ACK_FLAG);
         /* Nor does it restart the wait: only the FIN does. */
         ends_after(c, TWO_MSL(c));
 }

@@ -515,15 +515,17 @@ EK_TEST(coarse_clocks)
 EK_TEST(bounds)
 {
         for (uint32_t round = ek_test_rounds(200); round > 0; round--) {
+                uint32_t mss = 48 + (uint32_t)ek_test_below(9000);
                 struct bench b;
 
-                start(&b, 48 + (uint32_t)ek_test_below(9000), 1 + ek_test_magnitude(36));
+                start(&b, mss, 1 + ek_test_magnitude(36));
                 for (int i = 0; i < 1000; i++) {
                         uint32_t before = b.out.cwnd_bytes, n = (uint32_t)ek_test_magnitude(30);
+                        bool limited = ek_test_below(4) != 0, first = ek_test_below(10) == 0;
 
                         b.now += ek_test_magnitude(40);
                         if (ek_test_below(20) != 0) {
-                                ack_as(&b, n, ek_test_below(4) != 0, ek_test_below(10) == 0);
+                                ack_as(&b, n, limited, first);
                                 CHECK(b.out.cwnd_bytes >= before);
                                 CHECK(b.out.cwnd_bytes - before <= (n > b.mss ? n : b.mss));
                         } else if (ek_test_below(8) == 0) {
