@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# elko-build: timeout=150 sanitize
+# elko-build: timeout=150
 """elko lab over TUN devices, with the kernel's TCP as sender and receiver.
 
 Theory. The figures of a shared machine prove nothing about a TCP; a run that the machine disturbed even more so: the few
