@@ -65,6 +65,7 @@ static void congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_congestio
 {
         uint32_t mss = ek_tcb_eff_mss(t, tcb);
 
+        tcb->act->usage.flight = 0;
         ek_cong_on_congestion(t, tcb, kind, flight);
         tcb->cong.out.cwnd_bytes = ek_max_u32(tcb->cong.out.cwnd_bytes, mss);
         tcb->cong.out.ssthresh_bytes = ek_max_u32(tcb->cong.out.ssthresh_bytes, 2 * mss);
@@ -151,16 +152,34 @@ static void on_partial_ack(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t acked)
         retransmit_head(t, tcb);
 }
 
-static bool was_cwnd_limited(struct ek_tcb *tcb, uint32_t flight_before)
+/* All that may leave now has left. Several ACKs that come at once are about one window, and its use is remembered
+ * for all of them. */
+void ek_recovery_note_usage(struct ek_tcb *tcb, bool limited)
 {
-        bool limited = ek_tcb_has(tcb, EK_TCB_CWND_LIMITED);
+        struct ek_cwnd_usage *u = &tcb->act->usage;
+        uint32_t flight = ek_tcb_flight(tcb);
 
-        tcb->flags &= ~(uint32_t)EK_TCB_CWND_LIMITED;
+        if (flight == 0)
+                return;
+        if (!limited && u->flight != 0 && seq_lt(tcb->snd_una, u->end) &&
+            (u->limited || flight <= u->flight))
+                return;
+        u->limited = limited;
+        u->flight = flight;
+        u->end = tcb->snd_nxt;
+}
+
+static bool was_cwnd_limited(const struct ek_tcb *tcb)
+{
+        const struct ek_cwnd_usage *u = &tcb->act->usage;
+
+        if (u->flight == 0 || seq_gt(tcb->snd_una, u->end))
+                return false;
         if (tcb->cong.ops->owns_recovery)
-                return limited;
+                return u->limited;
         /* In slow start half a window in use is reason enough to go on (Linux does the same). */
-        return limited || (tcb->cong.out.cwnd_bytes < tcb->cong.out.ssthresh_bytes &&
-                           flight_before >= tcb->cong.out.cwnd_bytes / 2);
+        return u->limited || (tcb->cong.out.cwnd_bytes < tcb->cong.out.ssthresh_bytes &&
+                              u->flight >= tcb->cong.out.cwnd_bytes / 2);
 }
 
 /* [RFC6582 6d] */
@@ -173,7 +192,7 @@ void ek_recovery_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tx
                 .rtt_ns = rtt_ns,
                 .acked_bytes = acked->bytes - acked->syn,
                 .flight_bytes = flight_before,
-                .cwnd_limited = was_cwnd_limited(tcb, flight_before),
+                .cwnd_limited = was_cwnd_limited(tcb),
         };
 
         if (ek_tcb_has(tcb, EK_TCB_SACK)) {

@@ -534,8 +534,8 @@ static void settle(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p
                 ek_tcb_is_synchronized(tcb) && (ek_tcb_unsent(tcb) > 0 || ek_tcb_fin_pending(tcb));
 
         tcb->flags &= ~(uint32_t)EK_TCB_BURST;
-        if (p->limited_by == ELKO_LIMITED_CWND)
-                tcb->flags |= EK_TCB_CWND_LIMITED;
+        if (ek_tcb_is_active(tcb))
+                ek_recovery_note_usage(tcb, p->limited_by == ELKO_LIMITED_CWND);
         ek_meter_settled(t, tcb, p->limited_by);
         if (p->limited_by == ELKO_LIMITED_PACING) {
                 ek_tcb_arm(t, tcb, EK_DL_PACE,

@@ -105,7 +105,6 @@ enum ek_tcb_flag {
                 1u << 13,       /* EAGAIN for want of memory: EK_DL_IDLE tells when to retry */
         EK_TCB_MORE = 1u << 14, /* the last send said MORE */
         EK_TCB_TS_RECENT_OK = 1u << 15, /* ts_recent holds a value */
-        EK_TCB_CWND_LIMITED = 1u << 16, /* cwnd held data back since the last ACK */
         EK_TCB_TOUCHED = 1u << 17,    /* something was done with it since the last ek_tcp_check() */
         EK_TCB_READ_SHUT = 1u << 19,  /* the application will not read any more */
         EK_TCB_FIN_LATEST = 1u << 20, /* nothing came early behind the early FIN */
@@ -170,6 +169,14 @@ struct ek_cc_state {
         uint32_t lost_seen; /* txq.lost_ever when the algorithm was told last */
 };
 
+/* How far cwnd was used, in the current window: RFC 7661, 4.1, RFC 9293's "fully utilized". */
+struct ek_cwnd_usage {
+        uint32_t
+                flight; /* the most that was outstanding after a burst, bytes; 0: nothing is known */
+        seq_t end;      /* what is acknowledged beyond was sent later */
+        bool limited;   /* cwnd held data back */
+};
+
 /*
  * What only a connection with something to do needs: buffers, what is outstanding, what came early, the
  * algorithm's private area. An idle connection gives it back and points at ek_active_none, which is
@@ -178,6 +185,7 @@ struct ek_cc_state {
 struct ek_active {
         struct ek_ring snd, rcv;
         struct ek_txq txq;
+        struct ek_cwnd_usage usage;
         uint32_t inflation;     /* RFC 5681 3.2: segments known to have left the network, bytes */
         uint32_t inflation_max; /* flight at the last progress in recovery */
         struct ek_reasm reasm;

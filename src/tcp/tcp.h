@@ -361,6 +361,7 @@ void ek_recovery_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_recovery_start(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_recovery_restart(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_recovery_before_send(struct ek_tcp *t, struct ek_tcb *tcb);
+void ek_recovery_note_usage(struct ek_tcb *tcb, bool limited);
 void ek_recovery_on_mss(struct ek_tcb *tcb, uint32_t before, uint32_t mss);
 uint32_t ek_recovery_initial_cwnd(const struct ek_tcp *t, uint32_t mss);
 

@@ -90,6 +90,7 @@ void ek_undo_do(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_undo_why why)
         tcb->act->prr.active = false;
         tcb->act->frto = EK_FRTO_OFF;
         tcb->act->inflation = 0;
+        tcb->act->usage.flight = 0; /* it was another window that was full */
         if (c->ops->undo != NULL)
                 c->ops->undo(tcb->act->priv, &c->out);
         ek_cong_pace(t, tcb);

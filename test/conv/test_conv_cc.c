@@ -50,6 +50,67 @@ CONV_TEST(cubic_is_the_default)
         conv_ignore(c);
 }
 
+/* Rounds of ACKs for one segment each, one after the other, or as many at once as a link that is read in batches brings;
+ * cwnd after them. */
+static void after_rounds(struct conv *c, bool at_once, unsigned rounds, bool avoidance,
+                         uint32_t *cwnd)
+{
+        unsigned acked = 0, left = 10, m;
+
+        conv_start(c, &cubic);
+        conv_open_passive(c);
+        m = c->mss;
+        conv_set(c, ELKO_OPTION_SND_BUF_MAX, 4000 * m);
+        conv_send(c, 2000 * m);
+        left = conv_ignore(c);
+        for (unsigned i = 0; avoidance && i < 3; i++) {
+                conv_in(c, ". 1:1(0) ack 1");
+                conv_ignore(c);
+        }
+        if (avoidance) {
+                acked = 10 + 2; /* with what limited transmit sent */
+                conv_in(c, ". 1:1(0) ack %u", 1 + acked * m);
+                left = conv_ignore(c);
+        }
+        for (unsigned i = 0; i < rounds; i++) {
+                unsigned n = left;
+
+                left = 0;
+                conv_advance(c, ELKO_MS(20));
+                left += conv_ignore(c);
+                conv_hold(c, at_once);
+                for (unsigned k = 0; k < n; k++) {
+                        conv_in(c, ". 1:1(0) ack %u", 1 + ++acked * m);
+                        left += conv_ignore(c);
+                }
+                conv_hold(c, false);
+                left += conv_ignore(c);
+        }
+        *cwnd = conv_info(c).snd_cwnd / m;
+}
+
+CONV_TEST(acks_in_batches_open_the_window_as_well)
+{
+        uint32_t one = 0, batch = 0;
+
+        after_rounds(c, false, 2, false, &one);
+        conv_again(c);
+        after_rounds(c, true, 2, false, &batch);
+        CONV_EQ(c, one, 40);
+        CONV_EQ(c, batch, 40);
+}
+
+CONV_TEST(acks_in_batches_open_the_window_as_well_in_avoidance)
+{
+        uint32_t one = 0, batch = 0;
+
+        after_rounds(c, false, 40, true, &one);
+        conv_again(c);
+        after_rounds(c, true, 40, true, &batch);
+        CONV_CHECK(c, one > 14);
+        CONV_CHECK(c, batch >= one - 1 && batch <= one + 1);
+}
+
 /* By name: what is there, Linux's word for it, and what is not. */
 CONV_TEST(by_name)
 {
