@@ -612,7 +612,10 @@ static size_t visit(struct ek_tcp *t, struct ek_tcb *tcb, struct target *to,
                                 return n;
                 }
                 if (p.kind == EK_PLAN_LOST && p.len < p.room) {
-                        ek_txq_merge_lost(&tcb->act->txq, &t->records, p.room);
+                        /* Without SACK of what is behind a gap only the first segment is ever known to be lost, and
+                         * NewReno would send one, however small, for each round trip. */
+                        ek_txq_merge_lost(&tcb->act->txq, &t->records, p.room,
+                                          !ek_tcb_has(tcb, EK_TCB_SACK));
                         p = plan_for(t, tcb, mss, false);
                 }
                 to->frame = &frames[made + n];

@@ -769,7 +769,7 @@ struct ek_txrec *ek_txq_next_lost(struct ek_txq *q, struct ek_slab *slab)
 /* RFC 1122, 4.2.2.15: what was in small segments may go again in one. cwnd counts bytes, so that without
  * this a time-out in a stream of one-byte segments is followed by as many packets as a full segment has
  * bytes. Each record is absorbed once: the work is that of having sent it. */
-void ek_txq_merge_lost(struct ek_txq *q, struct ek_slab *slab, uint32_t max)
+void ek_txq_merge_lost(struct ek_txq *q, struct ek_slab *slab, uint32_t max, bool flying)
 {
         struct ek_txrec *rec = ek_txq_next_lost(q, slab);
 
@@ -780,10 +780,14 @@ void ek_txq_merge_lost(struct ek_txq *q, struct ek_slab *slab, uint32_t max)
                 struct ek_txrec *next = ek_slab_at(slab, idx);
                 uint64_t sent_at = rec->sent_at;
 
-                if (!has(next, EK_TXREC_LOST) || rec->len + payload_bytes(next) > max)
+                if (has(next, EK_TXREC_SACKED) || (!flying && !has(next, EK_TXREC_LOST)) ||
+                    rec->len + payload_bytes(next) > max)
                         return;
-                list_remove(&q->lost, slab, idx);
-                q->lost_count--;
+                unlist(q, slab, idx);
+                if (has(next, EK_TXREC_LOST))
+                        q->lost_count--;
+                else
+                        q->lost_bytes += next->len;
                 absorb(q, slab, q->first_lost);
                 rec->sent_at = sent_at; /* it keeps its place in the list */
         }

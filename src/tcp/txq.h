@@ -138,9 +138,10 @@ void ek_txq_clear_lost(struct ek_txq *q, struct ek_slab *slab);
 /* The first lost record, NULL: none. */
 struct ek_txrec *ek_txq_next_lost(struct ek_txq *q, struct ek_slab *slab);
 
-/* Let the first lost record take in the lost ones behind it, as long as all of it is at most `max` bytes of
- * payload. The result is to be sent now: that it was sent at different times is forgotten. */
-void ek_txq_merge_lost(struct ek_txq *q, struct ek_slab *slab, uint32_t max);
+/* Let the first lost record take in the lost ones behind it, and with `flying` all that are not SACKed, as long as
+ * all of it is at most `max` bytes of payload. The result is to be sent now: that it was sent at different times is
+ * forgotten. */
+void ek_txq_merge_lost(struct ek_txq *q, struct ek_slab *slab, uint32_t max, bool flying);
 
 /* The first `sent->len` bytes of the first lost record were sent again: no longer lost. The rest, if any,
  * becomes a record of its own. Without memory for that the whole record stays lost, as one that was sent

@@ -140,6 +140,35 @@ static uint32_t end_of_record(uint32_t i)
         return end;
 }
 
+/* The first lost record takes in those behind it, all or the lost ones, up to `n` entries; and all of it is sent. */
+static void merge(uint32_t n, bool flying)
+{
+        struct ek_txrec *rec = ek_txq_next_lost(&m.q, &m.slab);
+        struct ek_txq_sent sent = {.now = m.now};
+        uint32_t at, end, sends = 0;
+
+        if (rec == NULL || (rec->flags & EK_TXREC_SYN) != 0)
+                return;
+        at = (rec->seq.v - m.base) / m.unit;
+        end = end_of_record(at);
+        while (end < m.nxt && end - at < n && !m.b[end].sacked && (flying || m.b[end].lost)) {
+                uint32_t next = end_of_record(end), payload = (next - at) * m.unit;
+
+                if (payload - (m.fin < next) > n * m.unit)
+                        break;
+                end = next;
+        }
+        ek_txq_merge_lost(&m.q, &m.slab, n * m.unit, flying);
+        FZ_REQUIRE(ek_txq_next_lost(&m.q, &m.slab) == rec && rec->len == (end - at) * m.unit);
+        sent.len = rec->len;
+        ek_txq_on_resent(&m.q, &m.slab, &sent);
+        for (uint32_t i = at; i < end; i++)
+                sends = m.b[i].sends > sends ? m.b[i].sends : sends;
+        for (uint32_t i = at; i < end; i++)
+                m.b[i] = (struct byte){.rec = m.recs, .sent_at = m.now, .sends = sends + 1};
+        m.recs++;
+}
+
 /* A block; whole records, so that no memory is needed: parts are the unit test's. */
 static void sack(uint32_t left, uint32_t right)
 {
@@ -237,7 +266,12 @@ static void step(const uint8_t *r)
                 }
                 break;
         case 5: mark_head(); break;
-        case 6: resend(n); break;
+        case 6:
+                if ((r[3] & 4) != 0)
+                        merge(n, (r[3] & 8) != 0);
+                else
+                        resend(n);
+                break;
         default: ek_region_fail_nth(m.region, r[1] & 3, (r[2] & 1) != 0); break;
         }
         check();

@@ -389,8 +389,9 @@ static void resend(struct bench *x)
         m->recs++;
 }
 
-/* Runs of lost records become one, up to `max` bytes of payload, and are sent at once. */
-static void merge(struct bench *x, uint32_t max)
+/* Runs of lost records become one, up to `max` bytes of payload, and are sent at once; with `flying` runs of what is
+ * not SACKed. */
+static void merge(struct bench *x, uint32_t max, bool flying)
 {
         struct model *m = &x->m;
         struct ek_txrec *rec = ek_txq_next_lost(&x->q, &x->slab);
@@ -407,11 +408,12 @@ static void merge(struct bench *x, uint32_t max)
                 while (next < m->nxt && m->b[next].rec == m->b[end].rec)
                         next++;
                 payload = next - at - (m->fin < next);
-                if (next == end || !m->b[end].lost || end - at >= max || payload > max)
+                if (next == end || m->b[end].sacked || (!flying && !m->b[end].lost) ||
+                    end - at >= max || payload > max)
                         break;
                 end = next;
         }
-        ek_txq_merge_lost(&x->q, &x->slab, max);
+        ek_txq_merge_lost(&x->q, &x->slab, max, flying);
         CHECK(ek_txq_next_lost(&x->q, &x->slab) == rec);
         CHECK_EQ(rec->len, end - at);
         CHECK_EQ((rec->flags & EK_TXREC_FIN) != 0, m->fin < end && m->fin >= at);
@@ -449,7 +451,7 @@ static void random_step(struct bench *x)
                         mark_last(x, 1 + ek_test_below(20));
                 x->q.too_young = ek_test_below(2) == 0 ? x->now - 3000 : UINT64_MAX;
                 return;
-        case 8: merge(x, 1 + ek_test_below(60)); return;
+        case 8: merge(x, 1 + ek_test_below(60), ek_test_below(2) == 0); return;
         case 0:
         case 1:
         case 2:
@@ -499,14 +501,14 @@ EK_TEST(lost_records_become_one)
                 push(&x, 1, 0);
         push(&x, 3, EK_TXREC_FIN);
         mark_all(&x);
-        merge(&x, 8);
+        merge(&x, 8, false);
         CHECK_EQ(x.q.count, 4);
         CHECK_EQ(x.q.lost_count, 3);
         compare(&x);
-        merge(&x, 3);
+        merge(&x, 3, false);
         CHECK_EQ(x.q.count, 3);
         CHECK_EQ(x.q.lost_count, 1); /* two bytes of data with the FIN did not fit */
-        merge(&x, 100);
+        merge(&x, 100, false);
         CHECK_EQ(x.q.lost_count, 0);
         CHECK(ek_txq_next_lost(&x.q, &x.slab) == NULL);
         compare(&x);
@@ -517,8 +519,33 @@ EK_TEST(lost_records_become_one)
         push(&x, 1, 0);
         push(&x, 1, 0);
         mark_head(&x);
-        merge(&x, 100);
+        merge(&x, 100, false);
         CHECK_EQ(x.q.count, 2);
+        compare(&x);
+        finish(&x);
+}
+
+/* The same with what is not lost, as far as nothing is SACKed. */
+EK_TEST(a_lost_record_takes_in_what_is_flying)
+{
+        static struct bench x;
+
+        start(&x, 0xfffffffau);
+        for (int i = 0; i < 6; i++)
+                push(&x, 2, 0);
+        sack(&x, 8, 10, 1);
+        mark_head(&x);
+        merge(&x, 100, true);
+        CHECK_EQ(x.q.count, 3); /* 0 to 8, the SACKed one, the last */
+        CHECK_EQ(ek_txq_head(&x.q, &x.slab)->len, 8);
+        CHECK_EQ(x.q.lost_bytes, 0);
+        CHECK_EQ(ek_txq_pipe(&x.q), 10);
+        compare(&x);
+        ack(&x, 3);
+        compare(&x);
+        mark_head(&x);
+        merge(&x, 4, true);
+        CHECK_EQ(x.q.count, 3);
         compare(&x);
         finish(&x);
 }
@@ -541,7 +568,7 @@ EK_TEST(push_stays_at_the_end)
         CHECK_EQ(rec->len, 600);
         CHECK((rec->flags & EK_TXREC_PUSH) != 0);
         ek_txq_mark_all_lost(&x.q, &x.slab);
-        ek_txq_merge_lost(&x.q, &x.slab, 1000);
+        ek_txq_merge_lost(&x.q, &x.slab, 1000, false);
         rec = ek_txq_next_lost(&x.q, &x.slab);
         CHECK_EQ(rec->len, 1000);
         CHECK((rec->flags & EK_TXREC_PUSH) != 0);
