@@ -116,7 +116,7 @@ static void time_out(struct sim_monitor *m, struct mon_ep *ep, const struct mon_
 }
 
 /* A tail loss probe repeats the highest segment, and is due when the timer of the earliest is, at the latest
- * (RFC 8985, 7.2 and 7.3). */
+ * (RFC 8985, 7.2 and 7.3): of the earliest that the endpoint need not take for acknowledged. */
 static bool is_probe_for_all(const struct sim_monitor *m, const struct mon_ep *ep,
                              const struct mon_seg *s, uint64_t least)
 {
@@ -124,7 +124,7 @@ static bool is_probe_for_all(const struct sim_monitor *m, const struct mon_ep *e
 
         /* For senders with SACK only (RFC 8985, 4). */
         return ep->sack_ok_in && s->seq + mon_seg_span(s) == ep->snd_max &&
-               (!sent_at(ep, ep->una_hi, ep->una_hi + 1, false, &t) || m->now - t >= least);
+               (!sent_at(ep, ep->una_sure, ep->una_sure + 1, false, &t) || m->now - t >= least);
 }
 
 static void again(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
@@ -263,12 +263,8 @@ void mon_rate(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
         } else if (ep->una_sure == ep->snd_max) {
                 ep->recovering = false;
         }
-        if (mon_lt(ep->snd_max, end) && !syn) {
+        if (mon_lt(ep->snd_max, end) && !syn)
                 check_flight(m, ep, end - ((s->flags & MON_FIN) != 0));
-                /* A loss probe of new data starts the timer anew (RFC 8985, 7.3); after a time-out there is none. */
-                if (ep->sack_ok_in && !ep->after_rto)
-                        ep->rtx_row = 0;
-        }
         if (!window_closed(ep) && !m->c.no_time)
                 check_after_rto(m, ep, span);
         if (syn)

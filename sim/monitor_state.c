@@ -302,6 +302,44 @@ static void back_to_time_wait(struct sim_monitor *m, struct mon_ep *ep, const st
                 ep->ts_recent = s->tsecr;
 }
 
+/* What came, by sequence number: it is the same for all that answer to one SYN. */
+struct mon_arrived {
+        uint32_t rcv_hi, fins[MON_FINS], beyond_fin, peer_fin;
+        unsigned fin_count;
+        bool peer_fin_known;
+};
+
+static struct mon_arrived arrived_at(const struct mon_ep *ep)
+{
+        struct mon_arrived a = {.rcv_hi = ep->rcv_hi,
+                                .beyond_fin = ep->beyond_fin,
+                                .peer_fin = ep->peer_fin,
+                                .fin_count = ep->fin_count,
+                                .peer_fin_known = ep->peer_fin_known};
+
+        memcpy(a.fins, ep->fins, sizeof a.fins);
+        return a;
+}
+
+static void arrives_again(struct mon_ep *ep, const struct mon_arrived *a)
+{
+        ep->rcv_hi = a->rcv_hi;
+        ep->beyond_fin = a->beyond_fin;
+        ep->peer_fin = a->peer_fin;
+        ep->fin_count = a->fin_count;
+        ep->peer_fin_known = a->peer_fin_known;
+        memcpy(ep->fins, a->fins, sizeof ep->fins);
+}
+
+/* Its SYN+ACK was acknowledged, so it may be open, and what acknowledges another one that answers the same SYN is only an
+ * old ACK to it, which may have brought text (RFC 9293, 3.10.7.4 fifth: a duplicate "can be ignored",
+ * and the seventh follows). */
+static bool may_have_acked(const struct mon_ep *ep, const struct mon_pair *x, uint32_t ack)
+{
+        return x->acked && x->in.seq == ep->irs && mon_lt(x->in.seq, ack) &&
+               mon_le(ack, ep->rcv_hi);
+}
+
 /*
  * An empty ACK in SYN-RECEIVED may be the word of another one that answers to these addresses: of the connection
  * in TIME-WAIT that the SYN did not reopen, or of an earlier SYN+ACK, when the last one was stateless.
@@ -310,6 +348,7 @@ static void other_speaks(struct sim_monitor *m, struct mon_ep *ep, const struct 
 {
         const struct mon_pair *found;
         struct mon_pair pair;
+        struct mon_arrived arrived;
 
         if (ep->active || (s->seq == ep->iss + 1 && s->ack == ep->irs + 1))
                 return;
@@ -320,9 +359,11 @@ static void other_speaks(struct sim_monitor *m, struct mon_ep *ep, const struct 
         found = find_out(ep, s->seq);
         if (found == NULL)
                 found = find_out(ep, s->seq + 1); /* a probe or a keep-alive (3.8.6.1, 3.8.4) */
-        if (found == NULL || found->in.seq + 1 != s->ack || found->out.seq == ep->iss)
+        if (found == NULL || found->out.seq == ep->iss ||
+            (found->in.seq + 1 != s->ack && !may_have_acked(ep, found, s->ack)))
                 return;
         pair = *found;
+        arrived = arrived_at(ep);
         begin(m, ep, pair.out.seq, MON_SYN_RECEIVED);
         m->counts.endpoints--;
         ep->out = pair.out;
@@ -332,6 +373,8 @@ static void other_speaks(struct sim_monitor *m, struct mon_ep *ep, const struct 
                 if (s->has_ts)
                         ep->ts_recent = s->tsecr;
         }
+        if (pair.in.seq + 1 != s->ack)
+                arrives_again(ep, &arrived);
         ep->ts_open = ep->murky = true;
 }
 

@@ -51,7 +51,9 @@ struct sim_watch {
         uint64_t una_at;                 /* the last progress */
         uint64_t rto_least;              /* the least RTO since then */
         uint64_t rto_srtt;               /* SRTT at the last expiry */
+        uint64_t sacked_at;              /* the last SACK option came */
         bool prr;                        /* recovery with SACK: the window is PRR's (RFC 6937) */
+        uint32_t prr_most;               /* ... and never more than this */
         uint64_t busy_at;                /* something waits for an answer, or for a window, since */
         uint64_t persist_at, kept_at;    /* the last expiry, the last keep-alive */
         uint64_t heard_at, heard_before; /* the last segment that was not dropped, the one before */

@@ -39,6 +39,28 @@ static uint32_t space_of(const struct elko_trace_segment *s)
 
 /* ---- the congestion window: I-26 ---- */
 
+/* An algorithm that owns recovery sets no ssthresh, and its window follows its model (BBR). */
+static bool owns_recovery(const struct sim_elko *e)
+{
+        return e->cfg.tcp.congestion != NULL && e->cfg.tcp.congestion->owns_recovery;
+}
+
+/*
+ * PRR's window is what is in the network, pipe, and what may be added, sndcnt, which is no growth (RFC 6937, 3).
+ * While pipe > ssthresh both together are RecoverFS - prr_delivered + prr_delivered * ssthresh / RecoverFS at most;
+ * from there on sndcnt fills it up to ssthresh. The fast retransmit, and what is sent when nothing is in the
+ * network, is a segment more.
+ */
+static void proportional(struct sim_elko *e, const struct elko_trace_event *ev, struct sim_watch *h)
+{
+        if (ev->ssthresh > h->prr_most)
+                h->prr_most = ev->ssthresh;
+        if (!owns_recovery(e) && ev->cwnd > (uint64_t)h->prr_most + e->cfg.mtu)
+                BROKEN(e, "I-26: in recovery the window is %u, it was never more than %u", ev->cwnd,
+                       h->prr_most);
+        h->cwnd = 0; /* another beginning, when it is over */
+}
+
 /* What has left the network, by three duplicates and more, may be replaced, up to the new window. A partial
  * acknowledgement takes from the window what it acknowledges, and gives a segment back (RFC 6582, 3.2, step 3): what a busy
  * device did not let go before may go then. */
@@ -48,7 +70,6 @@ static void bound(struct sim_elko *e, const struct elko_trace_event *ev, struct 
         uint32_t kept = h->fast_most > acked ? h->fast_most - acked + e->cfg.mtu : 0;
         uint64_t most = (uint64_t)ev->flight + ev->ssthresh + 3u * e->cfg.mtu;
 
-        /* An algorithm that owns recovery sets no ssthresh (BBR). */
         h->fast_most = most > UINT32_MAX ? UINT32_MAX : (uint32_t)most;
         if (h->fast_most < kept)
                 h->fast_most = kept;
@@ -64,6 +85,8 @@ static void recovery(struct sim_elko *e, const struct elko_trace_event *ev, stru
         if (strcmp(ev->cause, "retransmission time-out") != 0)
                 h->rtos = 0;
         h->prr = strcmp(ev->cause, "segments found lost: fast retransmit") == 0;
+        if (h->prr) /* RecoverFS is what was outstanding before this ACK, at most (RFC 9937, 6) */
+                h->prr_most = ev->snd_nxt - h->snd_una;
         h->fast = strcmp(ev->cause, "three duplicate ACKs: fast retransmit") == 0;
         if (h->fast) {
                 h->fast_most = 0;
@@ -76,8 +99,8 @@ static void growth(struct sim_elko *e, const struct elko_trace_event *ev, struct
 {
         uint32_t acked = ev->snd_una - h->snd_una;
 
-        /* BBR's window follows its model: back to what it was after PROBE_RTT and recovery, used or not. */
-        if (e->cfg.tcp.congestion != NULL && e->cfg.tcp.congestion->owns_recovery) {
+        /* BBR goes back to what the window was after PROBE_RTT and recovery, used or not. */
+        if (owns_recovery(e)) {
                 h->cwnd = ev->cwnd;
                 return;
         }
@@ -96,11 +119,10 @@ static void window(struct sim_elko *e, const struct elko_trace_event *ev, struct
 {
         if (ev->state < ELKO_TCP_ESTABLISHED || ev->state == ELKO_TCP_TIME_WAIT)
                 return;
-        /* PRR's window is what is in the network and what may be added, which is no growth (RFC 6937, 3). */
         if (ev->snd_una != h->snd_una && !h->fast && !h->prr && ev->kind != ELKO_TRACE_RECOVERY)
                 growth(e, ev, h);
-        else if (h->prr)
-                h->cwnd = 0;
+        else if (h->prr && ev->kind != ELKO_TRACE_RECOVERY)
+                proportional(e, ev, h);
         else if (ev->snd_una != h->snd_una)
                 bound(e, ev, h); /* a partial acknowledgement */
         if (ev->kind == ELKO_TRACE_RECOVERY)
@@ -131,8 +153,9 @@ static void expiry(struct sim_elko *e, const struct elko_trace_event *ev, struct
                 BROKEN(e,
                        "I-24: the retransmission timer expired %.6f s after progress, RTO is %.6f s",
                        (double)(ev->now - h->una_at) / 1e9, (double)h->rto_least / 1e9);
-        /* A sample in between makes a new RTO (5.7): what is SACKed gives them without progress. */
-        if (h->rto_at != 0 && ev->srtt_ns == h->rto_srtt && h->came_at < h->rto_at &&
+        /* A sample in between makes a new RTO (5.7), and without progress only what is SACKed gives one. It may be
+         * SRTT to the nanosecond, so who had one is not judged. */
+        if (h->rto_at != 0 && ev->srtt_ns == h->rto_srtt && h->sacked_at < h->rto_at &&
             ev->rto_ns < twice)
                 BROKEN(e, "I-24: RTO is %.6f s, it was %.6f s and expired",
                        (double)ev->rto_ns / 1e9, (double)h->rto_span / 1e9);

@@ -246,6 +246,8 @@ static void segment_in(const struct elko_trace_event *ev, struct sim_watch *h)
             ev->state < ELKO_TCP_ESTABLISHED)
                 h->owed++;
         h->came_at = ev->now;
+        if (s->sack_count > 0)
+                h->sacked_at = ev->now;
         h->heard_before = h->heard_at;
         h->dropped_before = h->dropped_at;
         h->heard_at = ev->now;

@@ -206,9 +206,13 @@ static const struct reference *reference(unsigned s)
 /* A listener that has no memory for the connection drops the ACK that brings the cookie back. A loss probe, which is the
  * last segment of several (RFC 8985, 7.3), comes before the first one is sent again, fits no cookie, and is
  * reset as RFC 9293, 3.10.7.2 will have it (RFC 4987, 3.6: the price of keeping nothing). */
-static bool forgot_cookie(const struct tor *t, unsigned c)
+static bool forgot_cookie(struct tor *t, unsigned c)
 {
+        const struct elko_counters *listener = elko_counters_get(tor_stack(t, 1));
+
         return strcmp(t->sc.name, "SYN cookies") == 0 &&
+               listener->drops[ELKO_DROP_TCP_SYN_NOMEM] > 0 &&
+               listener->drops[ELKO_DROP_TCP_COOKIE] > 0 &&
                outcome_of(t, c, 0).error == ELKO_ECONNRESET;
 }
 

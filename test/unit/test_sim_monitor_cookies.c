@@ -27,6 +27,7 @@
         X(keep_alive_of_the_same, STORM)                                                           \
         X(acknowledged_while_unwatched, EARLY_TEXT)                                                \
         X(timestamp_while_unwatched, TSECR)                                                        \
+        X(text_while_unwatched, SEQ_GAP)                                                           \
         X(reset_before_it_spoke, EDGE_LEFT)                                                        \
         X(half_open_takes_its_window, EARLY_TEXT)                                                  \
         X(timestamps_go_round, TSECR)                                                              \
@@ -39,6 +40,7 @@
         X(a_clock_past_24_days, TSVAL)                                                             \
         X(nothing_above_a_fin, SACK_USED)                                                          \
         X(third_duplicate_begins_it, RTX_EARLY)                                                    \
+        X(probe_when_the_timer_is_due, RTX_EARLY)                                                  \
         X(illegal_options_cross, EARLY_TEXT)                                                       \
         X(forgotten_syn, EARLY_TEXT)                                                               \
         X(class_e, ADDRESS)                                                                        \
@@ -309,6 +311,25 @@ static void talk_timestamp_while_unwatched(bool wrong)
         out((struct p){.flags = ACK, .seq = 1, .ack = 1, .tsecr = recent});
 }
 
+/* And so does its text, which fits both, seed 200687. */
+static void talk_text_while_unwatched(bool wrong)
+{
+        uint32_t iss = wire.iss;
+
+        in((struct p){.flags = SYN});
+        out((struct p){.flags = SYN | ACK, .ack = 1});
+        in((struct p){.flags = RST, .seq = 1});
+        in((struct p){.flags = SYN});
+        wire.iss += 500000;
+        out((struct p){.flags = SYN | ACK, .ack = 1});
+        if (!wrong)
+                in((struct p){.flags = ACK, .seq = 21, .ack = 1, .len = 6});
+        wire.iss = iss;
+        in((struct p){.flags = ACK | FIN, .seq = 1, .ack = 1, .len = 3});
+        wire.iss += 500000;
+        out((struct p){.flags = ACK, .seq = 1, .ack = 5});
+}
+
 static void talk_reset_before_it_spoke(bool wrong)
 {
         in((struct p){.flags = SYN});
@@ -478,6 +499,23 @@ static void talk_a_clock_past_24_days(bool wrong)
                        .ack = 1,
                        .len = 10,
                        .tsval = wrong ? 0x0fffffffu : 0x90000001u});
+}
+
+/* RFC 8985, 7.2: a loss probe is due with the timer of the earliest segment, at the latest; an ACK that came with what lies
+ * below the window may have been dropped, seed 200334. */
+static void talk_probe_when_the_timer_is_due(bool wrong)
+{
+        in((struct p){.flags = SYN, .sack_ok = true});
+        out((struct p){.flags = SYN | ACK, .ack = 1, .sack_ok = true});
+        after(ELKO_MS(50));
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 600});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 601, .len = 20});
+        after(ELKO_MS(100));
+        out((struct p){.flags = ACK, .seq = 21, .ack = 601, .len = 160});
+        in((struct p){.flags = ACK, .seq = wrong ? 601 : 1, .ack = 21, .len = 600});
+        out((struct p){.flags = ACK, .seq = 181, .ack = wrong ? 1201 : 601});
+        after(ELKO_MS(40));
+        out((struct p){.flags = ACK, .seq = 21, .ack = wrong ? 1201 : 601, .len = 160});
 }
 
 /* ---- what the monitor does not know ---- */
