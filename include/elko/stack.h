@@ -108,7 +108,7 @@ struct elko_config {
         uint32_t challenge_ack_interval_ms;   /* at most one per connection in this span: 500 */
         const struct elko_cc_ops *congestion; /* NULL: the default, CUBIC */
         bool cwnd_validation; /* RFC 7661: a window that is not used is kept for five minutes, instead of
-                                 RFC 5681's restart after an RTO of silence: false */
+                                 RFC 5681's restart after an RTO of silence; not with BBR: false */
         bool pacing; /* space segments over the round trip with every algorithm; those that set a rate
                         of their own (BBR) do it anyway: false */
         uint64_t max_pacing_rate; /* bytes of payload per second, 0: no limit */

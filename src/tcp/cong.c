@@ -29,6 +29,7 @@ void ek_cong_init(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t initial_cwnd, b
                 .slow_start_bursts = t->cfg.slow_start_bursts,
         };
 
+        tcb->act->cwv = (struct ek_cwv){0};
         tcb->act->cc = (struct ek_cc_state){
                 .lost_seen = tcb->act->txq.lost_ever,
                 .next_round = ev.delivered_bytes,
@@ -114,6 +115,13 @@ static void note_lost(struct ek_tcb *tcb, struct elko_cc_ack *ev)
         act->txq.marked_len = 0;
 }
 
+/* RFC 7661 is about the window of RFC 5681. One that follows a model of the path is right however little of it is
+ * used, and nobody else's in recovery. */
+bool ek_cong_is_validated(const struct ek_tcp *t, const struct ek_tcb *tcb)
+{
+        return t->cfg.cwnd_validation && !tcb->cong.ops->owns_recovery;
+}
+
 /* RFC 7661: after each acknowledgement. */
 static void validate(const struct ek_tcp *t, struct ek_tcb *tcb, const struct elko_cc_ack *ev)
 {
@@ -121,7 +129,7 @@ static void validate(const struct ek_tcp *t, struct ek_tcb *tcb, const struct el
         struct ek_cwv *v = &tcb->act->cwv;
         uint32_t most;
 
-        if (!t->cfg.cwnd_validation || ev->in_recovery || ev->after_timeout)
+        if (!ek_cong_is_validated(t, tcb) || ev->in_recovery || ev->after_timeout)
                 return;
         if (v->loss_flight != 0) {
                 most = ek_max_u32(ek_cwv_on_recovered(v, tcb->stats.bytes_retrans), ev->mss);
@@ -173,9 +181,9 @@ void ek_cong_on_congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_conge
                 .delivered_bytes = tcb->act->rate.delivered,
         };
 
-        if (t->cfg.cwnd_validation && kind == ELKO_CONGESTION_IDLE)
+        if (ek_cong_is_validated(t, tcb) && kind == ELKO_CONGESTION_IDLE)
                 return;
-        if (t->cfg.cwnd_validation)
+        if (ek_cong_is_validated(t, tcb))
                 ev.flight_bytes = ek_cwv_on_loss(&tcb->act->cwv, flight, tcb->stats.bytes_retrans);
         tcb->cong.ops->on_congestion(tcb->act->priv, &tcb->cong.out, &ev);
         ek_cong_pace(t, tcb);

@@ -52,7 +52,7 @@ void ek_recovery_restart(struct ek_tcp *t, struct ek_tcb *tcb)
         tcb->cong.out.ssthresh_bytes = before.ssthresh_bytes;
         if (before.cwnd_bytes == 0)
                 return;
-        if (t->cfg.cwnd_validation && tcb->stats.data_sent_ms != 0)
+        if (ek_cong_is_validated(t, tcb) && tcb->stats.data_sent_ms != 0)
                 tcb->cong.out.cwnd_bytes = ek_cwv_after_silence(
                         (uint64_t)(ek_tcp_ms(t) - tcb->stats.data_sent_ms) * 1000000,
                         before.cwnd_bytes, tcb->cong.out.cwnd_bytes, &tcb->cong.out.ssthresh_bytes);

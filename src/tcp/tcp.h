@@ -375,6 +375,7 @@ void ek_cong_on_congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_conge
 
 /* Data is about to leave with nothing in flight. */
 void ek_cong_on_start(struct ek_tcp *t, struct ek_tcb *tcb);
+bool ek_cong_is_validated(const struct ek_tcp *t, const struct ek_tcb *tcb);
 
 /* The pacer's rate follows the algorithm, the settings and the round trip. */
 void ek_cong_pace(const struct ek_tcp *t, struct ek_tcb *tcb);

@@ -298,4 +298,77 @@ CONV_TEST(a_pointer_on_the_listener)
         conv_quiet(c, ELKO_SEC(1));
 }
 
+static void own_init(void *priv, struct elko_cc_out *cc, const struct elko_cc_init *ev)
+{
+        (void)priv;
+        cc->cwnd_bytes = 10 * ev->mss;
+        cc->ssthresh_bytes = UINT32_MAX;
+}
+
+static void own_on_ack(void *priv, struct elko_cc_out *cc, const struct elko_cc_ack *ev)
+{
+        (void)priv;
+        (void)cc;
+        (void)ev;
+}
+
+static void own_on_congestion(void *priv, struct elko_cc_out *cc, const struct elko_cc_event *ev)
+{
+        (void)priv;
+        (void)cc;
+        (void)ev;
+}
+
+static const struct elko_cc_ops own = {
+        .name = "own",
+        .init = own_init,
+        .on_ack = own_on_ack,
+        .on_congestion = own_on_congestion,
+        .owns_recovery = true,
+};
+
+static void validated(struct elko_config *cfg)
+{
+        cfg->congestion = &own;
+        cfg->cwnd_validation = true;
+}
+
+static const struct conv_options of_its_own = {.no_sack = true, .no_ts = true, .config = validated};
+
+/* RFC 7661 is about the window of RFC 5681. Who owns recovery has a model of the path instead, and sets cwnd by it
+ * whether it is used or not (simulator, seed 1013922 with BBR). */
+CONV_TEST(a_window_by_a_model_is_not_validated)
+{
+        unsigned m;
+
+        conv_start(c, &of_its_own);
+        conv_open_passive(c);
+        m = c->mss;
+        for (unsigned i = 0; i < 20; i++) { /* a tenth of the window is used */
+                conv_send(c, m);
+                conv_out(c, "P. %u:%u(%u) ack 1", 1 + i * m, 1 + (i + 1) * m, m);
+                conv_advance(c, ELKO_MS(100));
+                conv_in(c, ". 1:1(0) ack %u", 1 + (i + 1) * m);
+        }
+        CONV_EQ(c, conv_info(c).pacing_rate, 0);
+        conv_send(c, 4 * m);
+        for (unsigned i = 20; i < 24; i++)
+                conv_out(c, "%s. %u:%u(%u) ack 1", i == 23 ? "P" : "", 1 + i * m, 1 + (i + 1) * m,
+                         m);
+        for (unsigned i = 0; i < 3; i++)
+                conv_in(c, ". 1:1(0) ack %u", 1 + 20 * m);
+        conv_out(c, ". %u:%u(%u) ack 1", 1 + 20 * m, 1 + 21 * m, m);
+        conv_advance(c, ELKO_MS(100));
+        conv_in(c, ". 1:1(0) ack %u", 1 + 24 * m);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_OPEN);
+        CONV_EQ(c, conv_info(c).snd_cwnd, 10 * m);
+        CONV_EQ(c, conv_info(c).snd_ssthresh, UINT32_MAX);
+        conv_advance(c, ELKO_SEC(2)); /* the active part is given back, and made anew */
+        conv_send(c, m);
+        conv_ignore(c);
+        conv_in(c, ". 1:1(0) ack %u", 1 + 25 * m);
+        CONV_EQ(c, conv_info(c).snd_cwnd, 10 * m);
+        CONV_EQ(c, conv_info(c).snd_ssthresh, UINT32_MAX);
+}
+
 EK_TEST_MAIN();
