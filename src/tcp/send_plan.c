@@ -203,11 +203,21 @@ static bool may_send_data(const struct ek_tcb *tcb)
         return ek_tcb_is_synchronized(tcb) && tcb->state != ELKO_TCP_FIN_WAIT_2;
 }
 
-/* RFC 5682, step 2b: was the time-out spurious? New data goes first, and its answer will tell.
- * [RFC5682 3.1-2b] */
+/* RFC 5682, step 2b: was the time-out spurious? New data goes first, and its answer will tell. */
 static bool tests_timeout(const struct ek_tcb *tcb)
 {
         return tcb->act->frto == EK_FRTO_NEW && !(tcb->todo & EK_TODO_FORCE) && may_send_data(tcb);
+}
+
+/* "Transmit up to two new (previously unsent) segments", also where an algorithm of its own mind (BBR) has a larger
+ * window. [RFC5682 3.1-2b] */
+static struct ek_plan plan_test(const struct ek_tcb *tcb, const struct ek_plan_env *env)
+{
+        struct ek_plan p = plan_data(tcb, env);
+        uint32_t sent = seq_diff(tcb->snd_nxt, tcb->act->dupack.recover);
+
+        return p.kind != EK_PLAN_NONE && sent + p.len > 2 * env->mss ? blocked(ELKO_LIMITED_CWND)
+                                                                     : p;
 }
 
 /* Before the handshake is over: data, but neither FIN nor retransmissions of anything but the SYN,ACK. */
@@ -238,8 +248,8 @@ struct ek_plan ek_send_plan(const struct ek_tcb *tcb, const struct ek_plan_env *
         /* A duplicate ACK must be a pure one, or the peer's sender does not count it (RFC 5681, 2). */
         if (tcb->dup_acks > 0)
                 return plan_ack(tcb, nothing);
-        if (env->lost != NULL && tests_timeout(tcb)) {
-                p = plan_data(tcb, env);
+        if (tests_timeout(tcb)) {
+                p = plan_test(tcb, env);
                 if (p.kind != EK_PLAN_NONE)
                         return p;
                 if (p.limited_by == ELKO_LIMITED_CWND)

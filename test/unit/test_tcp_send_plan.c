@@ -21,6 +21,8 @@ struct situation {
         uint8_t state; /* 0: ESTABLISHED */
         uint8_t dup_acks;
         bool closed_wnd, nodelay, cork, pushed;
+        bool frto;       /* a time-out is tested (RFC 5682) */
+        uint32_t beyond; /* so many bytes of the flight left after it */
         /* expected */
         enum ek_plan_kind kind;
         uint32_t len, space;
@@ -53,6 +55,8 @@ static struct ek_plan plan(const struct situation *s)
         act.txq.bytes = s->flight + fin;
         act.txq.lost_bytes = s->lost;
         act.inflation = s->inflation;
+        act.frto = s->frto ? EK_FRTO_NEW : EK_FRTO_OFF;
+        act.dupack.recover = seq_add(tcb.snd_nxt, 0u - s->beyond);
         rec.seq = tcb.snd_una;
         env.lost = s->lost != 0 ? &rec : NULL;
         return ek_send_plan(&tcb, &env);
@@ -133,6 +137,19 @@ static const struct situation table[] = {
         {"lost beyond a shrunk window (MAY-7)", .queued = 2000, .flight = 2000, .lost = 1000,
          .wnd = 100, .todo = EK_TODO_FORCE, .kind = EK_PLAN_LOST, .plan_flags = ELKO_ACK,
          .len = 1000, .space = 1000},
+        /* RFC 5682, 3.1, step 2b: up to two new segments, whatever cwnd is */
+        {"new data tests a time-out", .queued = 9000, .flight = 5000, .lost = 3000, .frto = true,
+         DATA, .len = 1000, .space = 1000},
+        {"the second new segment", .queued = 9000, .flight = 6000, .lost = 3000, .frto = true,
+         .beyond = 1000, DATA, .len = 1000, .space = 1000},
+        {"no third one", .queued = 9000, .flight = 7000, .lost = 3000, .frto = true, .beyond = 2000,
+         NONE, .limited = ELKO_LIMITED_CWND},
+        {"no third one, when nothing else is lost", .queued = 9000, .flight = 7000, .frto = true,
+         .beyond = 2000, NONE, .limited = ELKO_LIMITED_CWND},
+        {"the ACK does not wait for it", .queued = 9000, .flight = 7000, .lost = 3000, .frto = true,
+         .beyond = 2000, .todo = EK_TODO_ACK, PURE, .limited = ELKO_LIMITED_CWND},
+        {"nothing new to test with", .queued = 5000, .flight = 5000, .lost = 3000, .frto = true,
+         .kind = EK_PLAN_LOST, .plan_flags = ELKO_ACK, .len = 1000, .space = 1000},
         /* FIN */
         {"FIN alone", .flags = EK_TCB_FIN_WANTED, .state = ELKO_TCP_FIN_WAIT_1,
          .kind = EK_PLAN_DATA, .plan_flags = ELKO_ACK | ELKO_FIN, .space = 1},
