@@ -88,12 +88,16 @@ static bool sign_of_loss(const struct mon_ep *ep)
                (ep->dup_acks > 0 && flight < 4 * mon_mss(ep)) || ep->icmp_at != 0;
 }
 
-/* Retransmissions of the first unacknowledged segment while nothing arrives are time-outs. */
+/* Retransmissions of the first unacknowledged segment while nothing arrives are time-outs. The first one may be the answer to
+ * what arrived last, and does not move the timer (RFC 6298, 5.1), so no gap begins with it. */
 static void time_out(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
         bool syn = (s->flags & MON_SYN) != 0;
         uint64_t gap = m->now - ep->rtx_at;
 
+        if (ep->rtx_row == 0 && ep->arrivals > 0 &&
+            m->now - ep->last_arrival <= m->c.slack_ns + m->c.react_ns)
+                return;
         if (ep->rtx_row == 0 || ep->rtx_seq != s->seq) {
                 ep->rtx_row = 1;
                 ep->rtx_gap = 0;
@@ -163,16 +167,19 @@ static void again(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg
 
 /* ---- congestion ---- */
 
+/* So much silence that a timer may have run out: a round trip at least. The endpoint may have samples that are not seen. */
+static bool has_waited(const struct sim_monitor *m, const struct mon_ep *ep)
+{
+        return m->c.no_time || m->now - ep->last_text >= (ep->rtt_min != 0 ? ep->rtt_min : 1);
+}
+
 /* What was SACKed is not in flight any more (RFC 6675, 4). Beyond the congestion window: a segment for each of the first duplicate ACKs (RFC 3042), and the probe
  * of a timer that waited for a round trip at least (RFC 8985, 7.3). */
 static void check_flight(struct sim_monitor *m, struct mon_ep *ep, uint32_t end)
 {
         uint32_t mss = mon_mss(ep) < 48 ? 48 : mon_mss(ep), flight = end - ep->sack_hi;
         bool first = mon_le(ep->una_hi, ep->iss + 1);
-        /* The endpoint may have samples that are not seen. */
-        bool waited =
-                m->c.no_time || m->now - ep->last_text >= (ep->rtt_min != 0 ? ep->rtt_min : 1);
-        uint64_t most = (0ull + m->c.initial_window + ep->dup_acks_total + waited) * mss;
+        uint64_t most = (0ull + m->c.initial_window + ep->dup_acks_total + has_waited(m, ep)) * mss;
 
         if (first && flight - mon_le(ep->sack_hi, ep->iss) > most)
                 mon_blame(m, ep, SIM_RULE_INITIAL_WINDOW, "%u octets, the MSS is %u", flight, mss);
@@ -263,8 +270,13 @@ void mon_rate(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
         } else if (ep->una_sure == ep->snd_max) {
                 ep->recovering = false;
         }
-        if (mon_lt(ep->snd_max, end) && !syn)
+        if (mon_lt(ep->snd_max, end) && !syn) {
                 check_flight(m, ep, end - ((s->flags & MON_FIN) != 0));
+                /* A loss probe of new data starts the timer anew (RFC 8985, 7.3). There is none while a time-out is
+                 * recovered from, so no two were before it. */
+                if (ep->sack_ok_in && ep->rtx_row == 1 && has_waited(m, ep))
+                        ep->rtx_row = 0;
+        }
         if (!window_closed(ep) && !m->c.no_time)
                 check_after_rto(m, ep, span);
         if (syn)
