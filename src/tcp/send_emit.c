@@ -179,7 +179,12 @@ static uint32_t sack_fin(const struct ek_tcb *tcb, struct ek_tcp_opts *opt, uint
                 return n;
         for (uint32_t i = first; i < n; i++) {
                 if (opt->sack[i].right == tcb->fin_seq.v) {
-                        opt->sack[i].right++;
+                        struct elko_sack_block with = opt->sack[i];
+
+                        with.right++;
+                        for (; i > at; i--)
+                                opt->sack[i] = opt->sack[i - 1];
+                        opt->sack[i] = with;
                         return n;
                 }
         }

@@ -169,6 +169,26 @@ CONV_TEST(d_sack_after_the_fin)
         conv_recv(c, 1000);
 }
 
+/* The block of the segment that triggered the ACK is the first (RFC 2018, 4), also when that was a FIN behind text that was
+ * there. Found by the simulator, seed 1013222. [RFC2018 4e] */
+CONV_TEST(the_block_that_a_fin_ends_is_first)
+{
+        conv_start_open(c, &sack);
+        conv_in(c, ". 201:301(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 1 <sack 201:301>");
+        conv_in(c, ". 101:151(50) ack 1");
+        conv_out(c, ". 1:1(0) ack 1 <sack 101:151 201:301>");
+        conv_in(c, "F. 301:301(0) ack 1");
+        conv_out(c, ". 1:1(0) ack 1 <sack 201:302 101:151>");
+        conv_in(c, ". 51:76(25) ack 1");
+        conv_out(c, ". 1:1(0) ack 1 <sack 51:76 101:151 201:302>");
+        conv_in(c, "F. 301:301(0) ack 1"); /* once more */
+        conv_out(c, ". 1:1(0) ack 1 <sack 201:302 51:76 101:151>");
+        conv_in(c, ". 1:201(200) ack 1");
+        conv_out(c, ". 1:1(0) ack 302 <...>");
+        conv_recv(c, 300);
+}
+
 /* RELIABILITY A4-5: more holes than are kept. What is not kept is not reported; the segment that
  * fits at RCV.NXT is always taken; nothing that was reported is dropped (I-16). [RFC2018 8a] */
 CONV_TEST(a4_5_too_many_holes)
