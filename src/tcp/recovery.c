@@ -234,7 +234,8 @@ void ek_recovery_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tx
 }
 
 /* RFC 6298 (5.4)-(5.6) and RFC 5681, 3.1: everything outstanding is taken as lost.
- * [RFC6298 5.4; RFC5681 3.1m 4.3d; RFC2018 5c 5.1b; RFC2525 2.2 2.14; RFC6675 5.1b; RFC5682 3.1-1] */
+ * [RFC6298 5.4; RFC5681 3.1m 4.3d; RFC2018 5c 5.1b; RFC2525 2.2 2.14; RFC6675 5.1b; RFC5682 3.1-1;
+ * RFC4015 3.1-0] */
 void ek_recovery_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         struct ek_congestion *c = &tcb->cong;
@@ -248,7 +249,9 @@ void ek_recovery_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb)
          * has already been retransmitted by way of the timer at least once, the value of ssthresh is
          * held constant" (RFC 5681, 3.1). */
         if (tcb->rtt.timeouts == 0) {
-                ek_undo_begin(tcb);
+                /* One in recovery from another tells nothing new of what that one lost (RFC 4015, 3.1). */
+                if (c->state != ELKO_CA_LOSS)
+                        ek_undo_begin(tcb);
                 congestion(t, tcb, ELKO_CONGESTION_TIMEOUT, flight);
                 /* RFC 5682, 2.1 and 3.1: not if it happens in recovery. */
                 tcb->act->frto = c->state < ELKO_CA_RECOVERY ? EK_FRTO_WAIT : EK_FRTO_OFF;

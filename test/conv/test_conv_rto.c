@@ -283,6 +283,31 @@ CONV_TEST(a9_10_spurious_timeout)
         conv_quiet(c, ELKO_SEC(100));
 }
 
+/* RFC 4015, 3.1: detection "MUST NOT be reinitiated after a timeout-based loss recovery has already been started but not
+ * completed". The second timer's segment had come, its ACK was lost, and an old echo answers its copy: that says nothing
+ * of the segments behind it, which are lost since the first. Found by the simulator, seed 1040473, where each of them then
+ * took a time-out of its own. [RFC4015 3.1-0] */
+CONV_TEST(no_second_test_in_one_recovery)
+{
+        unsigned m;
+
+        conv_start_open(c, &ts);
+        m = c->mss - 12;
+        conv_send(c, 10 * m);
+        CONV_EQ(c, conv_ignore(c), 10);
+        conv_out_after(c, ELKO_MS(200), ". 1:%u(%u) ack 1", 1 + m, m);
+        conv_in(c, ". 1:1(0) ack %u <nop,nop,TS val 300 ecr 200>", 1 + m);
+        conv_out(c, ". %u:%u(%u) ack 1", 1 + m, 1 + 2 * m, m);
+        conv_out(c, ". %u:%u(%u) ack 1", 1 + 2 * m, 1 + 3 * m, m);
+        conv_out_after(c, ELKO_MS(200), ". %u:%u(%u) ack 1", 1 + m, 1 + 2 * m, m);
+        conv_in(c, ". 1:1(0) ack %u <nop,nop,TS val 500 ecr 200>", 1 + 2 * m);
+        CONV_EQ(c, conv_info(c).undone, 0);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_LOSS);
+        conv_out(c, ". %u:%u(%u) ack 1", 1 + 2 * m, 1 + 3 * m, m);
+        conv_out(c, ". %u:%u(%u) ack 1", 1 + 3 * m, 1 + 4 * m, m);
+        conv_none(c);
+}
+
 /* ---- samples ---- */
 
 /* Karn: no sample from what was sent twice. [RFC9293 MUST-18; RFC6298 3a] */
