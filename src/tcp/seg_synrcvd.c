@@ -384,7 +384,6 @@ bool ek_seg_on_half_open(struct ek_tcp *t, uint32_t index, const struct ek_seg *
         return promote(t, index, seg);
 }
 
-/* An ACK for a listener: does it return one of our cookies? True: the segment is dealt with. */
 /* Were Timestamps negotiated (RFC 7323, 3.2)? The echo of the SYN+ACK's tells it; what was in none of ours tells
  * nothing of a window scale. */
 static bool echoes_cookie(const struct ek_tcp *t, const struct ek_seg *seg)
@@ -396,7 +395,7 @@ static bool echoes_cookie(const struct ek_tcp *t, const struct ek_seg *seg)
                age <= 2 * EK_COOKIE_LIFE_SECONDS * 1000 + (1u << EK_COOKIE_TS_BITS);
 }
 
-/* [RFC4987 3.6a 3.6e] */
+/* An ACK for a listener: does it return one of our cookies? True: the segment is dealt with. [RFC4987 3.6a 3.6e] */
 bool ek_seg_on_cookie(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
 {
         const struct ek_tcp_opts *opt = &seg->hdr->opt;
