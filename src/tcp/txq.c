@@ -685,11 +685,6 @@ static uint32_t last(const struct ek_txq *q, const struct ek_slab *slab)
         return idx;
 }
 
-struct ek_txrec *ek_txq_last(const struct ek_txq *q, struct ek_slab *slab)
-{
-        return rec_at(slab, last(q, slab));
-}
-
 static uint32_t payload_bytes(const struct ek_txrec *rec)
 {
         return rec->len - has(rec, EK_TXREC_SYN | EK_TXREC_FIN);

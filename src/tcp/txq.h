@@ -153,9 +153,6 @@ static inline struct ek_txrec *ek_txq_head(const struct ek_txq *q, struct ek_sla
         return q->head == EK_NIL ? NULL : ek_slab_at(slab, q->head);
 }
 
-/* The last record that is not SACKed, NULL: none. */
-struct ek_txrec *ek_txq_last(const struct ek_txq *q, struct ek_slab *slab);
-
 static inline bool ek_txq_is_empty(const struct ek_txq *q)
 {
         return q->head == EK_NIL;
