@@ -24,8 +24,8 @@ static inline uint32_t ek_clamp_u32(uint64_t v)
 }
 
 /*
- * floor(a * b / c), c not 0. Exact when b * c fits into 64 bits or a * b does; else up to 2^-20 of it too
- * small. There is no 128-bit division on a freestanding host.
+ * floor(a * b / c), c not 0. Exact when a * b fits into 64 bits, or the smaller of them times c; else, and with the smaller
+ * below 2^42, off by 2^-20 of it and 1 at most. There is no 128-bit division on a freestanding host.
  */
 static inline uint64_t ek_mul_div(uint64_t a, uint64_t b, uint64_t c)
 {
