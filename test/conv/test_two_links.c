@@ -421,8 +421,8 @@ EK_TEST(an_abort_without_a_neighbour)
                 advance(&n, ELKO_SEC(100));
                 /* Its address is asked for again once something is to be sent. */
                 CHECK_EQ(elko_send(n.st[0], s[1], "lost", 4, 0), 4);
-                n.bits[0] = 0;
-                while (!(n.bits[0] & ELKO_EV_SOFT_ERROR))
+                n.error[0] = 0;
+                while (n.error[0] != ELKO_EHOSTUNREACH) /* not ETIMEDOUT, which comes before */
                         advance(&n, ELKO_SEC(1));
                 CHECK_EQ(elko_abort(n.st[0], s[0]), ELKO_OK);
                 CHECK_EQ(elko_abort(n.st[0], s[1]), ELKO_OK);
@@ -886,7 +886,7 @@ EK_TEST(a_third_step_without_settings)
                 CHECK(ek_slab_alloc(&t->settings) != EK_NIL);
         }
         CHECK(ek_slab_reserve(&t->tcbs) && ek_slab_reserve(&t->actives) &&
-              ek_slab_reserve(&t->half_opens));
+              ek_slab_reserve(&t->half_opens) && ek_slab_reserve(&t->records));
         elko_fail_alloc(n.st[1], 1, true);
         s = connect_to(&n, "10.0.0.2", 80, 0);
         settle(&n);
@@ -897,6 +897,73 @@ EK_TEST(a_third_step_without_settings)
         CHECK_EQ(elko_send(n.st[0], s, "hello", 5, 0), 5);
         advance(&n, ELKO_SEC(5));
         CHECK_EQ(elko_accept(n.st[1], ls, &server, NULL), ELKO_OK);
+        net_close(&n);
+}
+
+/* All places of the pool of records but `free` are taken, and there is no memory for more. */
+static void take_records(struct net *n, unsigned free)
+{
+        struct ek_slab *records = &n->st[0]->tcp.records;
+        uint32_t last = EK_NIL;
+
+        elko_fail_alloc(n->st[0], 1, true);
+        while (ek_slab_reserve(records))
+                last = ek_slab_alloc(records);
+        if (free > 0)
+                ek_slab_free(records, last);
+}
+
+/* Two SYNs and memory for the record of one: the other one leaves with its timer, when the first was acknowledged. */
+EK_TEST(a_syn_without_memory_for_its_record)
+{
+        struct elko_config c;
+        struct net n;
+        elko_sock s[2];
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        listen_on(&n, 1, "10.0.0.2", 0);
+        for (unsigned i = 0; i < 2; i++) /* pools grow before nothing is left */
+                s[i] = connect_to(&n, "10.0.0.2", 80, 0);
+        settle(&n);
+        for (unsigned i = 0; i < 2; i++)
+                CHECK_EQ(elko_abort(n.st[0], s[i]), ELKO_OK);
+        advance(&n, ELKO_SEC(1));
+        take_records(&n, 1);
+        for (unsigned i = 0; i < 2; i++)
+                s[i] = connect_to(&n, "10.0.0.2", 80, 0);
+        settle(&n);
+        CHECK_EQ(state_of(&n, 0, s[0]), ELKO_TCP_ESTABLISHED);
+        CHECK_EQ(state_of(&n, 0, s[1]), ELKO_TCP_SYN_SENT);
+        CHECK_EQ(elko_counters_get(n.st[0])->tcp_syn_retrans, 0);
+        advance(&n, ELKO_MS(1100));
+        CHECK_EQ(state_of(&n, 0, s[1]), ELKO_TCP_ESTABLISHED);
+        CHECK_EQ(elko_counters_get(n.st[0])->tcp_syn_retrans, 0); /* it was the first */
+        net_close(&n);
+}
+
+/* A silent connection that finds no memory to send with takes no data, and says so. */
+EK_TEST(a_silent_connection_without_memory_to_send)
+{
+        struct elko_config c;
+        struct net n;
+        elko_sock ls, s, server;
+        uint64_t last;
+
+        elko_config_default(&c);
+        net_open(&n, &c);
+        ls = listen_on(&n, 1, "10.0.0.2", 0);
+        s = connect_to(&n, "10.0.0.2", 80, 0);
+        settle(&n);
+        CHECK_EQ(elko_accept(n.st[1], ls, &server, NULL), ELKO_OK);
+        advance(&n, ELKO_SEC(10));
+        take_records(&n, 0);
+        last = elko_counters_get(n.st[0])->nomem;
+        CHECK(elko_send(n.st[0], s, "x", 1, 0) < 0);
+        CHECK(elko_counters_get(n.st[0])->nomem > last);
+        elko_fail_alloc(n.st[0], 0, false);
+        CHECK_EQ(elko_send(n.st[0], s, "y", 1, 0), 1);
+        exchange_is(&n, s, server, "yover there");
         net_close(&n);
 }
 
