@@ -116,12 +116,13 @@ void ek_fast_open_on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct 
         struct ek_tfo_path path = path_of(&tcb->conn.key);
         bool cookie = (opt->present & ELKO_OPT_FASTOPEN) && opt->fastopen_bytes > 0;
         bool data_left = !ek_txq_is_empty(&tcb->act->txq);
+        uint16_t mss = (opt->present & ELKO_OPT_MSS) ? opt->mss : 0;
 
         if (!ek_tcb_has(tcb, EK_TCB_FASTOPEN_ASKED))
                 return;
         if (cookie)
                 ek_tfo_learn(&t->fastopen, &t->secrets.fastopen, &path, t->now, opt->fastopen,
-                             opt->fastopen_bytes, (opt->present & ELKO_OPT_MSS) ? opt->mss : 0);
+                             opt->fastopen_bytes, mss);
         if (data_acked) {
                 tcb->flags |= EK_TCB_SYN_DATA;
                 t->ctr->tcp_fastopen_taken++;

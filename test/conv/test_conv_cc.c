@@ -371,4 +371,77 @@ CONV_TEST(a_window_by_a_model_is_not_validated)
         CONV_EQ(c, conv_info(c).snd_ssthresh, UINT32_MAX);
 }
 
+static void kept(struct elko_config *cfg)
+{
+        cfg->congestion = &elko_cc_newreno;
+        cfg->cwnd_validation = true;
+}
+
+static const struct conv_options keeping = {.no_sack = true, .no_ts = true, .config = kept};
+
+/* RFC 7661, 4.4.3: five minutes in which less than half of it is used, and cwnd is halved, once; ssthresh is three
+ * quarters of it at least. */
+CONV_TEST(half_of_what_was_not_used_for_five_minutes)
+{
+        unsigned m, sent, acked = 0, cwnd;
+
+        conv_start(c, &keeping);
+        conv_open_passive(c);
+        m = c->mss;
+        conv_send(c, 40 * m);
+        sent = conv_ignore(c);
+        while (acked < 40) { /* slow start */
+                unsigned round = sent;
+
+                conv_advance(c, ELKO_MS(100));
+                sent += conv_ignore(c); /* paced */
+                while (acked < round) {
+                        conv_in(c, ". 1:1(0) ack %u", 1 + ++acked * m);
+                        sent += conv_ignore(c);
+                }
+        }
+        cwnd = conv_info(c).snd_cwnd;
+        CONV_CHECK(c, cwnd > 20 * m);
+        for (unsigned i = 0; i < 2 * 299; i++) {
+                conv_send(c, 1);
+                CONV_EQ(c, conv_ignore(c), 1);
+                conv_advance(c, ELKO_MS(100));
+                conv_in(c, ". 1:1(0) ack %u", 1 + 40 * m + i + 1);
+                conv_advance(c, ELKO_MS(400));
+        }
+        CONV_EQ(c, conv_info(c).snd_cwnd, cwnd);
+        for (unsigned i = 2 * 299; i < 2 * 310; i++) {
+                conv_send(c, 1);
+                CONV_EQ(c, conv_ignore(c), 1);
+                conv_advance(c, ELKO_MS(100));
+                conv_in(c, ". 1:1(0) ack %u", 1 + 40 * m + i + 1);
+                conv_advance(c, ELKO_MS(400));
+        }
+        CONV_EQ(c, conv_info(c).snd_cwnd, cwnd / 2);
+        CONV_CHECK(c, conv_info(c).snd_ssthresh >= cwnd / 4 * 3);
+}
+
+/* The limit may be set while the connection is silent and has no active part; it holds from the next byte on. */
+CONV_TEST(a_limit_for_a_silent_connection)
+{
+        unsigned m;
+
+        conv_start(c, &cubic);
+        conv_open_passive(c);
+        m = c->mss;
+        conv_advance(c, ELKO_SEC(10));
+        conv_set(c, ELKO_OPTION_MAX_PACING_RATE, 20 * m);
+        CONV_EQ(c, conv_info(c).max_pacing_rate, 20 * m);
+        conv_send(c, 6 * m);
+        CONV_EQ(c, conv_ignore(c), 2); /* a quantum */
+        conv_quiet(c, ELKO_MS(98)); /* what would leave within the tick leaves at its beginning */
+        conv_advance(c, ELKO_MS(2));
+        CONV_EQ(c, conv_ignore(c), 2);
+        conv_in(c, ". 1:1(0) ack %u", 1 + 4 * m);
+        conv_quiet(c, ELKO_MS(98)); /* what would leave within the tick leaves at its beginning */
+        conv_advance(c, ELKO_MS(2));
+        CONV_EQ(c, conv_ignore(c), 2);
+        conv_in(c, ". 1:1(0) ack %u", 1 + 6 * m);
+}
+
 EK_TEST_MAIN();

@@ -98,6 +98,7 @@ EK_TEST(limits_of_times)
         REFUSED(persist_min_ns, ELKO_SEC(61), "persist_min_ns");
         REFUSED(keepalive_count, 0, "keepalive_count");
         REFUSED(keepalive_count, 256, "keepalive_count");
+        REFUSED(quick_acks, 256, "quick_acks");
         REFUSED(keepalive_idle_ns, 5, "keepalive");
         REFUSED(keepalive_interval_ns, 5, "keepalive");
         REFUSED(synack_retries, 7, "synack_retries");
@@ -123,6 +124,7 @@ EK_TEST(limits_of_tcp)
         REFUSED(min_mss, 1461, "min_mss");
         REFUSED(port_min, 0, "port_min");
         REFUSED(port_max, 1000, "port_min");
+        REFUSED(option_order, 99, "option_order");
         REFUSED(congestion, &large, "congestion");
         REFUSED(seed[ELKO_SEED_BYTES - 1], 0, "seed");
         TAKEN(congestion, &elko_cc_newreno);
@@ -172,6 +174,23 @@ EK_TEST(the_size_is_enough)
         }
         CHECK_EQ(elko_connect(st, &remote, NULL, &(elko_sock){0}), ELKO_ELIMIT);
         CHECK(elko_check(st) == NULL);
+        elko_stack_destroy(st);
+}
+
+/* RFC 7413, 4.1.3: a cache of cookies that the region has no room for. */
+EK_TEST(no_room_for_the_cookies)
+{
+        struct elko_config cfg = sound();
+        const char *why = NULL;
+        elko_stack *st;
+
+        cfg.fastopen_cookies = UINT16_MAX;
+        CHECK(elko_stack_size(&cfg, 1, 4096) > sizeof(region) / 4);
+        CHECK(elko_stack_create(region, 1 << 20, &cfg, 0, &why) == NULL);
+        CHECK(strstr(why, "elko_stack_size") != NULL);
+        cfg.fastopen_cookies = 16;
+        st = elko_stack_create(region, 1 << 20, &cfg, 0, &why);
+        CHECK(st != NULL);
         elko_stack_destroy(st);
 }
 
@@ -336,6 +355,13 @@ EK_TEST(listeners)
         elko_endpoint any = {.port = 80}, stranger = to("192.0.2.200", 81), port = {.port = 100};
         struct elko_listen_config cfg = {.backlog = 1, .syn_queue = 1};
         static const struct elko_cc_ops large = {.private_bytes = ELKO_CC_PRIVATE_BYTES + 1};
+        static const struct {
+                enum elko_option option;
+                uint64_t value;
+        } kept[] = {{ELKO_OPTION_PACING, 1},
+                    {ELKO_OPTION_MAX_PACING_RATE, 1ull << 40},
+                    {ELKO_OPTION_FASTOPEN_NO_COOKIE, 1},
+                    {ELKO_OPTION_FASTOPEN, 5}};
         elko_sock s, more;
         uint64_t v = 0;
         unsigned n = 0;
@@ -355,6 +381,18 @@ EK_TEST(listeners)
         CHECK_EQ(elko_get_option(b.st, s, ELKO_OPTION_COUNT, &v), ELKO_EINVAL);
         CHECK_EQ(elko_get_option(b.st, s + 1, ELKO_OPTION_TTL, &v), ELKO_EBADF);
         CHECK_EQ(elko_set_option(b.st, s + 1, ELKO_OPTION_TTL, 5), ELKO_EBADF);
+        CHECK_EQ(elko_shutdown_read(b.st, s), ELKO_EBADF);
+        CHECK_EQ(elko_shutdown_read(b.st, s + 1), ELKO_EBADF);
+        for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+                CHECK_EQ(elko_set_option(b.st, s, kept[i].option, kept[i].value), 0);
+                CHECK_EQ(elko_get_option(b.st, s, kept[i].option, &v), 0);
+                CHECK_EQ(v, kept[i].value);
+        }
+        CHECK_EQ(elko_set_option(b.st, s, ELKO_OPTION_PACING, 2), ELKO_EINVAL);
+        CHECK_EQ(elko_set_option(b.st, s, ELKO_OPTION_FASTOPEN, 65536), ELKO_EINVAL);
+        CHECK_EQ(elko_set_option(b.st, s, ELKO_OPTION_FASTOPEN_NO_COOKIE, 2), ELKO_EINVAL);
+        CHECK_EQ(elko_get_option(b.st, s, ELKO_OPTION_FASTOPEN, &v), 0);
+        CHECK_EQ(v, 5);                   /* what was refused changed nothing */
         CHECK_EQ(elko_abort(b.st, s), 0); /* of a listener: as close */
         CHECK_EQ(elko_abort(b.st, s), ELKO_EBADF);
         CHECK_EQ(elko_listen(b.st, &any, &cfg, &s), 0);
@@ -365,6 +403,53 @@ EK_TEST(listeners)
         elko_fail_alloc(b.st, 0, false);
         CHECK_EQ(elko_listen(b.st, &port, &cfg, &more), 0);
         CHECK(elko_check(b.st) == NULL);
+}
+
+/* ---- a link that completes checksums ---- */
+
+static uint32_t add16(uint32_t sum, const uint8_t *p, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                sum += i % 2 == 0 ? (uint32_t)p[i] << 8 : p[i];
+        while (sum >> 16 != 0)
+                sum = (sum & 0xffff) + (sum >> 16);
+        return sum;
+}
+
+/* What the device does with ELKO_LINK_TX_CSUM, and then what a receiver does (RFC 9293, 3.1). */
+EK_TEST(the_link_completes_the_checksum)
+{
+        static const char *const hosts[] = {"192.0.2.9", "2001:db8::9"};
+
+        for (unsigned i = 0; i < 2; i++) {
+                struct elko_config cfg = sound();
+                struct elko_link_config link = {
+                        .medium = ELKO_MEDIUM_IP, .mtu = 1500, .flags = ELKO_LINK_TX_CSUM};
+                elko_stack *st = elko_stack_create(region, sizeof(region), &cfg, 0, NULL);
+                elko_endpoint remote = to(hosts[i], 80);
+                uint32_t ip = i == 0 ? 20 : 40, addrs = i == 0 ? 12 : 8, sum, tcp_len;
+                struct elko_frame f;
+                uint8_t packet[256];
+                elko_sock s;
+
+                CHECK(st != NULL);
+                CHECK_EQ(elko_link_attach(st, &link), 1);
+                CHECK_EQ(elko_addr_add(st, 1, "192.0.2.1/24"), 0);
+                CHECK_EQ(elko_addr_add(st, 1, "2001:db8::1/64"), 0);
+                CHECK_EQ(elko_connect(st, &remote, NULL, &s), 0);
+                CHECK_EQ(elko_output(st, 1, &f, 1, 0), 1);
+                CHECK(f.parts == 1 && f.len <= sizeof(packet));
+                CHECK(f.csum_start == ip && f.csum_offset == 16);
+                memcpy(packet, f.part[0].data, f.len);
+                tcp_len = f.len - ip;
+                sum = ~add16(0, packet + ip, tcp_len);
+                packet[ip + 16] = (uint8_t)(sum >> 8);
+                packet[ip + 17] = (uint8_t)sum;
+                /* Addresses, protocol, length, and the segment with its checksum: all ones. */
+                sum = add16(6 + tcp_len, packet + addrs, i == 0 ? 8 : 32);
+                CHECK_EQ(add16(sum, packet + ip, tcp_len), 0xffff);
+                elko_stack_destroy(st);
+        }
 }
 
 /* An algorithm that was chosen while the connection is open starts anew, with the initial window. */

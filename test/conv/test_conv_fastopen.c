@@ -225,6 +225,41 @@ CONV_TEST(a_forged_cookie)
         conv_recv(c, 100);
 }
 
+/* One of another length is none of ours. [RFC7413 4.2.2b] */
+CONV_TEST(a_cookie_of_another_length)
+{
+        conv_start(c, NULL);
+        serve(c, 4);
+        conv_in(c, "S 0:100(100) win 65535 <mss M,raw 22 06 01 02 03 04,nop,nop>");
+        conv_out(c, "S. 0:0(0) ack 1 <...>");
+        cookie_text(c);
+        conv_listen_event(c, 0);
+        CONV_EQ(c, elko_counters_get(c->st)->tcp_fastopen_refused, 1);
+        conv_in(c, "R 1:1(0)");
+}
+
+/* A good one when there is no memory for a connection: an ordinary open, and the data comes again. [RFC7413 4.2.2c] */
+CONV_TEST(a_cookie_without_memory)
+{
+        const char *cookie;
+
+        conv_start(c, NULL);
+        serve(c, 4);
+        cookie = get_cookie(c);
+        conv_flow(c, 1);
+        elko_fail_alloc(c->st, 1, true);
+        conv_in(c, "S 0:300(300) win 65535 <" SYN_OPTIONS ",%s>", cookie);
+        conv_out(c, "S. 0:0(0) ack 1 <...>");
+        conv_listen_event(c, 0);
+        elko_fail_alloc(c->st, 0, false);
+        conv_in(c, "P. 1:301(300) ack 1");
+        conv_out(c, ". 1:1(0) ack 301");
+        conv_listen_event(c, ELKO_EV_ACCEPT);
+        conv_accept(c);
+        conv_recv(c, 300);
+        CONV_EQ(c, elko_counters_get(c->st)->tcp_fastopen_in, 0);
+}
+
 /* Cookies end: after six hours they still open, and the client gets the new one; after twelve they are worth
  * nothing. [RFC7413 4.1.2] */
 CONV_TEST(a_cookie_ages)
@@ -395,6 +430,30 @@ CONV_TEST(a_client_without_cookies)
         conv_in(c, "S. 0:0(0) ack 301 win 65535 <mss 1400>");
         conv_out(c, ". 301:301(0) ack 1");
         conv_state(c, ELKO_TCP_ESTABLISHED);
+}
+
+/* Without a cache nothing is learned of the server, neither a cookie nor that it does not take data. */
+CONV_TEST(nothing_is_kept_without_a_cache)
+{
+        for (unsigned i = 0; i < 2; i++) {
+                if (i == 0)
+                        conv_start(c, NULL);
+                else
+                        conv_again(c);
+                conv_hold(c, true);
+                conv_connect(c);
+                elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, 1);
+                elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN_NO_COOKIE, 1);
+                conv_send(c, 300);
+                conv_hold(c, false);
+                conv_pull(c);
+                conv_out(c, "S 0:300(300) <...>");
+                conv_in(c, "S. 0:0(0) ack 1 win 65535 <mss 1400%s>", i == 0 ? "" : "," COOKIE);
+                conv_out(c, "P. 1:301(300) ack 1");
+                conv_in(c, ". 1:1(0) ack 301");
+                conv_state(c, ELKO_TCP_ESTABLISHED);
+                CONV_EQ(c, elko_counters_get(c->st)->tcp_fastopen_taken, 0);
+        }
 }
 
 /* A connection that fetches the cookie; the data goes with the third segment. */

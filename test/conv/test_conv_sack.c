@@ -229,6 +229,30 @@ CONV_TEST(a_probe_and_then_the_timer)
         ack(c, 3);
 }
 
+/* Nothing is probed for while something that is known to be lost waits for the window: here segments that were too large
+ * for the path. [RFC8985 7.2-1] */
+CONV_TEST(no_probe_while_something_is_lost)
+{
+        unsigned m, hop, gone = 0;
+
+        start(c, &sack, 10);
+        m = c->mss;
+        hop = c->variant->v6 ? 1280 : 600;
+        conv_in_icmp(c, c->variant->v6 ? 2 : 3, c->variant->v6 ? 0 : 4, hop, ". 1:%u(%u) ack 1",
+                     1 + m, m);
+        for (unsigned i = 0; i < conv_pending(c); i++)
+                gone += conv_peek(c, i)->len;
+        CONV_CHECK(c, conv_ignore(c) > 0 && gone < 10 * m);
+        conv_quiet(c, ELKO_MS(299)); /* a probe would be due after 202 ms */
+        conv_advance(c, ELKO_MS(1));
+        CONV_CHECK(c, conv_pending(c) > 0 && conv_peek(c, 0)->seq == c->f->iss + 1);
+        conv_ignore(c);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_LOSS);
+        CONV_EQ(c, elko_counters_get(c->st)->tcp_loss_probes, 0);
+        ack(c, 10);
+        conv_ignore(c);
+}
+
 /* RELIABILITY A9-8: SND.UNA stands at what was SACKed, half a round trip long. [RFC2018 5b 5c] */
 CONV_TEST(a9_8_reneged)
 {

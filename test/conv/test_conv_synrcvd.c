@@ -478,6 +478,52 @@ CONV_TEST(active_abort)
         conv_state(c, ELKO_TCP_CLOSED);
 }
 
+/* Another SYN in the window would be a new beginning (3.10.7.4 fourth), but one that LISTEN refuses is none. */
+CONV_TEST(another_syn_that_is_malformed)
+{
+        conv_start(c, NULL);
+        conv_listen(c);
+        conv_in(c, "S 0:0(0) win 65535 <mss M>");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M>");
+        conv_in(c, "S 10:10(0) win 65535 <raw 02 00 00 00>");
+        conv_dropped(c, ELKO_DROP_TCP_OPTIONS);
+        conv_none(c);
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_state(c, ELKO_TCP_ESTABLISHED);
+}
+
+static void few_replies(struct elko_config *cfg)
+{
+        cfg->max_replies = 4;
+}
+
+/* No room for the answer to a SYN that comes again: it counts as not made, and the next one is answered. */
+CONV_TEST(no_room_for_another_answer)
+{
+        static const struct conv_options few = {.config = few_replies};
+
+        conv_start(c, &few);
+        conv_listen(c);
+        conv_in(c, "S 0:0(0) win 65535 <mss M>");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M>");
+        conv_hold(c, true);
+        for (unsigned i = 1; i <= 4; i++) {
+                conv_flow(c, i);
+                conv_in(c, ". 1:1(0) ack 1 <>");
+        }
+        conv_flow(c, 0);
+        conv_in(c, "S 0:0(0) win 65535 <mss M>");
+        conv_hold(c, false);
+        conv_pull(c);
+        for (unsigned i = 0; i < conv_pending(c); i++)
+                CONV_CHECK(c, conv_peek(c, i)->flags == ELKO_RST);
+        CONV_EQ(c, conv_ignore(c), 4);
+        CONV_EQ(c, elko_counters_get(c->st)->tcp_syn_retrans, 0);
+        conv_in(c, "S 0:0(0) win 65535 <mss M>");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M>");
+        CONV_EQ(c, elko_counters_get(c->st)->tcp_syn_retrans, 1);
+}
+
 /* The same before the SYN,ACK could leave. */
 CONV_TEST(active_close_on_a_busy_link)
 {

@@ -21,6 +21,7 @@ struct situation {
         uint8_t state; /* 0: ESTABLISHED */
         uint8_t dup_acks;
         bool closed_wnd, nodelay, cork, pushed;
+        bool bursts;     /* PSH at the end of each burst */
         bool frto;       /* a time-out is tested (RFC 5682) */
         uint32_t beyond; /* so many bytes of the flight left after it */
         /* expected */
@@ -35,7 +36,8 @@ static struct ek_plan plan(const struct situation *s)
         struct ek_active act = {.snd = {.len = s->queued, .cap = 1u << 20}};
         struct ek_tcb tcb = {.act = &act, .state = ELKO_TCP_ESTABLISHED};
         struct ek_txrec rec = {.len = s->lost, .sends = 1, .flags = EK_TXREC_LOST};
-        struct ek_plan_env env = {.mss = MSS, .nodelay = s->nodelay, .cork = s->cork};
+        struct ek_plan_env env = {
+                .mss = MSS, .nodelay = s->nodelay, .cork = s->cork, .push_bursts = s->bursts};
         uint32_t fin = (s->flags & EK_TCB_FIN_SENT) != 0 && (s->flags & EK_TCB_FIN_ACKED) == 0;
 
         if (s->pushed)
@@ -150,6 +152,17 @@ static const struct situation table[] = {
          .beyond = 2000, .todo = EK_TODO_ACK, PURE, .limited = ELKO_LIMITED_CWND},
         {"nothing new to test with", .queued = 5000, .flight = 5000, .lost = 3000, .frto = true,
          .kind = EK_PLAN_LOST, .plan_flags = ELKO_ACK, .len = 1000, .space = 1000},
+        /* what ends a burst is pushed, when asked for */
+        {"the window ends the burst", .queued = 5000, .flight = 2000, .wnd = 3000, .bursts = true,
+         .flags = EK_TCB_BURST, PUSH, .len = 1000, .space = 1000},
+        {"what the window leaves is too little", .queued = 5000, .flight = 2000, .wnd = 3100,
+         .bursts = true, .flags = EK_TCB_BURST, PUSH, .len = 1000, .space = 1000},
+        {"the window has room for more", .queued = 5000, .flight = 2000, .wnd = 4000,
+         .bursts = true, .flags = EK_TCB_BURST, DATA, .len = 1000, .space = 1000},
+        {"cwnd ends the burst", .queued = 9000, .flight = 2000, .cwnd = 3500, .bursts = true,
+         .flags = EK_TCB_BURST, PUSH, .len = 1000, .space = 1000},
+        {"the next one waits for an answer", .queued = 3010, .flight = 2000, .small = 500,
+         .bursts = true, .flags = EK_TCB_BURST, PUSH, .len = 1000, .space = 1000},
         /* FIN */
         {"FIN alone", .flags = EK_TCB_FIN_WANTED, .state = ELKO_TCP_FIN_WAIT_1,
          .kind = EK_PLAN_DATA, .plan_flags = ELKO_ACK | ELKO_FIN, .space = 1},

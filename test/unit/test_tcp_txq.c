@@ -606,6 +606,31 @@ EK_TEST(a7_8_fin_counts_only_with_its_number)
         finish(&x);
 }
 
+/* Nor for the middle of one that was SACKed: then it is not known to have arrived. */
+EK_TEST(sack_without_memory_marks_nothing)
+{
+        struct ek_txq_acked got = {0};
+        static struct bench x;
+        uint32_t spare;
+
+        start(&x, 0);
+        push(&x, 10, 0);
+        spare = ek_slab_alloc(&x.slab);
+        while (ek_slab_alloc(&x.slab) != EK_NIL)
+                ;
+        ek_txq_sack(&x.q, &x.slab, seq(&x, 3), seq(&x, 10), 1, &got);
+        ek_txq_sack(&x.q, &x.slab, seq(&x, 3), seq(&x, 6), 1, &got);
+        CHECK(got.sacked == 0 && got.delivered == 0);
+        CHECK_EQ(x.q.count, 1);
+        CHECK(ek_txq_check(&x.q, &x.slab, seq(&x, 0), seq(&x, 10)));
+        /* Memory for one cut of two. */
+        ek_slab_free(&x.slab, spare);
+        ek_txq_sack(&x.q, &x.slab, seq(&x, 3), seq(&x, 6), 1, &got);
+        CHECK_EQ(got.sacked, 0);
+        CHECK_EQ(ek_txq_pipe(&x.q), 10);
+        CHECK(ek_txq_check(&x.q, &x.slab, seq(&x, 0), seq(&x, 10)));
+}
+
 /* No memory for the second half of a record: it stays lost whole, but not as one that was sent once. */
 EK_TEST(split_without_memory_leaves_the_record_lost)
 {
