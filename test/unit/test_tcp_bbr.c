@@ -375,4 +375,48 @@ EK_TEST(bounds)
         }
 }
 
+/* Beyond 64 bits: 16 s, the most that is believed, at 100 and 250 Gbit/s. A product that had turned over would be a small BDP, and bound cwnd. */
+EK_TEST(products_of_more_than_64_bits)
+{
+        static const uint64_t bw[] = {30900000000, 12900000000};
+
+        for (unsigned k = 0; k < 2; k++) {
+                uint64_t priv[ELKO_CC_PRIVATE_BYTES / 8];
+                struct elko_cc_init init = {.now = ELKO_SEC(1),
+                                            .mss = MSS,
+                                            .initial_cwnd_bytes = 10 * MSS,
+                                            .srtt_ns = 20900000000,
+                                            .clock_resolution_ns = 1000,
+                                            .random = 7,
+                                            .selective_acks = true};
+                uint32_t before;
+                struct elko_cc_out out;
+
+                elko_cc_bbr.init(priv, &out, &init);
+                before = out.cwnd_bytes;
+                for (uint32_t i = 1; i <= 3000; i++) {
+                        struct elko_cc_ack ev = {.now = ELKO_SEC(1) + i * ELKO_MS(1),
+                                                 .mss = MSS,
+                                                 .acked_bytes = 1u << 20,
+                                                 .newly_delivered = 1u << 20,
+                                                 .delivered_bytes = (uint64_t)i << 20,
+                                                 .rtt_ns = 20900000000,
+                                                 .srtt_ns = 20900000000,
+                                                 .inflight_bytes = 1u << 29,
+                                                 .cwnd_limited = true,
+                                                 .round_start = i % 10 == 0,
+                                                 .round = i / 10};
+
+                        ev.rate.valid = true;
+                        ev.rate.bytes_per_s = bw[k];
+                        ev.rate.delivered_bytes = ev.rate.tx_in_flight_bytes = 1u << 29;
+                        elko_cc_bbr.on_ack(priv, &out, &ev);
+                        CHECK(out.cwnd_bytes >= before);
+                        before = out.cwnd_bytes;
+                }
+                CHECK_EQ(out.cwnd_bytes, 1u << 30);
+                CHECK(out.pacing_bytes_per_s >= bw[k] / 2);
+        }
+}
+
 EK_TEST_MAIN();
