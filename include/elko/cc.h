@@ -84,7 +84,7 @@ struct elko_cc_ack {
         uint32_t inflight_bytes;   /* in the network after it: outstanding, not lost, not SACKed */
         uint32_t initial_cwnd_bytes;
         uint32_t mss;
-        uint32_t ce_bytes;  /* newly acknowledged and marked CE (RFC 8257, AccECN); 0 without ECN */
+        uint32_t ce_bytes;  /* newly acknowledged and marked CE (RFC 8257, 3.3); 0 without ECN */
         uint32_t round;     /* packet-timed round trips so far */
         bool round_start;   /* this ACK ended one */
         bool ece;           /* the ACK carried ECE */
@@ -138,6 +138,9 @@ struct elko_cc_ops {
         void (*info)(const void *priv, struct elko_cc_info *out);
         /* cwnd is the algorithm's in loss recovery, too: no rate reduction of the engine's (BBR). */
         bool owns_recovery;
+        /* It counts marks (RFC 8257): this end's ACKs tell of each one as it comes (3.2), and what ECN takes from the
+         * window is little and taken at once. */
+        bool scalable;
 };
 
 /* RFC 5681 + RFC 6582, counting bytes (RFC 3465); ABE (RFC 8511). */

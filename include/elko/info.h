@@ -162,6 +162,10 @@ const char *elko_drop_text(enum elko_drop reason);
         X(tcp_zero_window_probes, "zero-window probes sent")                                       \
         X(tcp_zero_window_adv, "zero windows advertised")                                          \
         X(tcp_keepalives, "keepalive probes sent")                                                 \
+        X(tcp_ecn_opens, "connections that use ECN (RFC 3168)")                                    \
+        X(tcp_ecn_refused, "SYNs sent that asked for ECN in vain")                                 \
+        X(tcp_ce_in, "segments with data that came with CE on such a connection")                  \
+        X(tcp_ecn_cuts, "reductions of the congestion window that ECN asked for")                  \
         X(tcp_delayed_acks, "ACKs sent by the delayed-ACK timer")                                  \
         X(tcp_timeouts, "connections ended by a time-out")                                         \
         X(tcp_time_waits, "connections that entered TIME-WAIT")                                    \
@@ -217,6 +221,7 @@ enum elko_tcp_option_flag {
         ELKO_TCPI_WSCALE = 1u << 2,
         ELKO_TCPI_ECN = 1u << 3,
         ELKO_TCPI_SYN_DATA = 1u << 4, /* data of a SYN was acknowledged with it (RFC 7413) */
+        ELKO_TCPI_ECN_SEEN = 1u << 5, /* data came that was marked as ECN-capable */
 };
 
 enum elko_ca_state { ELKO_CA_OPEN, ELKO_CA_DISORDER, ELKO_CA_CWR, ELKO_CA_RECOVERY, ELKO_CA_LOSS };
@@ -231,6 +236,8 @@ enum elko_ca_state { ELKO_CA_OPEN, ELKO_CA_DISORDER, ELKO_CA_CWR, ELKO_CA_RECOVE
  *      busy_ns             time with something queued or unacknowledged, including
  *      rwnd_limited_ns     ... time in which the peer's window held data back, and
  *      sndbuf_limited_ns   ... time in which all was sent and the send buffer had no room for more
+ *      delivered_ce        segments of `delivered` that, as far as the peer's ACKs tell, came with CE: with ECN of
+ *                          RFC 3168 all of those that an ACK with ECE is for
  *      dsack_dups          segments that the peer reported as received twice (RFC 2883)
  *      reordering          how many segments later one may arrive than sent, 3 if not known to be more
  *      undone              reductions of the congestion window that proved spurious and were taken back
@@ -264,7 +271,7 @@ struct elko_tcp_info {
 
         uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
         uint32_t segs_out, segs_in, data_segs_out, data_segs_in;
-        uint32_t total_retrans, total_rto, delivered, dsack_dups, rcv_ooopack, reord_seen;
+        uint32_t total_retrans, total_rto, delivered, delivered_ce, dsack_dups, rcv_ooopack, reord_seen;
         uint32_t undone;
         uint32_t iss, irs, snd_una, snd_nxt, rcv_nxt; /* absolute sequence numbers */
         const char *congestion;                       /* name of the algorithm, static */

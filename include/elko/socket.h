@@ -130,6 +130,9 @@ int elko_abort(elko_stack *st, elko_sock s);
         X(CORK, "send full segments only")                                                         \
         X(TTL, "time to live or hop limit, 1..255")                                                \
         X(TOS, "type of service or traffic class, ECN bits zero, 0..255")                          \
+        X(ECN,                                                                                     \
+          "explicit congestion notification (RFC 3168), enum elko_ecn; of a connection before its " \
+          "SYN has left, of a listener for those that come")                                        \
         X(PACING, "space segments over the round trip, whatever the algorithm asks for")           \
         X(MAX_PACING_RATE, "send no faster, bytes of payload per second; 0: no limit")             \
         X(FASTOPEN,                                                                                \

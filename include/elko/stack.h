@@ -37,6 +37,14 @@ typedef struct elko_stack elko_stack;
 #define ELKO_SEED_BYTES 32
 
 /* The order of options in a SYN; RFC 9293, 3.1 leaves it open, and tools tell TCPs by it. */
+/* Explicit congestion notification, RFC 3168. */
+enum elko_ecn {
+        ELKO_ECN_OFF,        /* neither asked for nor given */
+        ELKO_ECN_ON_REQUEST, /* given to a peer that asks for it (Linux's tcp_ecn = 2) */
+        ELKO_ECN_CLASSIC,    /* asked for, too */
+        ELKO_ECN_COUNT
+};
+
 enum elko_option_order {
         ELKO_ORDER_MSS_SACK_TS_WSCALE, /* Linux: mss, sackOK, TS, nop, wscale */
         ELKO_ORDER_MSS_WSCALE_SACK_TS, /* BSD: mss, nop, wscale, sackOK, TS */
@@ -98,6 +106,7 @@ struct elko_config {
         bool push_bursts; /* PSH on the last of several segments that go at once (Linux): false */
         bool slow_start_bursts; /* one ACK may add any number of segments to cwnd (Linux), not 8 (RFC 9406, 4.2): false */
         bool timestamps, sack, window_scale; /* offered and accepted: true */
+        enum elko_ecn ecn;                   /* ELKO_ECN_ON_REQUEST */
         bool syn_cookies;                    /* when the SYN queue is full: true */
         /* Servers whose Fast Open cookies a client keeps (RFC 7413), some 80 bytes each: 0. */
         uint16_t fastopen_cookies;

@@ -84,7 +84,6 @@ int ek_sock_accept(struct ek_tcp *t, elko_sock listener, elko_sock *out, elko_en
         EK_ASSERT(ls->queued > 0);
         ls->queued--;
         tcb->flags &= ~(uint32_t)EK_TCB_QUEUED;
-        tcb->listener = EK_NIL;
         tcb->flags |= EK_TCB_WANT_WRITE;
         /* What came before the application had the handle is news now. */
         if (tcb->events != 0)
@@ -289,6 +288,7 @@ static bool set_number(struct ek_settings *s, enum elko_option option, uint64_t 
         case ELKO_OPTION_TTL: s->ttl = (uint8_t)v; return in(v, 1, 255);
         case ELKO_OPTION_FASTOPEN_NO_COOKIE: s->fastopen_no_cookie = v == 1; return v <= 1;
         case ELKO_OPTION_FASTOPEN: s->fastopen = (uint16_t)v; return v <= UINT16_MAX;
+        case ELKO_OPTION_ECN: s->ecn = (uint8_t)v; return v < ELKO_ECN_COUNT;
         case ELKO_OPTION_TOS:
                 s->tos = (uint8_t)v;
                 return v <= 255 && (v & 3) == 0; /* the low bits are ECN's */
@@ -376,6 +376,7 @@ int ek_sock_get_option(struct ek_tcp *t, elko_sock s, enum elko_option option, u
         case ELKO_OPTION_TTL: *value = v->ttl; break;
         case ELKO_OPTION_FASTOPEN_NO_COOKIE: *value = v->fastopen_no_cookie; break;
         case ELKO_OPTION_FASTOPEN: *value = v->fastopen; break;
+        case ELKO_OPTION_ECN: *value = v->ecn; break;
         case ELKO_OPTION_TOS: *value = v->tos; break;
         case ELKO_OPTION_PACING: *value = v->pacing; break;
         case ELKO_OPTION_MAX_PACING_RATE: *value = v->max_pacing_rate; break;

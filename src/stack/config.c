@@ -61,6 +61,7 @@ void elko_config_default(struct elko_config *c)
                 .timestamps = true,
                 .sack = true,
                 .window_scale = true,
+                .ecn = ELKO_ECN_ON_REQUEST,
                 .syn_cookies = true,
                 .challenge_acks = true,
                 .challenge_ack_interval_ms = 500,
@@ -146,6 +147,8 @@ static const char *check_tcp(const struct elko_config *c)
         if (c->option_order != ELKO_ORDER_MSS_SACK_TS_WSCALE &&
             c->option_order != ELKO_ORDER_MSS_WSCALE_SACK_TS)
                 return "option_order is none of enum elko_option_order";
+        if ((unsigned)c->ecn >= ELKO_ECN_COUNT)
+                return "ecn is none of enum elko_ecn";
         if (!in(c->max_ooo_ranges, 1, 255))
                 return "max_ooo_ranges must be 1..255";
         if (!in(c->min_mss, 48, 1460))

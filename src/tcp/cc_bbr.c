@@ -96,6 +96,7 @@ struct bbr {
         bool round_start, loss_round_start, loss_in_round, recovering, has_rtt, selective;
         bool full_bw_reached, full_bw_now, bw_probe_sample;
         bool prev_probe_too_high, prev_probe_precautionary;
+        bool marked; /* ECN told of congestion since the last acknowledgement */
         bool idle_restart, probe_rtt_expired, probe_rtt_round_done;
 };
 
@@ -381,6 +382,24 @@ static void handle_lost(struct bbr *b, const struct now *n)
                 return; /* not sent while probing bandwidth */
         if (is_too_high(b, p->lost_bytes, p->tx_in_flight_bytes))
                 handle_inflight_too_high(b, n, inflight_at_loss(p), p->app_limited);
+}
+
+/*
+ * ECN is no signal of the draft's. RFC 3168, 6.1.2 wants the answer that a loss gets, so a window of data with a mark is a
+ * round with a loss, and what was in flight then was too much while it probes. [RFC3168 6.1.2b]
+ */
+static void handle_marked(struct bbr *b, const struct now *n)
+{
+        if (!b->marked)
+                return;
+        b->marked = false;
+        note_loss(b, n);
+        if (b->state == STARTUP && !b->full_bw_reached) {
+                b->full_bw_reached = true;
+                b->inflight_longterm = ek_max_u32(bdp_multiple(b, b->bw, 100), b->inflight_latest);
+        } else if (b->bw_probe_sample && n->rs.valid) {
+                handle_inflight_too_high(b, n, n->rs.tx_in_flight_bytes, n->rs.app_limited);
+        }
 }
 
 /* ---- the model ---- */
@@ -794,6 +813,7 @@ static void bbr_on_ack(void *priv, struct elko_cc_out *out, const struct elko_cc
                 init_pacing_rate(b, out, ev->srtt_ns);
         }
         handle_lost(b, &n);
+        handle_marked(b, &n);
         update_model_and_state(b, &n);
         if (b->recovering && !recovering)
                 restore_cwnd(b, out);
@@ -802,11 +822,13 @@ static void bbr_on_ack(void *priv, struct elko_cc_out *out, const struct elko_cc
         set_cwnd(b, &n);
 }
 
-/* OnEnterRTO(), OnEnterFastRecovery(). ECN (RFC 3168) is no signal of the draft's; a silence is on_start()'s. */
+/* OnEnterRTO(), OnEnterFastRecovery(); a silence is on_start()'s. */
 static void bbr_on_congestion(void *priv, struct elko_cc_out *out, const struct elko_cc_event *ev)
 {
         struct bbr *b = priv;
 
+        if (ev->kind == ELKO_CONGESTION_ECN)
+                b->marked = true;
         if (ev->kind != ELKO_CONGESTION_LOSS && ev->kind != ELKO_CONGESTION_TIMEOUT)
                 return;
         if (!b->loss_in_round) {

@@ -113,4 +113,5 @@ const struct elko_cc_ops elko_cc_dctcp = {
         .on_congestion = dctcp_on_congestion,
         .undo = dctcp_undo,
         .info = dctcp_info,
+        .scalable = true,
 };

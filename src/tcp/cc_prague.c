@@ -146,4 +146,5 @@ const struct elko_cc_ops elko_cc_prague = {
         .on_congestion = prague_on_congestion,
         .undo = prague_undo,
         .info = prague_info,
+        .scalable = true,
 };

@@ -50,9 +50,12 @@ static const char *check_recovery(const struct ek_tcb *tcb)
 {
         const struct ek_active *act = tcb->act;
         bool recovering = tcb->cong.state == ELKO_CA_RECOVERY, sack = ek_tcb_has(tcb, EK_TCB_SACK);
+        bool cwr = tcb->cong.state == ELKO_CA_CWR;
 
-        REQUIRE(!act->prr.active || (recovering && sack && !tcb->cong.ops->owns_recovery),
+        REQUIRE(!act->prr.active ||
+                        ((recovering || cwr) && sack && !tcb->cong.ops->owns_recovery),
                 "I-49: PRR outside of recovery");
+        REQUIRE(!cwr || !sack || act->prr.active, "I-49: CWR without PRR");
         REQUIRE(!recovering || !sack || tcb->cong.ops->owns_recovery || act->prr.active,
                 "I-49: recovery without PRR");
         REQUIRE(!recovering || !sack ||
@@ -68,6 +71,26 @@ static const char *check_recovery(const struct ek_tcb *tcb)
                 "I-52: a probe behind the retransmission timer, or a second one");
         REQUIRE(act->frto == EK_FRTO_OFF || tcb->cong.state == ELKO_CA_LOSS,
                 "I-53: F-RTO without a time-out");
+        return NULL;
+}
+
+/* I-54 to I-56: ECN, RFC 3168. */
+static const char *check_ecn(const struct ek_tcb *tcb)
+{
+        bool ecn = ek_tcb_has(tcb, EK_TCB_ECN), hears = ek_tcb_has(tcb, EK_TCB_ECN_HEARS);
+        const struct ek_ecn *e = &tcb->act->ecn;
+
+        REQUIRE(!ecn || hears, "I-54: ECT without the duty to tell of CE");
+        REQUIRE(hears || !(tcb->flags & (EK_TCB_ECE | EK_TCB_ECN_SEEN)), "I-54: ECE without ECN");
+        REQUIRE(ecn || !ek_tcb_has(tcb, EK_TCB_CWR), "I-54: CWR without ECN");
+        if (!ek_tcb_is_synchronized(tcb) || !ek_tcb_is_active(tcb) || !ecn)
+                return NULL;
+        REQUIRE(seq_leq(e->recover, tcb->snd_nxt) && (int32_t)(tcb->snd_una.v - e->recover.v) >= -(1 << 30),
+                "I-55: the window that was reduced for lies beyond what was sent");
+        REQUIRE(tcb->cong.state != ELKO_CA_CWR ||
+                        (!ek_ecn_is_over(tcb) && !tcb->cong.ops->owns_recovery &&
+                         !tcb->cong.ops->scalable),
+                "I-56: state CWR without a window of data that it is for");
         return NULL;
 }
 
@@ -142,6 +165,8 @@ const char *ek_tcb_check(struct ek_tcp *t, struct ek_tcb *tcb)
                 bad = check_timers(tcb);
         if (bad == NULL && ek_tcb_has(tcb, EK_TCB_HASHED) && ek_tcb_is_active(tcb))
                 bad = check_recovery(tcb);
+        if (bad == NULL && ek_tcb_has(tcb, EK_TCB_HASHED))
+                bad = check_ecn(tcb);
         return bad;
 }
 

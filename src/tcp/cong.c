@@ -158,6 +158,12 @@ void ek_cong_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_cc_ack *ev
         ev->initial_cwnd_bytes = ek_recovery_initial_cwnd(t, ev->mss);
         ev->after_timeout = tcb->cong.state == ELKO_CA_LOSS;
         ev->rate = cc->sample;
+        ev->ce_bytes = cc->ce_bytes;
+        ev->ece = cc->ece;
+        /* "SHOULD NOT increase the congestion window in response to the receipt of an ECN-Echo ACK" (RFC 3168, 6.1.2);
+         * who counts marks leaves out what was marked. */
+        if (cc->ece && !tcb->cong.ops->scalable && !tcb->cong.ops->owns_recovery)
+                ev->in_recovery = true;
         cc->sample = (struct elko_cc_rate){0};
         cc->newly_delivered = 0;
         count_round(cc, ev);

@@ -213,6 +213,7 @@ static bool open_now(struct ek_tcp *t, struct ek_listener *ls, const struct ek_s
         t->ctr->tcp_fastopen_in++;
         ek_trace_state(t, &seg->key, tcb, ELKO_TCP_LISTEN, ELKO_TCP_SYN_RECEIVED, "Fast Open");
         ek_recovery_start(t, tcb);
+        ek_ecn_begin(tcb);
         tcb->todo |= EK_TODO_SYN;
         ek_tcb_arm(t, tcb, EK_DL_ABORT, ek_time_add(t->now, patience(t)));
         if (seg->hdr->data_len > 0) {

@@ -23,6 +23,30 @@ struct ek_half_open *ek_half_open_at(struct ek_tcp *t, uint32_t index)
         return ek_slab_at(&t->half_opens, index);
 }
 
+static const struct {
+        uint16_t code, mss, step;
+} mss_steps[] = {{0, 0, 1}, {1536, 1536, 64}, {1637, 8000, 4}, {1941, 9216, 528}};
+
+enum { MSS_STEPS = sizeof(mss_steps) / sizeof(mss_steps[0]) };
+
+uint32_t ek_half_open_mss_code(uint16_t mss)
+{
+        unsigned i = MSS_STEPS - 1;
+
+        while (mss < mss_steps[i].mss)
+                i--;
+        return mss_steps[i].code + (uint32_t)(mss - mss_steps[i].mss) / mss_steps[i].step;
+}
+
+uint16_t ek_half_open_mss(const struct ek_half_open *ho)
+{
+        unsigned i = MSS_STEPS - 1;
+
+        while (ho->mss_code < mss_steps[i].code)
+                i--;
+        return (uint16_t)(mss_steps[i].mss + (ho->mss_code - mss_steps[i].code) * mss_steps[i].step);
+}
+
 void ek_half_open_init(struct ek_tcp *t)
 {
         for (unsigned i = 0; i < EK_HO_STAGES; i++) {

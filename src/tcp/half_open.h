@@ -30,6 +30,12 @@ enum ek_half_open_stage {
         EK_HO_STAGES = EK_HO_WAIT + EK_HALF_OPEN_MAX_RETRIES + 1
 };
 
+/* What our SYN+ACK says of ECN. */
+enum ek_ecn_offer {
+        EK_ECN_OFFER_NONE,
+        EK_ECN_OFFER_CLASSIC, /* RFC 3168 */
+};
+
 struct ek_half_open {
         struct ek_conn conn;
         uint32_t born; /* ticks of 4 us; ISS = born + F(tuple) */
@@ -47,8 +53,9 @@ struct ek_half_open {
                             * the small window, memory is short */
         uint32_t fastopen : 1; /* the first SYN+ACK carries a Fast Open cookie */
         uint32_t prev : 17;
-        uint32_t mss_code : 14;    /* the peer's MSS option: ek_half_open_mss(); 0: none */
+        uint32_t mss_code : 11;    /* the peer's MSS option: ek_half_open_mss(); 0: none */
         uint32_t fastopen_exp : 1; /* ... in the experimental option */
+        uint32_t ecn : 3;          /* enum ek_ecn_offer */
 };
 
 EK_STATIC_ASSERT(sizeof(struct ek_half_open) == 60, "half-open entry");
@@ -59,18 +66,12 @@ static inline bool ek_half_open_is_small(const struct ek_half_open *ho)
         return ho->tries > 0 && ho->mark;
 }
 
-/* 16 bits in 14: from 8192 on in steps of 8. What is below the peer's MSS is as good (RFC 9293, 3.7.1). */
-static inline uint32_t ek_half_open_mss_code(uint16_t mss)
-{
-        return mss < 8192 ? mss : 8192 + (mss - 8192u) / 8;
-}
-
-static inline uint16_t ek_half_open_mss(const struct ek_half_open *ho)
-{
-        uint32_t code = ho->mss_code;
-
-        return (uint16_t)(code < 8192 ? code : 8192 + (code - 8192) * 8);
-}
+/*
+ * 16 bits in 11. What is below the peer's MSS is as good (RFC 9293, 3.7.1), so what is common is exact and the rest
+ * has steps: of 64 from 1536, of 4 from 8000 (Ethernet's jumbo frames) and of 528 from 9216 on.
+ */
+uint32_t ek_half_open_mss_code(uint16_t mss);
+uint16_t ek_half_open_mss(const struct ek_half_open *ho);
 
 struct ek_half_open_lists {
         uint32_t head[EK_HO_STAGES], tail[EK_HO_STAGES];

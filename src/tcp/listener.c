@@ -131,7 +131,6 @@ void ek_listener_close(struct ek_tcp *t, struct ek_listener *ls)
                 struct ek_tcb *tcb = ek_tcb_touch(ek_container_of(n, struct ek_tcb, app));
 
                 tcb->flags &= ~(uint32_t)EK_TCB_QUEUED;
-                tcb->listener = EK_NIL;
                 ek_user_abort(t, tcb); /* it may be over already */
         }
         ek_list_remove(&ls->app);

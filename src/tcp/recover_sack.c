@@ -9,6 +9,7 @@
  *      OPEN       nothing SACKed above SND.UNA
  *      DISORDER   something is, and nothing was found lost: what left the network is replaced by new data, which
  *                 is limited transmit (RFC 3042, RFC 6675, 5 (3))
+ *      CWR        ECN told of congestion: cwnd shrinks, until all that was outstanding is acknowledged (ecn.c)
  *      RECOVERY   from the first loss until all that was outstanding then is acknowledged
  *      LOSS       the same after a time-out
  *
@@ -53,7 +54,7 @@ static bool wants_probe(const struct ek_tcb *tcb)
         const struct ek_txq *q = &tcb->act->txq;
 
         return ek_tcb_has(tcb, EK_TCB_SACK) && ek_tcb_is_synchronized(tcb) && !ek_txq_is_empty(q) &&
-               tcb->cong.state == ELKO_CA_OPEN && q->sacked_bytes == 0 && q->lost_count == 0 &&
+               (tcb->cong.state == ELKO_CA_OPEN || tcb->cong.state == ELKO_CA_CWR) && q->sacked_bytes == 0 && q->lost_count == 0 &&
                ek_tlp_may_probe(&tcb->act->rack);
 }
 
@@ -177,16 +178,18 @@ static void enter(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_txq_acke
 
         t->ctr->tcp_fast_retrans++;
         ek_undo_begin(tcb);
-        /* RFC 5681, 3.2: what limited transmit sent does not count; it was beyond cwnd. */
-        ek_recovery_congestion(t, tcb, ELKO_CONGESTION_LOSS,
-                               ek_min_u32(flight, tcb->cong.out.cwnd_bytes));
+        /* RFC 5681, 3.2: what limited transmit sent does not count; it was beyond cwnd. In CWR the window of data is
+         * reduced already, and PRR goes on with that (RFC 3168, 6.1.2). */
+        if (tcb->cong.state != ELKO_CA_CWR)
+                ek_recovery_congestion(t, tcb, ELKO_CONGESTION_LOSS,
+                                       ek_min_u32(flight, tcb->cong.out.cwnd_bytes));
         tcb->cong.state = ELKO_CA_RECOVERY;
         tcb->act->dupack.recover = tcb->snd_nxt;
         tcb->act->dupack.recover_valid = true;
         ek_tlp_reset(&tcb->act->rack);
         tcb->todo &= ~(uint32_t)EK_TODO_TLP;
         /* What was SACKed before is not delivered in recovery (RFC 9937). */
-        if (!tcb->cong.ops->owns_recovery)
+        if (!tcb->cong.ops->owns_recovery && !tcb->act->prr.active)
                 ek_prr_start(&tcb->act->prr,
                              flight - q->sacked_bytes + acked->sacked + acked->bytes);
         ek_trace_recovery(t, tcb, "segments found lost: fast retransmit");
@@ -204,6 +207,16 @@ static void leave(struct ek_tcp *t, struct ek_tcb *tcb)
         tcb->cong.state = ELKO_CA_OPEN;
         ek_rack_on_recovered(&tcb->act->rack);
         ek_trace_recovery(t, tcb, "recovered");
+}
+
+static void in_cwr(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        if (!ek_ecn_is_over(tcb))
+                return;
+        tcb->cong.out.cwnd_bytes = tcb->cong.out.ssthresh_bytes;
+        tcb->act->prr.active = false;
+        tcb->cong.state = ELKO_CA_OPEN;
+        ek_trace_recovery(t, tcb, "ECN: reduced");
 }
 
 /* ---- after a time-out ---- */
@@ -272,7 +285,7 @@ static void process_probe(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_
         if (ek_tlp_on_ack(&tcb->act->rack, &p) != EK_TLP_REPAIRED)
                 return;
         t->ctr->tcp_loss_probe_repairs++;
-        if (is_recovering(tcb))
+        if (is_recovering(tcb) || tcb->cong.state == ELKO_CA_CWR)
                 return;
         ek_undo_begin(tcb);
         tcb->act->undo.has_resent = true; /* any D-SACK shows that it did not */
@@ -317,6 +330,8 @@ void ek_sack_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *s
                 in_loss(t, tcb, seg, a);
         else if (tcb->cong.state == ELKO_CA_RECOVERY)
                 in_recovery(t, tcb, seg, a);
+        else if (tcb->cong.state == ELKO_CA_CWR)
+                in_cwr(t, tcb);
         else
                 ek_undo_try(t, tcb, seg, false, a->dsack_bytes > 0);
         lost = detect(t, tcb);
@@ -324,7 +339,7 @@ void ek_sack_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *s
                 enter(t, tcb, a->acked);
         if (a->acked->delivered > 0 || lost > 0)
                 use_prr(t, tcb, a->acked->delivered, a->progress && lost == 0);
-        if (!is_recovering(tcb))
+        if (!is_recovering(tcb) && tcb->cong.state != ELKO_CA_CWR)
                 tcb->cong.state = tcb->act->txq.sacked_bytes > 0 ? ELKO_CA_DISORDER : ELKO_CA_OPEN;
         watch_reneging(t, tcb, a->progress);
         if (tcb->act->loss_timer == EK_LOSS_PROBE && !wants_probe(tcb))

@@ -69,6 +69,8 @@ static void congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_congestio
         ek_cong_on_congestion(t, tcb, kind, flight);
         tcb->cong.out.cwnd_bytes = ek_max_u32(tcb->cong.out.cwnd_bytes, mss);
         tcb->cong.out.ssthresh_bytes = ek_max_u32(tcb->cong.out.ssthresh_bytes, 2 * mss);
+        if (kind != ELKO_CONGESTION_IDLE)
+                ek_ecn_reduced(tcb);
 }
 
 void ek_recovery_congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_congestion kind,
@@ -101,15 +103,18 @@ void ek_recovery_on_duplicate(struct ek_tcp *t, struct ek_tcb *tcb)
         }
         switch (ek_dupack_on_duplicate(&tcb->act->dupack, tcb->snd_una, tcb->snd_nxt)) {
         case EK_DUPACK_LIMITED:
-                c->state = ELKO_CA_DISORDER;
+                if (c->state == ELKO_CA_OPEN)
+                        c->state = ELKO_CA_DISORDER;
                 tcb->act->inflation += mss;
                 break;
         case EK_DUPACK_ENTER:
                 t->ctr->tcp_fast_retrans++;
                 ek_undo_begin(tcb);
-                /* What limited transmit sent does not count (RFC 5681, 3.2 step 2). */
-                congestion(t, tcb, ELKO_CONGESTION_LOSS,
-                           seq_diff(tcb->act->dupack.before, tcb->snd_una));
+                /* What limited transmit sent does not count (RFC 5681, 3.2 step 2). Reduced already for this window of
+                 * data: not again (RFC 3168, 6.1.2). */
+                if (c->state != ELKO_CA_CWR)
+                        congestion(t, tcb, ELKO_CONGESTION_LOSS,
+                                   seq_diff(tcb->act->dupack.before, tcb->snd_una));
                 c->state = ELKO_CA_RECOVERY;
                 tcb->act->inflation = EK_DUPACK_THRESHOLD * mss;
                 tcb->act->inflation_max = ek_tcb_flight(tcb);
@@ -197,7 +202,7 @@ void ek_recovery_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tx
 
         if (ek_tcb_has(tcb, EK_TCB_SACK)) {
                 /* ek_sack_on_ack() did the rest. */
-                ev.in_recovery = c->state == ELKO_CA_RECOVERY;
+                ev.in_recovery = c->state == ELKO_CA_RECOVERY || c->state == ELKO_CA_CWR;
                 if (c->state == ELKO_CA_LOSS) {
                         ev.acked_bytes = ek_min_u32(ev.acked_bytes, mss);
                         ev.cwnd_limited = true;
@@ -216,8 +221,10 @@ void ek_recovery_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tx
                 break;
         case EK_DUPACK_NORMAL:
                 tcb->act->inflation = 0;
-                if (c->state == ELKO_CA_DISORDER)
+                if (c->state == ELKO_CA_DISORDER ||
+                    (c->state == ELKO_CA_CWR && ek_ecn_is_over(tcb)))
                         c->state = ELKO_CA_OPEN;
+                ev.in_recovery = c->state == ELKO_CA_CWR;
                 if (c->state == ELKO_CA_LOSS) {
                         /* RFC 3465, 2.3: what this ACK covers may have arrived long ago. */
                         ev.acked_bytes = ek_min_u32(ev.acked_bytes, mss);
@@ -239,7 +246,7 @@ void ek_recovery_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tx
 void ek_recovery_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         struct ek_congestion *c = &tcb->cong;
-        uint32_t flight = ek_tcb_flight(tcb);
+        uint32_t flight = ek_tcb_flight(tcb), ssthresh = c->out.ssthresh_bytes;
 
         /* The loss of a retransmission is a second sign of congestion, for which cwnd and ssthresh are lowered
          * once more (RFC 5681, 4.3): not from what is outstanding, which is still the first one's. */
@@ -253,10 +260,15 @@ void ek_recovery_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb)
                 if (c->state != ELKO_CA_LOSS)
                         ek_undo_begin(tcb);
                 congestion(t, tcb, ELKO_CONGESTION_TIMEOUT, flight);
+                /* "should not decrease the slow-start threshold, ssthresh, if it has been decreased within the last
+                 * round trip time" (RFC 3168, 6.1.2). */
+                if (c->state == ELKO_CA_CWR)
+                        c->out.ssthresh_bytes = ssthresh;
                 /* RFC 5682, 2.1 and 3.1: not if it happens in recovery. */
                 tcb->act->frto = c->state < ELKO_CA_RECOVERY ? EK_FRTO_WAIT : EK_FRTO_OFF;
         } else {
                 c->out.cwnd_bytes = ek_tcb_eff_mss(t, tcb);
+                ek_ecn_reduced(tcb);
                 if (tcb->act->frto != EK_FRTO_OFF)
                         tcb->act->frto = EK_FRTO_WAIT;
         }

@@ -231,19 +231,25 @@ static enum ek_verdict run_pipeline(struct ek_tcp *t, struct ek_tcb *tcb, const 
         }
         if (ev.progress)
                 ek_rtt_on_progress(&tcb->rtt);
+        if (ek_tcb_has(tcb, EK_TCB_ECN))
+                ek_ecn_on_ack(t, tcb, seg);
         if (has_sack)
                 ek_sack_on_ack(t, tcb, seg, &sack);
         else if (ev.progress)
                 undo_without_sack(t, tcb, seg, &ev);
-        if (ev.progress || (has_sack && ev.acked.delivered > 0))
-                ek_recovery_on_ack(t, tcb, &ev.acked, ev.rtt_ns, ev.flight_before);
-        if (ev.progress) {
-                confirm_neighbour(t, tcb);
-        } else if (ev.duplicate) {
+        if (!ev.progress && ev.duplicate) {
                 t->ctr->tcp_dup_acks_in++;
-                if (!ek_tcb_has(tcb, EK_TCB_SACK))
+                if (!has_sack)
                         ek_recovery_on_duplicate(t, tcb);
         }
+        if (ek_tcb_has(tcb, EK_TCB_ECN))
+                ek_ecn_react(t, tcb, ev.flight_before);
+        if (ev.progress || (has_sack && ev.acked.delivered > 0))
+                ek_recovery_on_ack(t, tcb, &ev.acked, ev.rtt_ns, ev.flight_before);
+        if (ek_tcb_has(tcb, EK_TCB_ECN))
+                ek_ecn_after_ack(tcb);
+        if (ev.progress)
+                confirm_neighbour(t, tcb);
         tcb->probes = 0;
         /* RFC 6298 (5.3): only new data restarts the timer; window updates and duplicates don't. */
         ek_tcb_rearm_retransmit(t, tcb, ev.progress);

@@ -103,6 +103,7 @@ void ek_tcp_segment(struct ek_tcp *t, const struct ek_ip_in *in)
                 .ack = seq_make(hdr.ack),
                 .len = hdr.data_len + ((hdr.flags & ELKO_SYN) != 0) + ((hdr.flags & ELKO_FIN) != 0),
                 .link = in->link,
+                .ecn = in->hdr.tos & EK_ECN_MASK,
         };
         dispatch(t, &seg);
 }

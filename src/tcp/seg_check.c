@@ -98,6 +98,13 @@ static bool is_probe(const struct ek_tcb *tcb, const struct ek_seg *seg)
         return before <= 1;
 }
 
+/* A probe with data, exact to the number, so that what it says of congestion counts (RFC 3168, 6.1.6).
+ * [RFC3168 6.1.6b] */
+static bool is_at_closed_window(const struct ek_tcb *tcb, const struct ek_seg *seg)
+{
+        return seq_eq(seg->seq, tcb->rcv_nxt) && ek_rcv_window_left(&tcb->win, tcb->rcv_nxt) == 0;
+}
+
 /* Two ends that both believe to have received more than was sent would answer each other's answers for ever;
  * those always acknowledge too much, which no probe does. */
 static bool acks_what_was_sent(const struct ek_tcb *tcb, const struct ek_seg *seg)
@@ -140,6 +147,8 @@ static void on_unacceptable(struct ek_tcp *t, struct ek_tcb *tcb, const struct e
         /* A window that could not be opened for want of memory is tried again when the peer asks. */
         if (tcb->win.space == 0 && is_probe(tcb, seg))
                 ek_rcv_buf_open(t, tcb, tcb->rcv_nxt, 0);
+        if (seg->hdr->data_len > 0 && is_at_closed_window(tcb, seg))
+                ek_ecn_on_data(t, tcb, seg);
         if (seg->hdr->data_len > 0 || ek_seg_has(seg, ELKO_FIN) ||
             (is_probe(tcb, seg) && acks_what_was_sent(tcb, seg))) {
                 note_duplicate(t, tcb, seg);
@@ -236,6 +245,7 @@ static void process(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *s
 static void answer_again(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_HALF_OPEN_SEQ);
+        ek_ecn_on_syn(t, tcb, seg);
         if (!(tcb->todo & EK_TODO_SYN) && ek_txq_mark_head_lost(&tcb->act->txq, &t->records)) {
                 tcb->todo |= EK_TODO_FORCE;
                 ek_tcb_has_work(t, tcb);
@@ -253,7 +263,8 @@ void ek_seg_on_synchronized(struct ek_tcp *t, struct ek_tcb *tcb, const struct e
                 struct ek_tcp_hdr hdr = *seg->hdr;
                 struct ek_seg rest = *seg;
 
-                hdr.flags &= (uint16_t)~ELKO_SYN;
+                ek_ecn_on_syn_ack(t, tcb, seg);
+                hdr.flags &= (uint16_t)~(ELKO_SYN | ELKO_ECE | ELKO_CWR); /* of a SYN,ACK */
                 rest.hdr = &hdr;
                 rest.unscaled = true;
                 rest.seq = seq_add(seg->seq, 1);

@@ -10,7 +10,8 @@
  * is answered; for those a full queue means silence.
  */
 
-/* Answer without keeping anything. [RFC4987 3.6a] */
+/* Answer without keeping anything: not what was said of ECN either, so the answer is one without.
+ * [RFC4987 3.6a; RFC3168 6.1.1e] */
 static void answer_with_cookie(struct ek_tcp *t, struct ek_listener *ls, const struct ek_seg *seg)
 {
         const struct ek_tcp_opts *opt = &seg->hdr->opt;
@@ -62,6 +63,8 @@ static void new_half_open(struct ek_tcp *t, struct ek_listener *ls, const struct
                           bool fastopen)
 {
         const struct ek_tcp_opts *opt = &seg->hdr->opt;
+        const struct ek_settings *settings =
+                ls->settings == EK_NIL ? &t->defaults : ek_slab_at(&t->settings, ls->settings);
         bool verdict = (ls->flags & ELKO_LISTEN_VERDICT) != 0;
         struct ek_half_open *ho;
         uint32_t index;
@@ -78,7 +81,8 @@ static void new_half_open(struct ek_tcp *t, struct ek_listener *ls, const struct
         ls->half_open++;
         ho->irs = seg->seq.v;
         if (opt->present & ELKO_OPT_MSS) /* it is never 0 then */
-                ho->mss_code = ek_half_open_mss_code(opt->mss) & 0x3fffu;
+                ho->mss_code = ek_half_open_mss_code(opt->mss) & 0x7ffu;
+        ho->ecn = (uint32_t)ek_ecn_offer(settings, seg) & 7;
         ho->fastopen = fastopen;
         ho->fastopen_exp = opt->fastopen_exp;
         ho->wscale = EK_HALF_OPEN_NO_WSCALE;
@@ -112,8 +116,7 @@ void ek_seg_on_listen(struct ek_tcp *t, struct ek_listener *ls, const struct ek_
                 ek_seg_on_closed(t, seg, ELKO_DROP_TCP_LISTEN_FLAGS);
                 return;
         }
-        /* Third, check for a SYN. Deviation: a FIN with it is nobody's honest intention, and not kept for later;
-         * ECN, which it may ask for (RFC 3168, 6.1.1), is not there. */
+        /* Third, check for a SYN. Deviation: a FIN with it is nobody's honest intention, and not kept for later. */
         if (!ek_seg_has(seg, ELKO_SYN) || ek_seg_has(seg, ELKO_FIN)) {
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_LISTEN_FLAGS);
                 return;

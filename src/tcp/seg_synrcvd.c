@@ -16,6 +16,7 @@ struct opened {
         uint16_t peer_mss; /* 0: no option */
         uint8_t wscale;    /* EK_HALF_OPEN_NO_WSCALE: none */
         bool ts, sack, small;
+        enum ek_ecn_offer ecn;
         uint32_t ts_recent;
         uint64_t rtt_ns; /* 0: not measured */
         uint8_t again;   /* SYN,ACKs sent beyond the first */
@@ -93,6 +94,7 @@ static struct ek_tcb *make_tcb(struct ek_tcp *t, struct ek_listener *ls, const s
                 opt.ts_val = o->ts_recent;
         }
         ek_options_on_syn(t, tcb, &opt);
+        ek_ecn_open(t, tcb, o->ecn);
         if (!keep_promise(t, tcb, o->small))
                 return unmake(t, tcb);
         if (o->rtt_ns != 0)
@@ -107,7 +109,6 @@ static void admit(struct ek_tcp *t, struct ek_listener *ls, struct ek_tcb *tcb)
 {
         ek_tcp_insert(t, &tcb->conn, ek_ref(EK_KIND_TCB, tcb->index));
         tcb->flags |= EK_TCB_HASHED | EK_TCB_QUEUED;
-        tcb->listener = ls->index;
         ek_list_push_back(&ls->accept, &tcb->app);
         ls->queued++;
         t->ctr->tcp_passive_opens++;
@@ -127,6 +128,7 @@ struct ek_tcb *ek_open_by_syn(struct ek_tcp *t, struct ek_listener *ls, const st
                 .ts = t->cfg.timestamps && (opt->present & ELKO_OPT_TIMESTAMPS),
                 .sack = t->cfg.sack && (opt->present & ELKO_OPT_SACK_PERMITTED),
                 .small = ek_rcv_buf_is_short(t, s),
+                .ecn = ek_ecn_offer(s, seg),
                 .ts_recent = opt->ts_val,
         };
         struct ek_tcb *tcb;
@@ -153,6 +155,7 @@ static bool promote(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
                 .ts = ho->ts,
                 .sack = ho->sack,
                 .small = ek_half_open_is_small(ho),
+                .ecn = (enum ek_ecn_offer)ho->ecn,
                 .ts_recent = ho->ts_recent,
         };
         struct ek_tcb *tcb;
@@ -238,7 +241,7 @@ static void answer_again(struct ek_tcp *t, uint32_t index, const struct ek_seg *
                 .key = seg->key,
                 .seq = ek_half_open_iss(t, ho),
                 .ack = seq_make(ho->irs + 1),
-                .flags = ELKO_SYN | ELKO_ACK,
+                .flags = ELKO_SYN | ELKO_ACK | ek_ecn_syn_ack_flags((enum ek_ecn_offer)ho->ecn),
                 .wnd = (uint16_t)ek_rcv_buf_syn_ack(t, s, ek_half_open_is_small(ho)),
                 .mss = ek_tcp_adv_mss(t, &seg->key, s->max_seg),
                 .wscale = wscale ? ek_options_rcv_wscale(t, s->rcv_buf_max) : 0xff,
@@ -259,9 +262,12 @@ static void answer_again(struct ek_tcp *t, uint32_t index, const struct ek_seg *
 static void on_syn(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
 {
         struct ek_half_open *ho = ek_half_open_at(t, index);
-        struct ek_listener *ls;
+        struct ek_listener *ls = ek_listener_find(t, &seg->key);
 
         if (seg->seq.v == ho->irs) {
+                /* It asks no more for ECN (RFC 3168, 6.1.1.1, the example's step (3)). */
+                if (ek_ecn_offer(settings_of(t, ho), seg) == EK_ECN_OFFER_NONE)
+                        ho->ecn = EK_ECN_OFFER_NONE;
                 /* The same SYN: answer again, now (once for each, no faster than it comes, and not for ever: who
                  * gets it may never have asked). */
                 if (ho->stage >= EK_HO_WAIT && ho->tries < EK_HALF_OPEN_MAX_RETRIES)
@@ -289,7 +295,6 @@ static void on_syn(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
         /* Fourth, SYN-RECEIVED, passive: return to LISTEN, which gives it its answer. */
         ek_half_open_free(t, index);
         ek_trace_state(t, &seg->key, NULL, ELKO_TCP_SYN_RECEIVED, ELKO_TCP_LISTEN, "another SYN");
-        ls = ek_listener_find(t, &seg->key);
         if (ls != NULL)
                 ek_seg_on_listen(t, ls, seg);
         else

@@ -63,6 +63,7 @@ static void on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg
         uint32_t data;
 
         take_peer_syn(t, tcb, seg);
+        ek_ecn_on_syn_ack(t, tcb, seg);
         acked = ek_txq_ack(&tcb->act->txq, &t->records, seg->ack);
         data = acked.bytes - acked.syn; /* of a SYN with data (RFC 7413) */
         ek_ring_consume(&tcb->act->snd, data);
@@ -86,6 +87,7 @@ static void on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg
 static void on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         take_peer_syn(t, tcb, seg);
+        ek_ecn_on_syn(t, tcb, seg);
         tcb->snd_wl2 = seg->ack;
         ek_state_set(t, tcb, ELKO_TCP_SYN_RECEIVED, "SYN crosses ours");
         if (ek_txq_mark_head_lost(&tcb->act->txq, &t->records))

@@ -176,6 +176,7 @@ enum ek_verdict ek_step_7_text(struct ek_tcp *t, struct ek_tcb *tcb, const struc
                 ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_RCV_NOMEM);
                 return EK_DONE;
         }
+        ek_ecn_on_data(t, tcb, seg);
         if (x.cut_left > 0 && ek_tcb_has(tcb, EK_TCB_SACK) &&
             x.cut_left <= tcb->stats.bytes_received)
                 ek_reasm_on_duplicate(&tcb->act->reasm, tcb->stats.bytes_received - x.cut_left,

@@ -136,7 +136,7 @@ static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
                 .dst_port = key->rport,
                 .seq = ek_half_open_iss(t, ho).v,
                 .ack = ho->irs + 1,
-                .flags = ELKO_SYN | ELKO_ACK,
+                .flags = ELKO_SYN | ELKO_ACK | ek_ecn_syn_ack_flags((enum ek_ecn_offer)ho->ecn),
                 .opt = {.present = ELKO_OPT_MSS,
                         .mss = ek_tcp_adv_mss(t, key, s->max_seg),
                         .scale_first = ek_options_scale_first(t)},
@@ -421,6 +421,7 @@ static void emit(struct ek_tcp *t, struct target *to, struct ek_tcb *tcb, const 
         bool again = p->space > 0 && !seq_eq(p->seq, tcb->snd_nxt);
         uint8_t cookie[EK_TFO_COOKIE_BYTES];
         struct elko_slice payload[2];
+        uint8_t ecn;
         struct ek_tcp_hdr hdr = {
                 .src_port = tcb->conn.key.lport,
                 .dst_port = tcb->conn.key.rport,
@@ -432,13 +433,15 @@ static void emit(struct ek_tcp *t, struct target *to, struct ek_tcb *tcb, const 
 
         if (p->kind == EK_PLAN_DATA)
                 ek_recovery_before_send(t, tcb);
-        if (p->flags & ELKO_SYN)
+        if (p->flags & ELKO_SYN) {
+                hdr.flags |= ek_ecn_syn_flags(t, tcb, again);
                 options_of_syn(t, tcb, again, &hdr.opt, cookie);
-        else if (!(p->flags & ELKO_RST) || ek_tcb_has(tcb, EK_TCB_TS))
+        } else if (!(p->flags & ELKO_RST) || ek_tcb_has(tcb, EK_TCB_TS))
                 data_options(t, tcb, p, mss, &hdr.opt);
+        ecn = ek_ecn_mark(tcb, p, !again, &hdr.flags);
         hdr.wnd = window_field(t, tcb, p);
         payload_at(tcb, p, payload);
-        write_frame(t, to, &tcb->conn.key, &hdr, s->ttl, s->tos, payload);
+        write_frame(t, to, &tcb->conn.key, &hdr, s->ttl, s->tos | ecn, payload);
         account(t, tcb, p, mss, again);
         ek_trace_out(t, &tcb->conn.key, tcb, &hdr, (enum elko_tcp_state)tcb->state, p->why, again,
                      to->link);
@@ -522,7 +525,8 @@ static struct ek_plan plan_for(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t ms
                 .nodelay = s->nodelay,
                 .cork = s->cork,
                 .push_bursts = t->cfg.push_bursts,
-                .paced = !ek_pacer_is_open(&tcb->act->pacer, t->now, t->cfg.clock_resolution_ns),
+                .paced = !ek_pacer_is_open(&tcb->act->pacer, t->now, t->cfg.clock_resolution_ns) ||
+                         t->now < tcb->act->ecn.hold_until,
                 .lost = ek_txq_next_lost(&tcb->act->txq, &t->records),
                 .no_record = no_record,
         };
@@ -544,7 +548,9 @@ static void settle(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p
         ek_meter_settled(t, tcb, p->limited_by);
         if (p->limited_by == ELKO_LIMITED_PACING) {
                 ek_tcb_arm(t, tcb, EK_DL_PACE,
-                           ek_pacer_deadline(&tcb->act->pacer, t->now, t->cfg.clock_resolution_ns));
+                           ek_max_u64(tcb->act->ecn.hold_until,
+                                      ek_pacer_deadline(&tcb->act->pacer, t->now,
+                                                        t->cfg.clock_resolution_ns)));
                 return;
         }
         if (!ek_txq_is_empty(&tcb->act->txq))

@@ -20,6 +20,10 @@ static void fill_options(const struct ek_tcb *tcb, struct elko_tcp_info *out)
                 out->options |= ELKO_TCPI_SACK;
         if (ek_tcb_has(tcb, EK_TCB_WSCALE))
                 out->options |= ELKO_TCPI_WSCALE;
+        if (ek_tcb_has(tcb, EK_TCB_ECN_HEARS) && tcb->state != ELKO_TCP_SYN_SENT)
+                out->options |= ELKO_TCPI_ECN;
+        if (ek_tcb_has(tcb, EK_TCB_ECN_SEEN))
+                out->options |= ELKO_TCPI_ECN_SEEN;
         if (ek_tcb_has(tcb, EK_TCB_SYN_DATA))
                 out->options |= ELKO_TCPI_SYN_DATA;
         out->snd_wscale = tcb->snd_wscale;
@@ -72,6 +76,7 @@ static void fill_counts(const struct ek_tcb *tcb, struct elko_tcp_info *out)
         out->total_rto = s->total_rto;
         out->rcv_ooopack = s->rcv_ooopack;
         out->dsack_dups = s->dsack_dups;
+        out->delivered_ce = tcb->delivered_ce;
         out->reord_seen = tcb->cong.reord_seen;
         out->delivered =
                 s->data_segs_out - ek_min_u32(s->data_segs_out, q->count - q->sacked_count);

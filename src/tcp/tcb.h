@@ -69,6 +69,7 @@ struct ek_settings {
         uint32_t keepalive_count;
         uint16_t max_seg; /* 0: by the path */
         uint8_t ttl, tos;
+        uint8_t ecn;             /* enum elko_ecn */
         uint16_t fastopen;       /* ELKO_OPTION_FASTOPEN */
         bool fastopen_no_cookie; /* ELKO_OPTION_FASTOPEN_NO_COOKIE */
         bool nodelay, keepalive, cork, quickack;
@@ -109,6 +110,11 @@ enum ek_tcb_flag {
         EK_TCB_READ_SHUT = 1u << 19,  /* the application will not read any more */
         EK_TCB_FIN_LATEST = 1u << 20, /* nothing came early behind the early FIN */
         EK_TCB_BURST = 1u << 18,      /* data left just now, and nothing has stopped us since */
+        EK_TCB_ECN = 1u << 21,        /* RFC 3168: our data goes with ECT; in SYN-SENT: our SYN asked */
+        EK_TCB_ECN_HEARS = 1u << 22,  /* ... and CE on the peer's data is told of */
+        EK_TCB_ECN_SEEN = 1u << 23,   /* some of the peer's data came with ECT or CE */
+        EK_TCB_ECE = 1u << 24,        /* our ACKs carry ECE */
+        EK_TCB_CWR = 1u << 25,        /* the next new data carries CWR */
         EK_TCB_FASTOPEN = 1u << 28,   /* SYN-RECEIVED by a Fast Open cookie, no ACK yet */
         EK_TCB_FASTOPEN_ASKED = 1u
                                 << 29, /* our SYN had the Fast Open option, or our SYN,ACK is to */
@@ -157,6 +163,7 @@ struct ek_undo {
         uint32_t left;   /* bytes sent again since, less those that D-SACKs told of */
         uint32_t ts;     /* TSval of the first retransmission */
         bool possible;   /* not undone yet */
+        bool marked;     /* ECN told of congestion as well: the reduction stays */
         bool has_resent; /* something was sent again since: `left` and `ts` count */
 };
 
@@ -167,6 +174,14 @@ struct ek_cc_state {
         uint32_t round;
         uint32_t newly_delivered;
         uint32_t lost_seen; /* txq.lost_ever when the algorithm was told last */
+        uint32_t ce_bytes;  /* of `newly_delivered`: marked */
+        bool ece;           /* the acknowledgement tells of congestion */
+};
+
+/* RFC 3168: one reduction for a window of data. */
+struct ek_ecn {
+        uint64_t hold_until; /* no new data before: cwnd can't be halved any more (6.1.2) */
+        seq_t recover; /* SND.NXT at the last reduction; only what acknowledges more tells of another congestion */
 };
 
 /* How far cwnd was used, in the current window: RFC 7661, 4.1, RFC 9293's "fully utilized". */
@@ -193,6 +208,7 @@ struct ek_active {
         struct ek_rack rack;
         struct ek_prr prr;
         struct ek_undo undo;
+        struct ek_ecn ecn;
         uint8_t frto;       /* enum ek_frto */
         uint8_t loss_timer; /* enum ek_loss_timer */
         struct ek_rate rate;
@@ -251,7 +267,7 @@ struct ek_tcb {
         struct ek_rtt rtt;
         struct ek_congestion cong;
         uint32_t settings;     /* index, EK_NIL: the stack's defaults */
-        uint32_t listener;     /* index while in its accept queue, else EK_NIL */
+        uint32_t delivered_ce; /* segments, modulo 2^32: struct elko_tcp_info */
         uint32_t events;       /* enum elko_event_bit, pending */
         uint32_t challenge_ms; /* when the last challenge ACK left; 0: never */
         void *user;

@@ -141,6 +141,7 @@ static void init_defaults(struct ek_tcp *t)
                 .snd_buf_max = c->snd_buf_max_bytes,
                 .rcv_buf_max = c->rcv_buf_max_bytes,
                 .ttl = 64,
+                .ecn = (uint8_t)c->ecn,
                 .pacing = c->pacing,
                 .max_pacing_rate = c->max_pacing_rate,
         };
@@ -263,7 +264,6 @@ struct ek_tcb *ek_tcb_new(struct ek_tcp *t, const struct ek_key *key)
         tcb->state = ELKO_TCP_CLOSED;
         tcb->flags = EK_TCB_TOUCHED;
         tcb->settings = EK_NIL;
-        tcb->listener = EK_NIL;
         ek_list_init(&tcb->work);
         ek_list_init(&tcb->app);
         for (size_t i = 0; i < EK_DL_COUNT; i++)
@@ -309,6 +309,7 @@ bool ek_tcb_activate(struct ek_tcp *t, struct ek_tcb *tcb)
         tcb->act_index = index;
         tcb->act = ek_slab_at(&t->actives, index);
         *tcb->act = ek_active_none;
+        ek_ecn_begin(tcb);
         if (tcb->state >= ELKO_TCP_ESTABLISHED) {
                 /* After a silence the route and its path MTU are looked up again: what ICMP said
                  * may have expired (RFC 1191, 6.3). */

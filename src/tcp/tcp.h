@@ -126,6 +126,7 @@ struct ek_seg {
         seq_t seq, ack;
         uint32_t len; /* SEG.LEN: payload + SYN + FIN */
         elko_link link;
+        uint8_t ecn;   /* of the IP header: enum ek_ecn_codepoint */
         bool unscaled; /* it came with a SYN: the window field is bytes (RFC 7323, 2.2) */
 };
 
@@ -340,6 +341,25 @@ bool ek_frto_on_ack(struct ek_tcb *tcb, const struct ek_txq_acked *acked, bool p
                     bool duplicate);
 void ek_tlp_schedule(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_tlp_sent(struct ek_tcp *t, struct ek_tcb *tcb, bool again);
+
+/* ecn.c: RFC 3168 */
+struct ek_plan;
+
+enum ek_ecn_offer ek_ecn_offer(const struct ek_settings *s, const struct ek_seg *syn);
+uint16_t ek_ecn_syn_ack_flags(enum ek_ecn_offer offer);
+uint16_t ek_ecn_syn_flags(struct ek_tcp *t, struct ek_tcb *tcb, bool again);
+void ek_ecn_open(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_ecn_offer offer);
+void ek_ecn_on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *syn);
+void ek_ecn_on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *syn_ack);
+void ek_ecn_on_data(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
+uint8_t ek_ecn_mark(struct ek_tcb *tcb, const struct ek_plan *p, bool fresh, uint16_t *flags);
+void ek_ecn_begin(struct ek_tcb *tcb);
+void ek_ecn_reduced(struct ek_tcb *tcb);
+void ek_ecn_undone(struct ek_tcb *tcb);
+void ek_ecn_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
+void ek_ecn_react(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t flight);
+void ek_ecn_after_ack(struct ek_tcb *tcb);
+bool ek_ecn_is_over(const struct ek_tcb *tcb);
 
 /* undo.c: reductions of cwnd that proved spurious */
 enum ek_undo_why { EK_UNDO_TIMESTAMP, EK_UNDO_DSACK, EK_UNDO_FRTO };

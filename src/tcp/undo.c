@@ -19,7 +19,11 @@
 /* cwnd is about to be reduced. */
 void ek_undo_begin(struct ek_tcb *tcb)
 {
-        tcb->act->undo = (struct ek_undo){.una = tcb->snd_una, .possible = true};
+        tcb->act->undo = (struct ek_undo){
+                .una = tcb->snd_una,
+                .possible = true,
+                .marked = tcb->act->cc.ece || tcb->cong.state == ELKO_CA_CWR,
+        };
 }
 
 /* Something leaves for another time. [RFC3522 3.2-2] */
@@ -91,8 +95,12 @@ void ek_undo_do(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_undo_why why)
         tcb->act->frto = EK_FRTO_OFF;
         tcb->act->inflation = 0;
         tcb->act->usage.flight = 0; /* it was another window that was full */
-        if (c->ops->undo != NULL)
-                c->ops->undo(tcb->act->priv, &c->out);
+        /* Marks told of congestion besides: nothing was lost, but the reduction was due (RFC 3168, 6.1.2). */
+        if (!tcb->act->undo.marked) {
+                ek_ecn_undone(tcb);
+                if (c->ops->undo != NULL)
+                        c->ops->undo(tcb->act->priv, &c->out);
+        }
         ek_cong_pace(t, tcb);
         if (recovering) {
                 ek_txq_clear_lost(&tcb->act->txq, &t->records);

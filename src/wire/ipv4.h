@@ -27,6 +27,15 @@ enum ek_ip_problem {
 };
 
 /* One IP packet without its headers, either version. Pointers point into the packet. */
+/* The ECN field, RFC 3168, 5: the low bits of the type of service, or traffic class. */
+enum ek_ecn_codepoint {
+        EK_ECN_NOT_ECT = 0,
+        EK_ECN_ECT1 = 1,
+        EK_ECN_ECT0 = 2,
+        EK_ECN_CE = 3,
+        EK_ECN_MASK = 3,
+};
+
 struct ek_ip_hdr {
         elko_ip src, dst;       /* as on the wire: no scope embedded */
         const uint8_t *packet;  /* first byte of the IP header */
