@@ -260,7 +260,7 @@ static const struct key keys[] = {
         {"mark", "TIME", SPAN, AT(mark_ns), ELKO_US(1), ELKO_SEC(10), NULL,
          "threshold of --queue ecn, as time at the rate; default 1ms"},
         {"ecn", "on|off", CUSTOM, 0, 0, 0, parse_ecn,
-         "kernel peers ask for ECN, and so does elko when it can; default off"},
+         "both ends ask for ECN (RFC 3168); default off"},
         {"loss", "SHARE", SHARE, AT(loss_ppm), 0, MILLION, NULL,
          "of the data's packets, by chance, like 0.7%; default 0"},
         {"burst", "N[/SHARE]", CUSTOM, 0, 0, 0, parse_burst,

@@ -197,6 +197,7 @@ static void make_config(const struct ek_lab_elko_config *config, struct elko_con
         *buffer = bytes < 4u << 20 ? 4u << 20 : (uint32_t)bytes;
         out->snd_buf_max_bytes = out->rcv_buf_max_bytes = *buffer;
         out->max_connections = out->max_half_open = out->max_time_wait = 64;
+        out->ecn = cell->ecn ? ELKO_ECN_CLASSIC : ELKO_ECN_OFF;
         if (cell->tick_ns > 1)
                 out->clock_resolution_ns = cell->tick_ns;
         for (unsigned i = 0; i < ELKO_SEED_BYTES; i++)

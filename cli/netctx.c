@@ -78,6 +78,7 @@ static void make_stack_config(const struct ek_options *o, struct elko_config *c)
         if (o->congestion != NULL)
                 c->congestion = o->congestion;
         c->pacing = o->pacing;
+        c->ecn = (enum elko_ecn)o->ecn;
         if (o->keepalive_idle_ns != EK_OPT_UNSET)
                 c->keepalive_idle_ns = o->keepalive_idle_ns;
         if (o->pcap != NULL)

@@ -72,6 +72,7 @@ struct ek_options {
         bool has_seed;
         uint8_t seed[ELKO_SEED_BYTES];
         bool sack, timestamps, window_scale;
+        unsigned ecn; /* enum elko_ecn, as in "off|request|classic" */
         bool nodelay, cork, keepalive;
         uint64_t keepalive_idle_ns;
         uint64_t user_timeout_ns;

@@ -19,6 +19,7 @@ enum kind {
         AGAIN,   /* tcp_retries2: how long data is sent again */
         LOWAT,   /* tcp_notsent_lowat: of each socket */
         ONLY,    /* nothing but `unit` is there */
+        ECN,     /* tcp_ecn: enum elko_ecn in Linux's and FreeBSD's numbers */
         IDLE,    /* changes nothing that a script could see */
 };
 
@@ -57,7 +58,7 @@ static const struct sysctl linux_list[] = {
         {"rmem", BUFFERS, AT(rcv_buf_bytes), 0},
         {"wmem", BUFFERS, AT(snd_buf_bytes), 0},
         {"min_snd_mss", NUMBER, AT(min_mss), 0},
-        {"ecn", ONLY, 0, 0},
+        {"ecn", ECN, AT(ecn), 0},
         {"fastopen", ONLY, 0, 0},
         {"early_retrans", ONLY, 0, 0},
         {"recovery", ONLY, 0, 0},
@@ -122,7 +123,7 @@ static const struct sysctl freebsd_list[] = {
         {"sendspace", NUMBER, AT(snd_buf_bytes), 0},
         {"minmss", NUMBER, AT(min_mss), 0},
         {"delayed_ack", ONLY, 0, 1},
-        {"ecn.enable", ONLY, 0, 0},
+        {"ecn.enable", ECN, AT(ecn), 0},
         {"insecure_rst", ONLY, 0, 0},
         {"insecure_syn", ONLY, 0, 0},
         {"insecure_ack", ONLY, 0, 0},
@@ -242,6 +243,18 @@ static enum drill_sysctl only(const struct sysctl *s, const char *name, uint64_t
         return DRILL_SYSCTL_LACKS;
 }
 
+static enum drill_sysctl ecn(struct elko_config *c, const char *name, uint64_t v, char *why)
+{
+        static const enum elko_ecn of[] = {ELKO_ECN_OFF, ELKO_ECN_CLASSIC, ELKO_ECN_ON_REQUEST};
+
+        if (v >= sizeof(of) / sizeof(of[0])) {
+                snprintf(why, DRILL_SYSCTL_WHY, "%s=%" PRIu64 "; elko has 0, 1 and 2", name, v);
+                return DRILL_SYSCTL_LACKS;
+        }
+        c->ecn = of[v];
+        return DRILL_SYSCTL_OK;
+}
+
 static enum drill_sysctl apply(struct drill_tunables *t, const struct sysctl *s, const char *name,
                                const char *value, char *why)
 {
@@ -258,6 +271,7 @@ static enum drill_sysctl apply(struct drill_tunables *t, const struct sysctl *s,
                 return bad(why, name, "a number", value);
         switch (s->kind) {
         case ONLY: return only(s, name, v, why);
+        case ECN: return ecn(c, name, v, why);
         case SWITCH: *((uint8_t *)c + s->at) = v != 0; break;
         case NUMBER:
                 if (s->at == AT(min_mss))

@@ -323,6 +323,7 @@ static void fill_info(const struct bsd_sock *s, const struct elko_tcp_info *i,
                 .rwnd_limited = i->rwnd_limited_ns / 1000,
                 .sndbuf_limited = i->sndbuf_limited_ns / 1000,
                 .delivered = i->delivered + is_open(i), /* Linux counts the SYN */
+                .delivered_ce = i->delivered_ce,
                 .bytes_sent = i->bytes_sent,
                 .bytes_retrans = i->bytes_retrans,
                 .dsack_dups = i->dsack_dups,

@@ -51,8 +51,8 @@ static void add_endpoint(cJSON *to, const char *name, const elko_endpoint *e)
         X(rcv_wnd) X(unacked) X(sacked) X(lost) X(retrans) X(flight) X(notsent) X(reordering)      \
         X(snd_buf) X(snd_buf_used) X(rcv_buf) X(rcv_buf_used) X(rcv_ooo) X(bytes_acked)            \
         X(bytes_received) X(bytes_sent) X(bytes_retrans) X(segs_out) X(segs_in) X(data_segs_out)   \
-        X(data_segs_in) X(total_retrans) X(total_rto) X(delivered) X(dsack_dups) X(rcv_ooopack)    \
-        X(reord_seen) X(iss) X(irs) X(snd_una) X(snd_nxt) X(rcv_nxt)
+        X(data_segs_in) X(total_retrans) X(total_rto) X(delivered) X(delivered_ce) X(dsack_dups)   \
+        X(rcv_ooopack) X(reord_seen) X(iss) X(irs) X(snd_una) X(snd_nxt) X(rcv_nxt)
 
 #define MEMORY_NUMBERS(X)                                                                          \
         X(capacity) X(used) X(high_water) X(promised) X(connections) X(half_open) X(time_wait)     \

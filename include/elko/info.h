@@ -215,13 +215,14 @@ enum elko_limited_by {
         ELKO_LIMITED_PACING,  /* the pacing rate */
 };
 
+/* The numbers are those of Linux's TCPI_OPT_*. */
 enum elko_tcp_option_flag {
         ELKO_TCPI_TIMESTAMPS = 1u << 0,
         ELKO_TCPI_SACK = 1u << 1,
         ELKO_TCPI_WSCALE = 1u << 2,
         ELKO_TCPI_ECN = 1u << 3,
-        ELKO_TCPI_SYN_DATA = 1u << 4, /* data of a SYN was acknowledged with it (RFC 7413) */
-        ELKO_TCPI_ECN_SEEN = 1u << 5, /* data came that was marked as ECN-capable */
+        ELKO_TCPI_ECN_SEEN = 1u << 4, /* data came that was marked as ECN-capable */
+        ELKO_TCPI_SYN_DATA = 1u << 5, /* data of a SYN was acknowledged with it (RFC 7413) */
 };
 
 enum elko_ca_state { ELKO_CA_OPEN, ELKO_CA_DISORDER, ELKO_CA_CWR, ELKO_CA_RECOVERY, ELKO_CA_LOSS };

@@ -161,7 +161,7 @@ void ek_cong_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_cc_ack *ev
         ev->ce_bytes = cc->ce_bytes;
         ev->ece = cc->ece;
         /* "SHOULD NOT increase the congestion window in response to the receipt of an ECN-Echo ACK" (RFC 3168, 6.1.2);
-         * who counts marks leaves out what was marked. */
+         * who counts marks leaves out what was marked. [RFC3168 6.1.2g] */
         if (cc->ece && !tcb->cong.ops->scalable && !tcb->cong.ops->owns_recovery)
                 ev->in_recovery = true;
         cc->sample = (struct elko_cc_rate){0};

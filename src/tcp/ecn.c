@@ -26,6 +26,7 @@
  * CE bit of the data that is acknowledged, with an ACK at each change (RFC 8257, 3.2).
  */
 
+/* [RFC9293 SHLD-8] */
 static bool is_setup_syn(const struct ek_seg *seg)
 {
         return (seg->hdr->flags & (ELKO_ECE | ELKO_CWR)) == (ELKO_ECE | ELKO_CWR);
@@ -44,7 +45,7 @@ static void give_up(struct ek_tcb *tcb)
 
 /* ---- the handshake ---- */
 
-/* What the answer to a SYN says. [RFC3168 6.1.1a 6.1.1e] */
+/* What the answer to a SYN says. [RFC3168 6.1.1a 6.1.1b 6.1.1e 6.1.1f] */
 enum ek_ecn_offer ek_ecn_offer(const struct ek_settings *s, const struct ek_seg *syn)
 {
         return s->ecn != ELKO_ECN_OFF && is_setup_syn(syn) ? EK_ECN_OFFER_CLASSIC
@@ -65,8 +66,9 @@ void ek_ecn_open(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_ecn_offer offer)
         t->ctr->tcp_ecn_opens++;
 }
 
-/* Flags of our SYN, or of a SYN,ACK that a tcb sends (simultaneous open, Fast Open).
- * [RFC3168 6.1.1b 6.1.1f 6.1.1.1a] */
+/* Flags of our SYN, or of a SYN,ACK that a tcb sends (simultaneous open, Fast Open). Deviation: RFC 8257, 3.6 would
+ * have ECT on them; RFC 3168, 6.1.1 forbids it.
+ * [RFC8257 3.6; RFC3168 6.1.1b 6.1.1f 6.1.1.1a] */
 uint16_t ek_ecn_syn_flags(struct ek_tcp *t, struct ek_tcb *tcb, bool again)
 {
         if (tcb->state != ELKO_TCP_SYN_SENT)
@@ -243,6 +245,12 @@ static void hold(struct ek_tcp *t, struct ek_tcb *tcb)
                 ek_tcb_arm(t, tcb, EK_DL_RTO, tcb->act->ecn.hold_until);
 }
 
+/* Has all that was outstanding at the reduction been acknowledged? Then state CWR is over. */
+bool ek_ecn_is_over(const struct ek_tcb *tcb)
+{
+        return seq_geq(tcb->snd_una, tcb->act->ecn.recover);
+}
+
 static bool is_spread(const struct ek_tcb *tcb)
 {
         return !tcb->cong.ops->owns_recovery && !tcb->cong.ops->scalable;
@@ -275,7 +283,8 @@ static void reduce(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t flight)
         ek_recovery_congestion(t, tcb, ELKO_CONGESTION_ECN,
                                ek_min_u32(flight, tcb->cong.out.cwnd_bytes));
         ek_trace_recovery(t, tcb, "ECN: congestion window reduced");
-        if (!is_spread(tcb) || tcb->cong.state >= ELKO_CA_CWR)
+        /* Nothing is left of that window of data to spread it over, or recovery goes on. */
+        if (!is_spread(tcb) || tcb->cong.state >= ELKO_CA_CWR || ek_ecn_is_over(tcb))
                 return;
         tcb->cong.state = ELKO_CA_CWR;
         if (ek_tcb_has(tcb, EK_TCB_SACK))
@@ -301,10 +310,4 @@ void ek_ecn_after_ack(struct ek_tcb *tcb)
 {
         if (ek_tcb_is_active(tcb))
                 tcb->act->cc.ece = false;
-}
-
-/* Has all that was outstanding at the reduction been acknowledged? Then state CWR is over. */
-bool ek_ecn_is_over(const struct ek_tcb *tcb)
-{
-        return seq_geq(tcb->snd_una, tcb->act->ecn.recover);
 }

@@ -78,23 +78,23 @@ CONV_TEST(step_3_syn_with_data)
         conv_recv(c, 100);
 }
 
-/* A6-7: an ECN-setup SYN (RFC 3168, 6.1.1) is a SYN; we don't answer ECE. [RFC9293 SHLD-8] */
+/* A6-7: an ECN-setup SYN (RFC 3168, 6.1.1) is a SYN. [RFC9293 SHLD-8] */
 CONV_TEST(step_3_ecn_setup_syn)
 {
         conv_start(c, NULL);
         conv_listen(c);
         conv_in(c, "SEC 0:0(0) win 65535 <mss M>");
-        conv_out(c, "S. 0:0(0) ack 1 <mss M>");
+        conv_out(c, "S.E 0:0(0) ack 1 <mss M>");
 }
 
 /* Flags that mean nothing on a SYN don't harm it: PSH, URG, AE. */
 CONV_TEST(step_3_syn_with_odd_flags)
 {
-        static const char *const flags[] = {"SP", "SU", "SPU", "SA", "SECA"};
+        static const char *const flags[] = {"SP", "SU", "SPU", "SA", "SEA", "SC"};
 
         conv_start(c, NULL);
         conv_listen(c);
-        for (unsigned i = 0; i < 5; i++) {
+        for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
                 conv_flow(c, i);
                 conv_in(c, "%s 0:0(0) win 65535 urg 1 <mss M>", flags[i]);
                 conv_out(c, "S. 0:0(0) ack 1 <mss M>");

@@ -421,7 +421,12 @@ static void check_reply(struct conv *c, const struct cell *x, const struct resul
         case RST_SEG_ACK: conv_out(c, "R %d:%d(0) win 0 <>", ack, ack); break;
         case RST_ZERO: conv_out(c, "R. =0:=0(0) ack %d <>", (int)(x->seq + x->len)); break;
         case SYN_AND_ACK:
-                conv_out(c, "S. %s ack %d <mss M,...>",
+                /* To an ECN-setup SYN as RFC 3168, 6.1.1 has it. */
+                conv_out(c, "S.%s %s ack %d <mss M,...>",
+                         strchr(kinds[x->kind].flags, 'E') != NULL && r->rule != R_SENT_SYN &&
+                                         r->rule != R_HALF_SYN_AGAIN
+                                 ? "E"
+                                 : "",
                          r->rule == R_LISTEN_SYN || r->rule == R_HALF_SYN_AGAIN ||
                                          r->rule == R_SENT_SYN
                                  ? "0:0(0)"

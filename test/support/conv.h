@@ -25,8 +25,9 @@
  *
  * A SEGMENT as text (printf-style; packetdrill's notation):
  *
- *      FLAGS SEQ:END(LEN) [ack N] [win N] [urg N] [<options>] [badcsum]
+ *      [ECN] FLAGS SEQ:END(LEN) [ack N] [win N] [urg N] [<options>] [badcsum]
  *
+ *      ECN     "[ect0]", "[ect1]", "[ce]": the ECN field of the IP header; absent: Not-ECT, in and out
  *      FLAGS   letters S F R P U E C A (AE); "." is ACK; "-" is none
  *      SEQ     relative to the sender's ISN; END = SEQ + LEN (SYN and FIN don't count)
  *      ack     relative to the receiver's ISN

@@ -40,11 +40,12 @@ void conv_parse(struct conv *c, const char *text, const struct conv_bases *b, st
                 conv_fail(c, "%s\n        %s\n        %*s^", bad, text, (int)at, "");
 }
 
-static uint32_t put_ip(const struct conv *c, uint8_t *p, uint8_t proto, uint32_t len)
+static uint32_t put_ip(const struct conv *c, uint8_t *p, uint8_t proto, uint8_t tos, uint32_t len)
 {
         memset(p, 0, c->variant->v6 ? 40 : 20);
         if (c->variant->v6) {
-                p[0] = 0x60;
+                p[0] = (uint8_t)(0x60 | tos >> 4);
+                p[1] = (uint8_t)(tos << 4);
                 conv_put16(p + 4, (uint16_t)len);
                 p[6] = proto;
                 p[7] = 64;
@@ -53,6 +54,7 @@ static uint32_t put_ip(const struct conv *c, uint8_t *p, uint8_t proto, uint32_t
                 return 40;
         }
         p[0] = 0x45;
+        p[1] = tos;
         conv_put16(p + 2, (uint16_t)(20 + len));
         p[6] = 0x40;
         p[8] = 64;
@@ -74,7 +76,7 @@ static uint32_t make_packet(struct conv *c, const struct conv_pat *p, uint8_t *b
         for (uint32_t i = 0; i < p->s.len; i++)
                 tcp[hdr + i] = conv_peer_byte((uint64_t)first + i);
         len = hdr + p->s.len;
-        put_ip(c, buf, 6, len);
+        put_ip(c, buf, 6, p->s.tos, len);
         conv_put16(tcp + 16, conv_csum(c->peer.b, c->local.b, c->variant->v6, 6, tcp, len));
         if (p->badcsum)
                 tcp[16] ^= 1;
@@ -191,7 +193,7 @@ void conv_flush_(struct conv *c)
 
 void conv_in_tcp_(struct conv *c, const uint8_t *seg, uint32_t len, bool csum)
 {
-        uint32_t ip = put_ip(c, packet, 6, len);
+        uint32_t ip = put_ip(c, packet, 6, 0, len);
         uint8_t *tcp = packet + ip;
 
         memcpy(tcp, seg, len);
@@ -230,14 +232,14 @@ void conv_in_icmp_(struct conv *c, uint8_t type, uint8_t code, uint32_t mtu, con
         memset(packet, 0, 300);
         hdr = conv_seg_emit(&p, c->f->port, c->f->peer_port, quote + ip);
         /* The quoted packet travelled the other way: swap what put_ip() wrote. */
-        put_ip(c, quote, 6, hdr + p.s.len);
+        put_ip(c, quote, 6, 0, hdr + p.s.len);
         memcpy(quote + (ip == 40 ? 8 : 12), c->local.b + (ip == 40 ? 0 : 12), ip == 40 ? 16 : 4);
         memcpy(quote + (ip == 40 ? 24 : 16), c->peer.b + (ip == 40 ? 0 : 12), ip == 40 ? 16 : 4);
         len = 8 + ip + hdr;
         icmp[0] = type;
         icmp[1] = code;
         conv_put32(icmp + 4, mtu);
-        put_ip(c, packet, c->variant->v6 ? 58 : 1, len);
+        put_ip(c, packet, c->variant->v6 ? 58 : 1, 0, len);
         conv_put16(icmp + 2, c->variant->v6 ? conv_csum(c->peer.b, c->local.b, true, 58, icmp, len)
                                             : conv_csum_plain(icmp, len));
         conv_log(c, "< ICMP type %u code %u mtu %u about %s", type, code, mtu, text);

@@ -93,6 +93,26 @@ static uint32_t number(struct cursor *c, uint32_t base, bool *any)
         return (absolute ? 0 : base) + (minus ? (uint32_t)-v : (uint32_t)v);
 }
 
+/* "[ect0]": the ECN field of the IP header; without it Not-ECT. */
+static void parse_ecn(struct cursor *c)
+{
+        static const char *const names[] = {"[noecn]", "[ect1]", "[ect0]", "[ce]"};
+
+        skip_blanks(c);
+        c->out->at_ecn = where(c);
+        for (uint8_t i = 0; *c->p == '[' && i < 4; i++) {
+                size_t n = strlen(names[i]);
+
+                if (strncmp(c->p, names[i], n) == 0) {
+                        c->out->s.tos = i;
+                        c->p += n;
+                        return;
+                }
+        }
+        if (*c->p == '[')
+                fail(c, "[noecn], [ect0], [ect1] or [ce]");
+}
+
 static void parse_flags(struct cursor *c)
 {
         skip_blanks(c);
@@ -287,6 +307,7 @@ const char *conv_seg_parse(const char *text, const struct conv_bases *b, struct 
         memset(out, 0, sizeof(*out));
         out->text = text;
         out->s.proto = 6;
+        parse_ecn(&c);
         parse_flags(&c);
         parse_seq(&c);
         out->at_ack = where(&c);
@@ -468,6 +489,8 @@ void conv_seg_print(const struct conv_seg *s, const struct conv_bases *b, char *
                 put(&p, "protocol %u, %u bytes", s->proto, s->packet_len);
                 return;
         }
+        if (s->tos & 3)
+                put(&p, "%s", (s->tos & 3) == 1 ? "[ect1] " : (s->tos & 3) == 2 ? "[ect0] " : "[ce] ");
         for (unsigned i = 0; i < FLAG_LETTERS; i++)
                 if (s->flags & flag_letters[i].flag)
                         put(&p, "%c", flag_letters[i].letter);
@@ -518,9 +541,12 @@ static const char *compare_options(const struct conv_pat *p, const struct conv_s
 
 const char *conv_seg_compare(const struct conv_pat *p, const struct conv_seg *s, unsigned *at)
 {
-        *at = p->at_flags;
+        *at = p->at_ecn;
         if (s->proto != 6)
                 return "the protocol";
+        if ((p->s.tos & 3) != (s->tos & 3))
+                return "the ECN field";
+        *at = p->at_flags;
         if (p->s.flags != s->flags)
                 return "the flags";
         *at = p->at_seq;

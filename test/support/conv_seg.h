@@ -31,7 +31,7 @@ struct conv_pat {
         enum conv_opts_mode mode;
         uint8_t raw[40]; /* the option bytes as they stand */
         uint8_t raw_len;
-        unsigned at_flags, at_seq, at_ack, at_win, at_urg, at_opts;
+        unsigned at_ecn, at_flags, at_seq, at_ack, at_win, at_urg, at_opts;
 };
 
 /* NULL, or what is wrong with the text; *at says where. */
