@@ -92,7 +92,7 @@ static const struct ek_command_spec spec = {
         .usage = "",
         .about =
                 "Run seeds of the deterministic simulator: stacks, applications and a network in virtual "
-                "time, with up to 18 classes of faults at once, and with every invariant checked after "
+                "time, with up to 19 classes of faults at once, and with every invariant checked after "
                 "every step. The same seed gives the same run, to the last bit.",
         .own = own_opts,
         .own_count = sizeof own_opts / sizeof own_opts[0],

@@ -9,7 +9,7 @@
  *
  * The judges look at what leaves in this order: the packet by itself (monitor_form.c), resets
  * (monitor_rst.c), the state (monitor_state.c), options (monitor_form.c), the sender's sequence space
- * (monitor_send.c), acknowledgment and window (monitor_ack.c), SACK (monitor_sack.c), time and quantity
+ * (monitor_send.c), ECN (monitor_ecn.c), acknowledgment and window (monitor_ack.c), SACK (monitor_sack.c), time and quantity
  * (monitor_rate.c). What arrives only changes what is known (monitor_arrive.c), and what is owed
  * (monitor_duty.c).
  */
@@ -370,6 +370,7 @@ void sim_monitor_sent(struct sim_monitor *m, unsigned host, const uint8_t *packe
         }
         mon_duties_lapsed(m, ep);
         mon_options(m, ep, &s);
+        mon_ecn(m, ep, &s);
         mon_sequence(m, ep, &s);
         if (s.flags & MON_ACK) {
                 mon_sack(m, ep, &s);
@@ -388,6 +389,7 @@ void sim_monitor_arrives(struct sim_monitor *m, unsigned host, const uint8_t *pa
 {
         struct mon_seg s;
         struct mon_ep *ep;
+        struct mon_ecn_before before;
 
         mon_seg_read(&s, packet, len, !m->c.offload);
         m->number = number;
@@ -412,7 +414,9 @@ void sim_monitor_arrives(struct sim_monitor *m, unsigned host, const uint8_t *pa
                 return;
         after_shortage(m, ep);
         mon_duties_check(m, ep, now);
+        before = (struct mon_ecn_before){ep->una_sure, ep->rcv_hi};
         mon_arrive(m, ep, &s);
+        mon_ecn_arrived(m, ep, &s, &before);
 }
 
 void sim_monitor_finish(struct sim_monitor *m, uint64_t now)

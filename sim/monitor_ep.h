@@ -100,6 +100,17 @@ struct mon_pair {
         bool acked; /* something acknowledged it */
 };
 
+/* What the SYNs said of ECN (RFC 3168, 6.1.1). */
+struct mon_ecn_syns {
+        bool setup_in; /* of any life of this pair of endpoints: the peer asked, or agreed */
+        bool setup_out, other_out; /* of this life: its SYNs asked or agreed, or did not */
+        uint32_t seq, sent;        /* of its SYN; how many */
+};
+
+struct mon_ecn_before {
+        uint32_t una, rcv;
+};
+
 /* A duty: done before `due`, or reported. */
 struct mon_duty {
         uint64_t due; /* ELKO_NEVER: none */
@@ -117,6 +128,7 @@ struct mon_ep {
         uint32_t short_count; /* of the host, when it was last looked at */
         elko_endpoint local, remote;
         bool v6;
+        struct mon_ecn_syns ecn_syns;
         uint8_t state; /* enum mon_state */
 
         /* ---- the handshake ---- */
@@ -200,6 +212,12 @@ struct mon_ep {
         uint32_t last_ack, last_edge, last_sack;
         uint32_t credit; /* arrivals that may be answered by an ACK that says nothing new */
         uint64_t credit_at;
+
+        /* ---- ECN ---- */
+        bool ce_in; /* data came with CE */
+        bool ece_owed, cwr_owed, cwr_sent;
+        bool again_since_cwr, cwr_for_loss; /* something was sent again since the last CWR, and before it */
+        uint32_t ece_seq, cwr_seq; /* the octet that came with CE; the first that went with CWR */
 
         /* ---- duties ---- */
         struct mon_duty delayed, second, ooo_duty, fill, unacceptable;
@@ -342,6 +360,9 @@ void mon_sequence(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg
 void mon_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s);
 void mon_sack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s);
 void mon_rate(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s);
+void mon_ecn(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s);
+void mon_ecn_arrived(const struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s,
+                     const struct mon_ecn_before *before);
 void mon_state_after(struct mon_ep *ep, const struct mon_seg *s);
 /* Its user time-out may be over (RFC 9293, 3.8.3), or it may have been reset. */
 bool mon_may_be_over(const struct sim_monitor *m, const struct mon_ep *ep);

@@ -70,6 +70,17 @@
         X(SACK_RENEGE, "what was SACKed is SACKed until it is acknowledged", "RFC 2018 4, 8")           \
         X(SACK_USED, "who can SACK does so while data above a gap waits", "RFC 2018 4 (SHOULD)")        \
         X(DSACK, "a D-SACK names data that came twice, once", "RFC 2883 4")                             \
+        /* ---- ECN ---- */                                                                             \
+        X(ECN_SYN, "a SYN has no ECT; a SYN+ACK has ECE only when the SYN asked for ECN",               \
+          "RFC 3168 6.1.1 (MUST)")                                                                      \
+        X(ECT, "ECT stands on new data only, and only when both SYNs agreed",                           \
+          "RFC 3168 6.1.1, 6.1.4, 6.1.5, 6.1.6 (MUST)")                                                 \
+        X(ECE, "ECE is sent only after data came with CE", "RFC 3168 6.1.3")                            \
+        X(ECE_OWED, "the ACK of data that came with CE has ECE", "RFC 3168 6.1.3")                      \
+        X(CWR, "CWR stands on new data, once for each reduction of the window",                         \
+          "RFC 3168 6.1.2, 6.1.6")                                                                      \
+        X(CWR_OWED, "the first new data after ECE for another window of data has CWR",                  \
+          "RFC 3168 6.1.2")                                                                             \
         /* ---- resets ---- */                                                                          \
         X(RST_FORM, "an RST is <SEQ=SEG.ACK>, <SEQ=0><ACK=SEG.SEQ+SEG.LEN>, or SND.NXT of an abort",    \
           "3.5.2, 3.10.5, 3.10.7.1")                                                                    \

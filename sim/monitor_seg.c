@@ -172,6 +172,7 @@ static void read_tcp(struct mon_seg *s, const uint8_t *p, uint32_t len, bool sum
         s->ack = be32(p + 8);
         s->reserved = p[12] & 0x0f;
         s->flags = p[13] & 0x3f;
+        s->ecn_flags = (uint8_t)(p[13] >> 6);
         s->window = be16(p + 14);
         s->options_len = (uint8_t)(header - 20);
         s->text = p + header;
@@ -232,6 +233,7 @@ static void read_v4(struct mon_seg *s, const uint8_t *p, size_t len, bool sums)
                 return;
         }
         s->ip_len = total;
+        s->ecn = p[1] & 3;
         s->src = elko_ip_v4(p[12], p[13], p[14], p[15]);
         s->dst = elko_ip_v4(p[16], p[17], p[18], p[19]);
         if (!sum_is_right(sum_bytes(0, p, header)) && sums)
@@ -264,6 +266,7 @@ static void read_v6(struct mon_seg *s, const uint8_t *p, size_t len, bool sums)
                 return;
         }
         s->ip_len = end;
+        s->ecn = p[1] >> 4 & 3;
         memcpy(s->src.b, p + 8, 16);
         memcpy(s->dst.b, p + 24, 16);
         for (next = p[6]; next == 0 || next == 43 || next == 44 || next == 60;) {

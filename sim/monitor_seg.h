@@ -12,6 +12,8 @@ enum mon_kind { MON_TCP, MON_ICMP_ERROR, MON_OTHER, MON_IP_BAD, MON_FRAGMENT, MO
 
 enum mon_flag { MON_FIN = 1, MON_SYN = 2, MON_RST = 4, MON_PSH = 8, MON_ACK = 16, MON_URG = 32 };
 
+enum mon_ecn_flag { MON_ECE = 1, MON_CWR = 2, MON_AE = 4 };
+
 struct mon_seg {
         enum mon_kind kind;
         const char *
@@ -27,6 +29,8 @@ struct mon_seg {
         const uint8_t *text;
         uint16_t window;
         uint8_t flags;
+        uint8_t ecn_flags; /* enum mon_ecn_flag: RFC 3168 */
+        uint8_t ecn;       /* the ECN field of the IP header */
         uint8_t reserved;
         uint8_t options_len;
         bool sum_ok;

@@ -77,7 +77,11 @@ static void bound(struct sim_elko *e, const struct elko_trace_event *ev, struct 
 
 static void recovery(struct sim_elko *e, const struct elko_trace_event *ev, struct sim_watch *h)
 {
-        if (strcmp(ev->cause, "recovered") == 0 && h->fast && ev->cwnd > ev->ssthresh &&
+        /* RFC 6582, 3.2, step 3 is for algorithms that lower cwnd to ssthresh; BBR keeps to its model (and only
+         * congestion window validation, RFC 7661, ever sets its ssthresh). */
+        bool owns = e->cfg.tcp.congestion != NULL && e->cfg.tcp.congestion->owns_recovery;
+
+        if (strcmp(ev->cause, "recovered") == 0 && h->fast && !owns && ev->cwnd > ev->ssthresh &&
             ev->cwnd - ev->ssthresh > e->cfg.mtu)
                 BROKEN(e, "I-26: after recovery cwnd is %u, ssthresh %u", ev->cwnd, ev->ssthresh);
         h->cwnd = 0; /* another beginning */

@@ -234,6 +234,71 @@ static bool is_cut(struct sim_world *w, struct sim_path *p, const struct sim_pac
                sim_decide(w, SIM_F_FLAP, where_of(packet), p->flaps);
 }
 
+/* ---- 19: the ECN field ---- */
+
+/* The second byte has it in IPv4, four bits further in IPv6. */
+static unsigned ecn_of(const struct sim_packet *packet)
+{
+        return packet->data[0] >> 4 == 4 ? packet->data[1] & 3u : packet->data[1] >> 4 & 3u;
+}
+
+static void set_ecn(struct sim_packet *packet, unsigned ecn)
+{
+        uint8_t *p = packet->data;
+        uint32_t sum, old = (uint32_t)p[0] << 8 | p[1];
+
+        if (p[0] >> 4 == 6) {
+                p[1] = (uint8_t)((p[1] & 0xcfu) | ecn << 4);
+                sim_packet_touch(packet);
+                return;
+        }
+        p[1] = (uint8_t)((p[1] & 0xfcu) | ecn);
+        /* RFC 1624, equation 3: a checksum that was wrong stays so. */
+        sum = (~((uint32_t)p[10] << 8 | p[11]) & 0xffff) + (~old & 0xffff) +
+              ((uint32_t)p[0] << 8 | p[1]);
+        sum = (sum & 0xffff) + (sum >> 16);
+        sum = ~((sum & 0xffff) + (sum >> 16));
+        p[10] = (uint8_t)(sum >> 8);
+        p[11] = (uint8_t)sum;
+        sim_packet_touch(packet);
+}
+
+/* How long is the queue that the packet meets? */
+static bool is_long(const struct sim_path *p, uint64_t now)
+{
+        return p->bytes_per_s != 0 && p->busy_until > now &&
+               (p->busy_until - now) / 1000 * p->bytes_per_s / 1000000 > p->buffer_bytes / 4;
+}
+
+static void mark(struct sim_world *w, struct sim_path *p, struct sim_packet *packet, uint64_t n,
+                 uint64_t now)
+{
+        struct sim_rng r = stream(w, SIM_F_ECN, packet, n);
+        bool chance = sim_rng_chance(&r, p->ecn_ppm);
+        unsigned old, ecn;
+
+        if (packet->len < 20 || (packet->data[0] >> 4 == 6 && packet->len < 40))
+                return;
+        old = ecn = ecn_of(packet);
+        switch (p->ecn_kind) {
+        case SIM_ECN_MARK:
+                if (old != 0 && (chance || is_long(p, now)))
+                        ecn = 3;
+                break;
+        case SIM_ECN_BLEACH:
+                if (chance)
+                        ecn = 0;
+                break;
+        case SIM_ECN_CHANGE:
+                if (chance)
+                        ecn = (unsigned)sim_rng_below(&r, 4);
+                break;
+        case SIM_ECN_KINDS: break;
+        }
+        if (ecn != old && sim_decide(w, SIM_F_ECN, where_of(packet), n))
+                set_ecn(packet, ecn);
+}
+
 /* ---- 2, 3, 4: copies, order, delay; the wire itself ---- */
 
 static void on_the_wire(struct sim_world *w, struct sim_path *p, struct sim_packet *packet,
@@ -349,6 +414,8 @@ void sim_path_pass(struct sim_world *w, struct sim_path *p, struct sim_packet *p
                 sim_packet_free(w, packet);
                 return;
         }
+        if (is_on(p, SIM_F_ECN))
+                mark(w, p, packet, n, now);
         if (is_on(p, SIM_F_CORRUPT))
                 corrupt(w, p, packet, n);
         if (is_on(p, SIM_F_TRUNCATE))

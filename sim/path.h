@@ -27,6 +27,14 @@ enum sim_loss_kind {
 
 enum sim_mtu_kind { SIM_MTU_PTB, SIM_MTU_BLACK_HOLE, SIM_MTU_LIES, SIM_MTU_KINDS };
 
+/* RFC 3168, 5 and 18: what a network does to the ECN field. */
+enum sim_ecn_kind {
+        SIM_ECN_MARK,   /* ECT becomes CE, by chance and where the queue is long: what it is for */
+        SIM_ECN_BLEACH, /* Not-ECT, whatever it was */
+        SIM_ECN_CHANGE, /* anything: also CE on what was not ECT */
+        SIM_ECN_KINDS
+};
+
 enum { SIM_HELD = 8, SIM_FLOWS = 16 };
 
 struct sim_path {
@@ -49,6 +57,8 @@ struct sim_path {
         enum sim_mtu_kind mtu_kind;
         uint16_t mtu;                             /* the smaller one */
         uint64_t mtu_from, mtu_until;             /* while it is in force */
+        enum sim_ecn_kind ecn_kind;
+        uint32_t ecn_ppm;
         uint64_t flap_from, flap_until, flap_gap; /* cut from..until; again after gap, 0: no */
 
         /* state */

@@ -19,6 +19,7 @@ enum {
         STREAM_LINE,
         STREAM_BEND,
         STREAM_CC,
+        STREAM_ECN,
         LENGTH_LEAST = 320, /* packets */
         LENGTH_MOST = 500,
         LEAST_BYTES = 500, /* that an application sends at most */
@@ -235,6 +236,12 @@ static void draw_congestion(struct elko_config *c, struct sim_rng r)
                 c->max_pacing_rate = sim_rng_log(&r, 100000, 1000000000);
 }
 
+/* Half of them ask for it. A stream of its own, as above. */
+static void draw_ecn(struct elko_config *c, struct sim_rng r)
+{
+        c->ecn = one_in(&r, 2) ? ELKO_ECN_CLASSIC : (enum elko_ecn)sim_rng_below(&r, ELKO_ECN_COUNT);
+}
+
 /* 10: near the edges of 32 and 64 bits, in the units that the engine counts in. */
 static uint64_t draw_clock(struct sim_rng *r)
 {
@@ -334,6 +341,7 @@ static void draw_host(struct sim_shape *s, struct sim_world *w, unsigned i)
         memset(c, 0, sizeof(*c));
         draw_tcp(&c->tcp, &r);
         draw_congestion(&c->tcp, sim_rng_make(sim_seed(w), STREAM_CC, i, 0));
+        draw_ecn(&c->tcp, sim_rng_make(sim_seed(w), STREAM_ECN, i, 0));
         c->faults = s->faults;
         c->region_bytes = USUAL_REGION;
         c->mtu = one_in(&r, 4) ? (uint16_t)sim_rng_log(&r, 576, 9000) : 1500;
@@ -419,6 +427,7 @@ void sim_shape_path(const struct sim_shape *s, struct sim_world *w, unsigned a, 
         struct sim_rng r = sim_rng_make(sim_seed(w), STREAM_PATH, a, b);
         /* Whether checksums are repaired is decided once: it makes the whole run weaker. */
         struct sim_rng all = sim_rng_make(sim_seed(w), STREAM_PATH, 999, 0);
+        struct sim_rng ecn = sim_rng_make(sim_seed(w), STREAM_ECN, a, b + 1);
 
         p->delay_ns = s->delay_ns;
         p->bytes_per_s = s->bytes_per_s;
@@ -431,6 +440,10 @@ void sim_shape_path(const struct sim_shape *s, struct sim_world *w, unsigned a, 
         if (s->kind == SIM_SHAPE_BIG || s->kind == SIM_SHAPE_OUTAGE || s->kind == SIM_SHAPE_STUCK)
                 cut_longer(s, p, &r);
         p->faults &= network;
+        p->ecn_kind = (enum sim_ecn_kind)sim_rng_below(&ecn, SIM_ECN_KINDS);
+        p->ecn_ppm = (uint32_t)sim_rng_log(&ecn, 1000, 1000000);
+        if (has(s, SIM_F_ECN) && !one_in(&ecn, 4))
+                p->faults |= 1u << SIM_F_ECN;
 }
 
 /* Weeks and hours leave room for few faults: a probe a minute would be all that happens. Each kind but the usual one

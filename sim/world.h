@@ -15,7 +15,7 @@
 #include "path.h"
 #include "sim.h"
 
-/* The fault classes of the plan, 1..18; 0 is the shape of the scenario itself (its connections). */
+/* The fault classes of the plan, 1..18, and 19; 0 is the shape of the scenario itself (its connections). */
 #define SIM_FAULT_LIST(X)                                                                          \
         X(SHAPE, "connection", "a connection of the scenario")                                     \
         X(LOSS, "loss", "a packet is lost")                                                        \
@@ -35,7 +35,8 @@
         X(ATTACKER, "attacker", "somebody else sends packets")                                     \
         X(MIDDLEBOX, "middlebox", "a middlebox changes packets or forgets")                        \
         X(RNG, "rng", "the random seed is constant or repeats")                                    \
-        X(COOKIES, "cookies", "the SYN queue overflows: cookies")
+        X(COOKIES, "cookies", "the SYN queue overflows: cookies")                                  \
+        X(ECN, "ecn", "a packet's ECN field is marked, cleared or changed")
 
 enum sim_fault {
 #define SIM_X(name, word, text) SIM_F_##name,

@@ -199,10 +199,15 @@ void ek_ecn_reduced(struct ek_tcb *tcb)
         tcb->act->ecn.recover = tcb->snd_nxt;
 }
 
-/* The reduction was for nothing, and nobody knows of it yet. */
+/* The reduction was for nothing: what was owed before still is, and a mark in that window of data counts. */
 void ek_ecn_undone(struct ek_tcb *tcb)
 {
-        tcb->flags &= ~(uint32_t)EK_TCB_CWR;
+        if (!ek_tcb_has(tcb, EK_TCB_ECN))
+                return;
+        tcb->act->ecn.recover = tcb->act->undo.recover;
+
+        if (!tcb->act->undo.cwr)
+                tcb->flags &= ~(uint32_t)EK_TCB_CWR;
 }
 
 /* A new active part: what is sent from now on. */

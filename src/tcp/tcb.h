@@ -163,6 +163,8 @@ struct ek_undo {
         uint32_t left;   /* bytes sent again since, less those that D-SACKs told of */
         uint32_t ts;     /* TSval of the first retransmission */
         bool possible;   /* not undone yet */
+        seq_t recover;   /* ek_ecn.recover before */
+        bool cwr;        /* EK_TCB_CWR was set before */
         bool marked;     /* ECN told of congestion as well: the reduction stays */
         bool has_resent; /* something was sent again since: `left` and `ts` count */
 };

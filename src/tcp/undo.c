@@ -22,6 +22,8 @@ void ek_undo_begin(struct ek_tcb *tcb)
         tcb->act->undo = (struct ek_undo){
                 .una = tcb->snd_una,
                 .possible = true,
+                .recover = tcb->act->ecn.recover,
+                .cwr = ek_tcb_has(tcb, EK_TCB_CWR),
                 .marked = tcb->act->cc.ece || tcb->cong.state == ELKO_CA_CWR,
         };
 }

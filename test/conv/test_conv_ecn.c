@@ -578,6 +578,30 @@ CONV_TEST(a_mark_is_not_undone)
         conv_ignore(c);
 }
 
+/* A reduction that was for nothing is no reason to overlook a mark in that window of data. [RFC3168 6.1.2b] */
+CONV_TEST(a_mark_after_a_reduction_that_was_undone)
+{
+        conv_start(c, &client);
+        open_with_ecn(c);
+        conv_send(c, 100 * seg(c));
+        conv_ignore(c);
+        conv_in(c, ". 1:1(0) ack 1 <sack %u:%u>", 1 + seg(c), 1 + 5 * seg(c));
+        conv_ignore(c);
+        CONV_EQ(c, conv_info(c).snd_ssthresh, 5 * seg(c));
+        conv_in(c, ". 1:1(0) ack %u", 1 + 5 * seg(c));
+        conv_ignore(c);
+        conv_in(c, ". 1:1(0) ack %u <sack %u:%u>", 1 + 5 * seg(c), 1, 1 + seg(c));
+        conv_ignore(c);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_OPEN);
+        CONV_EQ(c, conv_info(c).undone, 1);
+        ack_in(c, ".E", 6);
+        conv_ignore(c);
+        CONV_EQ(c, elko_counters_get(c->st)->tcp_ecn_cuts, 1);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_CWR);
+        conv_abort(c);
+        conv_ignore(c);
+}
+
 /* With a window of one segment the next waits for a time-out. [RFC3168 6.1.2d] */
 CONV_TEST(a_window_of_one_segment)
 {

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Explicit congestion notification.
+ *
+ * Theory: RFC 3168, 6.1. SYNs settle who takes part (6.1.1): "ECN-setup" is a SYN with ECE and CWR, or a SYN+ACK with ECE
+ * alone. ECT stands on new data only, never on SYNs, pure ACKs, what is sent again, and probes (6.1.4 to 6.1.6). Who
+ * got CE says so with ECE (6.1.3); who hears ECE reduces its window, and says so with CWR on the first new data (6.1.2).
+ *
+ * Of an arrival it is not sure whether it counted (a check that failed, another copy of the same octets), so what is owed
+ * for it is asked for only while nothing else came for the same octets.
+ */
+#include "monitor_ep.h"
+
+static bool is_setup(const struct mon_seg *s)
+{
+        return s->flags & MON_ACK ? s->ecn_flags == MON_ECE : (s->ecn_flags & (MON_ECE | MON_CWR)) ==
+                                                                      (MON_ECE | MON_CWR);
+}
+
+static void syn_sent(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        struct mon_ecn_syns *e = &ep->ecn_syns;
+
+        if (s->ecn != 0)
+                mon_blame(m, ep, SIM_RULE_ECN_SYN, "the ECN field of a SYN is %u", s->ecn);
+        if (e->sent == 0 || e->seq != s->seq) {
+                e->seq = s->seq;
+                e->setup_out = e->other_out = false;
+        }
+        e->sent++;
+        *(is_setup(s) ? &e->setup_out : &e->other_out) = true;
+        if ((s->flags & MON_ACK) && s->ecn_flags != 0 && !e->setup_in)
+                mon_blame(m, ep, SIM_RULE_ECN_SYN, "a SYN+ACK answers what was not asked: flags 0x%x",
+                          s->ecn_flags);
+}
+
+/* New data: the first octet was never sent before. */
+static bool is_new(const struct mon_ep *ep, const struct mon_seg *s)
+{
+        return s->len > 0 && !mon_lt(s->seq, ep->snd_max);
+}
+
+static void check_ect(struct sim_monitor *m, const struct mon_ep *ep, const struct mon_seg *s)
+{
+        const struct mon_ecn_syns *e = &ep->ecn_syns;
+
+        if (s->ecn == 0)
+                return;
+        /* Tolerance: another life of the same numbers (see begin_anew() in monitor_state.c). */
+        if (!is_new(ep, s) && !ep->anew)
+                mon_blame(m, ep, SIM_RULE_ECT, "%u octets from %u, new is what lies from %u on", s->len,
+                          s->seq, ep->snd_max);
+        else if (!e->setup_in || !e->setup_out || e->other_out)
+                mon_blame(m, ep, SIM_RULE_ECT, "ECN: arrived %d, sent %d, sent without %d", e->setup_in,
+                          e->setup_out, e->other_out);
+}
+
+static void check_cwr(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        bool cwr = (s->ecn_flags & MON_CWR) != 0;
+
+        if (cwr && (!is_new(ep, s) || s->ecn == 0) && !ep->anew) {
+                mon_blame(m, ep, SIM_RULE_CWR, "not on new data with ECT");
+        } else if (cwr && ep->cwr_sent && mon_le(ep->una_hi, ep->cwr_seq) && !ep->again_since_cwr &&
+                   !ep->cwr_for_loss) {
+                /* Tolerance: what is sent again is a reduction of its own; and one for a loss may have been taken back (RFC
+                 * 4015, RFC 5682), so that a mark in the same window of data is the first reason again. */
+                mon_blame(m, ep, SIM_RULE_CWR, "again, at %u; the last was at %u, acknowledged is %u",
+                          s->seq, ep->cwr_seq, ep->una_hi);
+        } else if (!cwr && ep->cwr_owed && is_new(ep, s) && s->ecn != 0 && !ep->murky) {
+                mon_blame(m, ep, SIM_RULE_CWR_OWED, "new data from %u has none", s->seq);
+                ep->cwr_owed = false;
+        }
+        if (!cwr) {
+                ep->again_since_cwr |= s->len > 0 && !is_new(ep, s);
+                return;
+        }
+        ep->cwr_sent = true;
+        ep->cwr_for_loss = ep->again_since_cwr;
+        ep->cwr_owed = ep->again_since_cwr = false;
+        ep->cwr_seq = s->seq;
+}
+
+static void check_ece(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        bool ece = (s->ecn_flags & MON_ECE) != 0;
+
+        if (ece && !ep->ce_in)
+                mon_blame(m, ep, SIM_RULE_ECE, "nothing came with CE");
+        if (!(s->flags & MON_ACK) || !ep->ece_owed || mon_le(s->ack, ep->ece_seq))
+                return;
+        if (!ece && !ep->murky)
+                mon_blame(m, ep, SIM_RULE_ECE_OWED, "octet %u came with CE, and is acknowledged",
+                          ep->ece_seq);
+        ep->ece_owed = false;
+}
+
+/* Before the sequence space is advanced by the segment. */
+void mon_ecn(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
+{
+        if (s->flags & MON_SYN) {
+                syn_sent(m, ep, s);
+                return;
+        }
+        check_ect(m, ep, s);
+        check_cwr(m, ep, s);
+        check_ece(m, ep, s);
+}
+
+/* `before`: what was surely acknowledged, and what was in sequence, before the arrival was looked at. */
+void mon_ecn_arrived(const struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s,
+                     const struct mon_ecn_before *before)
+{
+        const struct mon_ecn_syns *e = &ep->ecn_syns;
+
+        if (s->flags & MON_SYN) {
+                ep->ecn_syns.setup_in |= is_setup(s);
+                return;
+        }
+        if (m->c.slack_ns != 0 || m->c.mid_stream)
+                return;
+        if (s->len > 0) {
+                if (s->ecn == 3)
+                        ep->ce_in = true;
+                /* Whatever else comes for it may be what counts; CWR ends what was owed. */
+                ep->ece_owed = s->ecn == 3 && !(s->flags & MON_RST) && e->setup_in && e->setup_out &&
+                               !e->other_out && mon_synchronized(ep) && s->seq == before->rcv;
+                ep->ece_seq = s->seq;
+        }
+        /* "When a TCP host enters TIME-WAIT or CLOSED state, it should ignore any previous state about the negotiation of
+         * ECN for that connection" (6.1.1), and a FIN may bring it there. */
+        if (s->flags & MON_FIN)
+                ep->ece_owed = false;
+        if ((s->ecn_flags & MON_ECE) && mon_lt(before->una, ep->una_sure) &&
+            mon_synchronized(ep) && (!ep->cwr_sent || mon_lt(ep->cwr_seq, ep->una_sure)))
+                ep->cwr_owed = true;
+}
