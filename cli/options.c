@@ -368,9 +368,9 @@ static const struct ek_opt network_opts[] = {
          .arg = "MODE",
          .kind = EK_OPT_CHOICE,
          .offset = NETWORK(ecn),
-         .choices = "off|request|classic",
-         .help = "explicit congestion notification (RFC 3168): off, request (for peers that ask) or classic "
-                 "(ask, too); default request"},
+         .choices = "off|request|classic|accurate",
+         .help = "explicit congestion notification (RFC 3168): off, request (for peers that ask), classic "
+                 "(ask, too) or accurate (AccECN, RFC 9768); default request"},
         {.name = "pacing",
          .kind = EK_OPT_SET,
          .offset = NETWORK(pacing),

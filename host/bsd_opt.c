@@ -324,6 +324,7 @@ static void fill_info(const struct bsd_sock *s, const struct elko_tcp_info *i,
                 .sndbuf_limited = i->sndbuf_limited_ns / 1000,
                 .delivered = i->delivered + is_open(i), /* Linux counts the SYN */
                 .delivered_ce = i->delivered_ce,
+                .received_ce = i->received_ce,
                 .bytes_sent = i->bytes_sent,
                 .bytes_retrans = i->bytes_retrans,
                 .dsack_dups = i->dsack_dups,

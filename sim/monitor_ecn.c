@@ -6,10 +6,33 @@
  * alone. ECT stands on new data only, never on SYNs, pure ACKs, what is sent again, and probes (6.1.4 to 6.1.6). Who
  * got CE says so with ECE (6.1.3); who hears ECE reduces its window, and says so with CWR on the first new data (6.1.2).
  *
+ * With AccECN (RFC 9768) the same three flags are a counter of what came with CE.
+ *
  * Of an arrival it is not sure whether it counted (a check that failed, another copy of the same octets), so what is owed
  * for it is asked for only while nothing else came for the same octets.
  */
 #include "monitor_ep.h"
+
+/* AccECN, RFC 9768, 3.1.2, table 2: all three flags ask; the answer has none of 000, 001 and 111. */
+static bool is_accurate(const struct mon_seg *s)
+{
+        if (!(s->flags & MON_ACK))
+                return s->ecn_flags != 0 && s->ecn_flags != (MON_ECE | MON_CWR);
+        return s->ecn_flags != 0 && s->ecn_flags != MON_ECE && s->ecn_flags != 7;
+}
+
+/* Both sides said so: ECE and CWR are two bits of a counter then. */
+static bool may_count(const struct mon_ecn_syns *e)
+{
+        return e->acc_in && e->acc_out;
+}
+
+/* Tolerance: of several SYN+ACKs, of which not all agreed (a cookie's does not), only the endpoint knows which it took. Its
+ * first segment shows it: the counter is not zero then. */
+static bool counts(const struct mon_ep *ep)
+{
+        return may_count(&ep->ecn_syns) && ep->counting != 2;
+}
 
 static bool is_setup(const struct mon_seg *s)
 {
@@ -25,11 +48,12 @@ static void syn_sent(struct sim_monitor *m, struct mon_ep *ep, const struct mon_
                 mon_blame(m, ep, SIM_RULE_ECN_SYN, "the ECN field of a SYN is %u", s->ecn);
         if (e->sent == 0 || e->seq != s->seq) {
                 e->seq = s->seq;
-                e->setup_out = e->other_out = false;
+                e->setup_out = e->other_out = e->acc_out = false;
         }
         e->sent++;
-        *(is_setup(s) ? &e->setup_out : &e->other_out) = true;
-        if ((s->flags & MON_ACK) && s->ecn_flags != 0 && !e->setup_in)
+        *(is_setup(s) || is_accurate(s) ? &e->setup_out : &e->other_out) = true;
+        e->acc_out |= is_accurate(s);
+        if ((s->flags & MON_ACK) && s->ecn_flags != 0 && !e->setup_in && !e->acc_in)
                 mon_blame(m, ep, SIM_RULE_ECN_SYN, "a SYN+ACK answers what was not asked: flags 0x%x",
                           s->ecn_flags);
 }
@@ -50,7 +74,9 @@ static void check_ect(struct sim_monitor *m, const struct mon_ep *ep, const stru
         if (!is_new(ep, s) && !ep->anew)
                 mon_blame(m, ep, SIM_RULE_ECT, "%u octets from %u, new is what lies from %u on", s->len,
                           s->seq, ep->snd_max);
-        else if (!e->setup_in || !e->setup_out || e->other_out)
+        /* A client in AccECN mode may, though it has sent a SYN without (RFC 9768, 3.1.4.1). */
+        else if (!(e->setup_in || e->acc_in) || !e->setup_out ||
+                 (e->other_out && !(counts(ep) && ep->active)))
                 mon_blame(m, ep, SIM_RULE_ECT, "ECN: arrived %d, sent %d, sent without %d", e->setup_in,
                           e->setup_out, e->other_out);
 }
@@ -95,6 +121,22 @@ static void check_ece(struct sim_monitor *m, struct mon_ep *ep, const struct mon
         ep->ece_owed = false;
 }
 
+/* ACE: five at first and one for each packet with CE (RFC 9768, 3.2.1, 3.2.2); the handshake's encoding on the ACK of the
+ * SYN+ACK is 2, 3, 4 or 6 (table 3). Not more than came. */
+static void check_ace(struct sim_monitor *m, const struct mon_ep *ep, const struct mon_seg *s)
+{
+        unsigned ace = s->ecn_flags & 7u, up = (ace - 5) & 7;
+        bool handshake = ep->active && s->len == 0 && (ace == 2 || ace == 3 || ace == 4 || ace == 6);
+
+        /* TIME-WAIT knows nothing of ECN (RFC 9768, 3.1.2; RFC 3168, 6.1.1). Tolerance: without memory for the counters there
+         * is no AccECN. */
+        if ((ep->fin_sent && ep->fin_count > 0) || ep->murky || !mon_synchronized(ep))
+                return;
+        if (up > ep->ce_packets && !handshake && !ep->anew)
+                mon_blame(m, ep, SIM_RULE_ACE, "ACE is %u, %u packets came with CE", ace,
+                          ep->ce_packets);
+}
+
 /* Before the sequence space is advanced by the segment. */
 void mon_ecn(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
 {
@@ -102,7 +144,13 @@ void mon_ecn(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
                 syn_sent(m, ep, s);
                 return;
         }
+        if (ep->counting == 0)
+                ep->counting = may_count(&ep->ecn_syns) && s->ecn_flags != 0 ? 1 : 2;
         check_ect(m, ep, s);
+        if (counts(ep)) {
+                check_ace(m, ep, s);
+                return;
+        }
         check_cwr(m, ep, s);
         check_ece(m, ep, s);
 }
@@ -115,8 +163,15 @@ void mon_ecn_arrived(const struct sim_monitor *m, struct mon_ep *ep, const struc
 
         if (s->flags & MON_SYN) {
                 ep->ecn_syns.setup_in |= is_setup(s);
+                ep->ecn_syns.acc_in |= is_accurate(s);
+                if ((s->flags & MON_ACK) && s->ecn == 3)
+                        ep->ce_packets++;
                 return;
         }
+        if (s->ecn == 3)
+                ep->ce_packets++;
+        if (counts(ep))
+                return;
         if (m->c.slack_ns != 0 || m->c.mid_stream)
                 return;
         if (s->len > 0) {

@@ -104,6 +104,7 @@ struct mon_pair {
 struct mon_ecn_syns {
         bool setup_in; /* of any life of this pair of endpoints: the peer asked, or agreed */
         bool setup_out, other_out; /* of this life: its SYNs asked or agreed, or did not */
+        bool acc_in, acc_out;      /* the same of AccECN (RFC 9768) */
         uint32_t seq, sent;        /* of its SYN; how many */
 };
 
@@ -214,9 +215,11 @@ struct mon_ep {
         uint64_t credit_at;
 
         /* ---- ECN ---- */
-        bool ce_in; /* data came with CE */
+        uint8_t counting; /* AccECN mode: 1 yes, 2 no, 0 not known before its first segment that is no SYN */
+        bool ce_in;       /* data came with CE */
         bool ece_owed, cwr_owed, cwr_sent;
         bool again_since_cwr, cwr_for_loss; /* something was sent again since the last CWR, and before it */
+        uint32_t ce_packets;       /* that came with CE, whatever they are */
         uint32_t ece_seq, cwr_seq; /* the octet that came with CE; the first that went with CWR */
 
         /* ---- duties ---- */

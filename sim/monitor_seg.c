@@ -170,9 +170,9 @@ static void read_tcp(struct mon_seg *s, const uint8_t *p, uint32_t len, bool sum
         }
         s->seq = be32(p + 4);
         s->ack = be32(p + 8);
-        s->reserved = p[12] & 0x0f;
+        s->reserved = p[12] & 0x0e; /* the lowest is AE (RFC 9768) */
         s->flags = p[13] & 0x3f;
-        s->ecn_flags = (uint8_t)(p[13] >> 6);
+        s->ecn_flags = (uint8_t)(p[13] >> 6 | (p[12] & 1) << 2);
         s->window = be16(p + 14);
         s->options_len = (uint8_t)(header - 20);
         s->text = p + header;

@@ -13,7 +13,7 @@
 enum {
         ROUNDS = 2000, /* of one service: nobody has so much to say at one instant */
         FRAMES = 16,
-        SPARE_CHUNKS = 6,
+        SPARE_CHUNKS = 7,
         SETTLE_POLLS = 4,
         CHECK_EACH = 8,    /* calls: see sim_elko_check_soon() */
         STRANGE_MOST = 16, /* strangers that are served */
@@ -870,7 +870,7 @@ const char *sim_elko_unclean(struct sim_elko *e)
                 return "L2: a half-open connection is left";
         if (m.time_wait != 0)
                 return "L2: a connection is left in TIME-WAIT";
-        /* Each of the six pools may keep one empty chunk for the next object (src/base/slab.c). */
+        /* Each of the seven pools may keep one empty chunk for the next object (src/base/slab.c). */
         if (m.used < e->baseline || (m.used - e->baseline) % e->cfg.tcp.slab_chunk_bytes != 0 ||
             m.used - e->baseline > (uint64_t)SPARE_CHUNKS * e->cfg.tcp.slab_chunk_bytes)
                 return "I-33: memory is not back at the baseline";

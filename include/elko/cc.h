@@ -141,6 +141,8 @@ struct elko_cc_ops {
         /* It counts marks (RFC 8257): this end's ACKs tell of each one as it comes (3.2), and what ECN takes from the
          * window is little and taken at once. */
         bool scalable;
+        /* It answers marks as RFC 9331, 4.3 asks, so its data goes with ECT(1) where the feedback is accurate. */
+        bool l4s;
 };
 
 /* RFC 5681 + RFC 6582, counting bytes (RFC 3465); ABE (RFC 8511). */

@@ -164,6 +164,8 @@ const char *elko_drop_text(enum elko_drop reason);
         X(tcp_keepalives, "keepalive probes sent")                                                 \
         X(tcp_ecn_opens, "connections that use ECN (RFC 3168)")                                    \
         X(tcp_ecn_refused, "SYNs sent that asked for ECN in vain")                                 \
+        X(tcp_accecn_opens, "connections that use AccECN (RFC 9768)")                              \
+        X(tcp_accecn_mangled, "of these: somebody changes the ECN field or its feedback")          \
         X(tcp_ce_in, "segments with data that came with CE on such a connection")                  \
         X(tcp_ecn_cuts, "reductions of the congestion window that ECN asked for")                  \
         X(tcp_delayed_acks, "ACKs sent by the delayed-ACK timer")                                  \
@@ -222,6 +224,7 @@ enum elko_tcp_option_flag {
         ELKO_TCPI_WSCALE = 1u << 2,
         ELKO_TCPI_ECN = 1u << 3,
         ELKO_TCPI_ECN_SEEN = 1u << 4, /* data came that was marked as ECN-capable */
+        ELKO_TCPI_ACCECN = 1u << 8,   /* elko's own: in AccECN mode (RFC 9768) */
         ELKO_TCPI_SYN_DATA = 1u << 5, /* data of a SYN was acknowledged with it (RFC 7413) */
 };
 
@@ -273,6 +276,9 @@ struct elko_tcp_info {
         uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
         uint32_t segs_out, segs_in, data_segs_out, data_segs_in;
         uint32_t total_retrans, total_rto, delivered, delivered_ce, dsack_dups, rcv_ooopack, reord_seen;
+        uint32_t received_ce; /* AccECN: packets that came with CE */
+        uint32_t accecn_e0b, accecn_ceb, accecn_e1b;    /* ... bytes that the peer got, by their ECN field */
+        uint32_t received_e0b, received_ceb, received_e1b; /* ... and we did */
         uint32_t undone;
         uint32_t iss, irs, snd_una, snd_nxt, rcv_nxt; /* absolute sequence numbers */
         const char *congestion;                       /* name of the algorithm, static */

@@ -42,6 +42,7 @@ enum elko_ecn {
         ELKO_ECN_OFF,        /* neither asked for nor given */
         ELKO_ECN_ON_REQUEST, /* given to a peer that asks for it (Linux's tcp_ecn = 2) */
         ELKO_ECN_CLASSIC,    /* asked for, too */
+        ELKO_ECN_ACCURATE,   /* AccECN (RFC 9768) asked for and given, else RFC 3168's */
         ELKO_ECN_COUNT
 };
 

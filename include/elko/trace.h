@@ -108,6 +108,7 @@ enum elko_option_present {
         ELKO_OPT_AO = 1u << 8,
         ELKO_OPT_MPTCP = 1u << 9,
         ELKO_OPT_UNKNOWN = 1u << 10,
+        ELKO_OPT_ACCECN = 1u << 11,
 };
 
 struct elko_sack_block {

@@ -147,4 +147,5 @@ const struct elko_cc_ops elko_cc_prague = {
         .undo = prague_undo,
         .info = prague_info,
         .scalable = true,
+        .l4s = true,
 };

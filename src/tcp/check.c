@@ -74,15 +74,18 @@ static const char *check_recovery(const struct ek_tcb *tcb)
         return NULL;
 }
 
-/* I-54 to I-56: ECN, RFC 3168. */
-static const char *check_ecn(const struct ek_tcb *tcb)
+/* I-54 to I-57: ECN, RFC 3168 and RFC 9768. */
+static const char *check_ecn(const struct ek_tcp *t, const struct ek_tcb *tcb)
 {
+        bool accurate = ek_tcb_has(tcb, EK_TCB_ACCECN);
         bool ecn = ek_tcb_has(tcb, EK_TCB_ECN), hears = ek_tcb_has(tcb, EK_TCB_ECN_HEARS);
         const struct ek_ecn *e = &tcb->act->ecn;
 
         REQUIRE(!ecn || hears, "I-54: ECT without the duty to tell of CE");
         REQUIRE(hears || !(tcb->flags & (EK_TCB_ECE | EK_TCB_ECN_SEEN)), "I-54: ECE without ECN");
-        REQUIRE(ecn || !ek_tcb_has(tcb, EK_TCB_CWR), "I-54: CWR without ECN");
+        REQUIRE((ecn && !accurate) || !ek_tcb_has(tcb, EK_TCB_CWR), "I-54: CWR without ECN");
+        REQUIRE(!accurate || (hears && !ek_tcb_has(tcb, EK_TCB_ECE)), "I-57: ECE in AccECN mode");
+        REQUIRE(!accurate || ek_slab_is_live(&t->accecns, tcb->accecn), "I-57: AccECN without counters");
         if (!ek_tcb_is_synchronized(tcb) || !ek_tcb_is_active(tcb) || !ecn)
                 return NULL;
         REQUIRE(seq_leq(e->recover, tcb->snd_nxt) && (int32_t)(tcb->snd_una.v - e->recover.v) >= -(1 << 30),
@@ -166,7 +169,7 @@ const char *ek_tcb_check(struct ek_tcp *t, struct ek_tcb *tcb)
         if (bad == NULL && ek_tcb_has(tcb, EK_TCB_HASHED) && ek_tcb_is_active(tcb))
                 bad = check_recovery(tcb);
         if (bad == NULL && ek_tcb_has(tcb, EK_TCB_HASHED))
-                bad = check_ecn(tcb);
+                bad = check_ecn(t, tcb);
         return bad;
 }
 

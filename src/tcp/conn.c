@@ -13,11 +13,10 @@ void ek_tcb_established(struct ek_tcp *t, struct ek_tcb *tcb, const char *cause)
         bool fast_open = ek_tcb_is_fast_open(tcb);
 
         ek_state_set(t, tcb, ELKO_TCP_ESTABLISHED, cause);
-        if (!fast_open) { /* that began with the SYN's data */
+        if (!fast_open && ek_tcb_is_active(tcb))
+                ek_ecn_begin(tcb);
+        if (!fast_open) /* that began with the SYN's data */
                 ek_recovery_start(t, tcb);
-                if (ek_tcb_is_active(tcb))
-                        ek_ecn_begin(tcb);
-        }
         tcb->at[EK_DL_ABORT] = EK_NEVER;
         tcb->rtt.backoff = tcb->rtt.timeouts = 0;
         ek_tcb_rearm_retransmit(t, tcb, true);

@@ -48,13 +48,49 @@ static void give_up(struct ek_tcb *tcb)
 /* What the answer to a SYN says. [RFC3168 6.1.1a 6.1.1b 6.1.1e 6.1.1f] */
 enum ek_ecn_offer ek_ecn_offer(const struct ek_settings *s, const struct ek_seg *syn)
 {
+        if (s->ecn == ELKO_ECN_ACCURATE && ek_accecn_is_asked(syn))
+                return (enum ek_ecn_offer)(EK_ECN_OFFER_ACCURATE + syn->ecn);
         return s->ecn != ELKO_ECN_OFF && is_setup_syn(syn) ? EK_ECN_OFFER_CLASSIC
                                                            : EK_ECN_OFFER_NONE;
 }
 
+/*
+ * The same SYN came again, perhaps with other flags. RFC 3168, 6.1.1.1, the example's step (3): one that asks no more ends
+ * ECN. AccECN mode stays, and tells of the latest (RFC 9768, 3.1.5). False: two kinds of question in one handshake, for
+ * which that says reset. [RFC3168 6.1.1c 6.1.1.1b; RFC9768 3.1.5a 3.1.5b 3.1.5c]
+ */
+bool ek_ecn_again(struct ek_tcp *t, struct ek_half_open *ho, const struct ek_settings *s,
+                  const struct ek_seg *syn)
+{
+        enum ek_ecn_offer now = ek_ecn_offer(s, syn), was = (enum ek_ecn_offer)ho->ecn;
+
+        (void)t;
+        if (was >= EK_ECN_OFFER_ACCURATE && now == EK_ECN_OFFER_CLASSIC)
+                return false;
+        if (was == EK_ECN_OFFER_CLASSIC && now >= EK_ECN_OFFER_ACCURATE)
+                return false;
+        if (was >= EK_ECN_OFFER_ACCURATE && now == EK_ECN_OFFER_NONE)
+                ho->ecn = EK_ECN_OFFER_ACCURATE_NO_ECT;
+        else if (was >= EK_ECN_OFFER_ACCURATE && was != EK_ECN_OFFER_ACCURATE_NO_ECT)
+                ho->ecn = (uint32_t)now & 7;
+        else if (now == EK_ECN_OFFER_NONE)
+                ho->ecn = EK_ECN_OFFER_NONE;
+        return true;
+}
+
 uint16_t ek_ecn_syn_ack_flags(enum ek_ecn_offer offer)
 {
+        if (offer == EK_ECN_OFFER_ACCURATE_NO_ECT)
+                return ek_accecn_syn_ack_flags(EK_ECN_NOT_ECT);
+        if (offer >= EK_ECN_OFFER_ACCURATE)
+                return ek_accecn_syn_ack_flags((unsigned)offer - EK_ECN_OFFER_ACCURATE);
         return offer == EK_ECN_OFFER_CLASSIC ? ELKO_ECE : 0;
+}
+
+/* Of an ACK before it is: the counter as it is at first (RFC 9768, 3.2.2). */
+uint16_t ek_ecn_ack_flags(enum ek_ecn_offer offer)
+{
+        return offer >= EK_ECN_OFFER_ACCURATE ? ELKO_AE | ELKO_ECE : 0;
 }
 
 /* A passive open is over. */
@@ -62,6 +98,16 @@ void ek_ecn_open(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_ecn_offer offer)
 {
         if (offer == EK_ECN_OFFER_NONE)
                 return;
+        if (offer >= EK_ECN_OFFER_ACCURATE) {
+                if (!ek_accecn_enter(t, tcb))
+                        return;
+                if (offer == EK_ECN_OFFER_ACCURATE_NO_ECT)
+                        tcb->flags &= ~(uint32_t)EK_TCB_ECN;
+                else
+                        ek_accecn_of(t, tcb)->peer_syn_ecn =
+                                (uint8_t)(offer - EK_ECN_OFFER_ACCURATE) & EK_ECN_MASK;
+                return;
+        }
         tcb->flags |= EK_TCB_ECN | EK_TCB_ECN_HEARS;
         t->ctr->tcp_ecn_opens++;
 }
@@ -71,13 +117,22 @@ void ek_ecn_open(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_ecn_offer offer)
  * [RFC8257 3.6; RFC3168 6.1.1b 6.1.1f 6.1.1.1a] */
 uint16_t ek_ecn_syn_flags(struct ek_tcp *t, struct ek_tcb *tcb, bool again)
 {
+        const struct ek_settings *s = ek_tcb_settings(t, tcb);
+
+        if (tcb->state != ELKO_TCP_SYN_SENT && ek_tcb_has(tcb, EK_TCB_ACCECN))
+                return ek_accecn_syn_ack_flags(ek_accecn_of(t, tcb)->peer_syn_ecn);
         if (tcb->state != ELKO_TCP_SYN_SENT)
                 return ek_tcb_has(tcb, EK_TCB_ECN) ? ELKO_ECE : 0;
+        /* "at least one more time" (RFC 9768, 3.1.4.1) */
+        if (s->ecn == ELKO_ECN_ACCURATE && tcb->rtt.timeouts <= 1) {
+                tcb->flags |= EK_TCB_ACCECN_ASKED;
+                return ek_accecn_syn_flags();
+        }
         if (again) {
                 tcb->flags &= ~(uint32_t)EK_TCB_ECN;
                 return 0;
         }
-        if (ek_tcb_settings(t, tcb)->ecn < ELKO_ECN_CLASSIC)
+        if (s->ecn < ELKO_ECN_CLASSIC)
                 return 0;
         tcb->flags |= EK_TCB_ECN | EK_TCB_ECN_HEARS;
         return ELKO_ECE | ELKO_CWR;
@@ -88,6 +143,16 @@ void ek_ecn_on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *sy
 {
         bool unsent = (tcb->todo & EK_TODO_SYN) != 0 && tcb->state == ELKO_TCP_SYN_SENT;
 
+        /* As a host would that has only listened (RFC 9768, 3.1.2); what it is once, it stays (3.1.5). */
+        if (ek_tcb_has(tcb, EK_TCB_ACCECN)) {
+                if (!ek_accecn_is_asked(syn))
+                        tcb->flags &= ~(uint32_t)EK_TCB_ECN;
+                return;
+        }
+        if (ek_tcb_has(tcb, EK_TCB_ACCECN_ASKED)) {
+                ek_ecn_open(t, tcb, ek_ecn_offer(ek_tcb_settings(t, tcb), syn));
+                return;
+        }
         if (!is_setup_syn(syn))
                 give_up(tcb);
         else if (unsent)
@@ -99,6 +164,19 @@ void ek_ecn_on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *sy
 /* [RFC3168 6.1.1c 6.1.1d 6.1.1.1b] */
 void ek_ecn_on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *syn_ack)
 {
+        if (ek_tcb_has(tcb, EK_TCB_ACCECN_ASKED)) {
+                switch (ek_accecn_on_syn_ack(t, tcb, syn_ack)) {
+                case EK_ACCECN_AGREED: return;
+                case EK_ACCECN_CLASSIC: /* with RFC 3168's rule about another SYN */
+                        tcb->flags |= EK_TCB_ECN_HEARS |
+                                      (tcb->rtt.timeouts <= 1 ? (uint32_t)EK_TCB_ECN : 0);
+                        t->ctr->tcp_ecn_opens++;
+                        return;
+                case EK_ACCECN_NO_ECN: break;
+                }
+                t->ctr->tcp_ecn_refused++;
+                return;
+        }
         if (!ek_tcb_has(tcb, EK_TCB_ECN_HEARS))
                 return;
         if (is_setup_syn_ack(syn_ack)) {
@@ -152,7 +230,7 @@ void ek_ecn_on_data(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *s
 {
         bool ce = seg->ecn == EK_ECN_CE;
 
-        if (!ek_tcb_has(tcb, EK_TCB_ECN_HEARS))
+        if (!ek_tcb_has(tcb, EK_TCB_ECN_HEARS) || ek_tcb_has(tcb, EK_TCB_ACCECN))
                 return;
         if (seg->ecn != EK_ECN_NOT_ECT)
                 tcb->flags |= EK_TCB_ECN_SEEN;
@@ -175,10 +253,16 @@ void ek_ecn_on_data(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *s
 
 /* The ECN field of a segment, and its ECE and CWR. `fresh`: its numbers were never sent before.
  * [RFC3168 6.1.1f 6.1.2a 6.1.2b 6.1.2f 6.1.4 6.1.5a 6.1.6a] */
-uint8_t ek_ecn_mark(struct ek_tcb *tcb, const struct ek_plan *p, bool fresh, uint16_t *flags)
+uint8_t ek_ecn_mark(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p, bool fresh,
+                    const struct ek_tcp_opts *opt, uint16_t *flags)
 {
-        if (!(tcb->flags & (EK_TCB_ECN | EK_TCB_ECE)) || (p->flags & (ELKO_SYN | ELKO_RST)))
+        bool accurate = ek_tcb_has(tcb, EK_TCB_ACCECN);
+
+        if (!(tcb->flags & (EK_TCB_ECN | EK_TCB_ECE | EK_TCB_ACCECN)) ||
+            (p->flags & (ELKO_SYN | ELKO_RST)))
                 return EK_ECN_NOT_ECT;
+        if (accurate)
+                ek_accecn_mark(t, tcb, p, opt, flags);
         if (ek_tcb_has(tcb, EK_TCB_ECE))
                 *flags |= ELKO_ECE;
         if (!ek_tcb_has(tcb, EK_TCB_ECN) || !fresh || p->kind != EK_PLAN_DATA || p->len == 0)
@@ -187,22 +271,24 @@ uint8_t ek_ecn_mark(struct ek_tcb *tcb, const struct ek_plan *p, bool fresh, uin
                 *flags |= ELKO_CWR;
                 tcb->flags &= ~(uint32_t)EK_TCB_CWR;
         }
-        return EK_ECN_ECT0;
+        return accurate && tcb->cong.ops->l4s ? EK_ECN_ECT1 : EK_ECN_ECT0;
 }
 
 /* cwnd was reduced, for whatever reason. [RFC3168 6.1.2e] */
 void ek_ecn_reduced(struct ek_tcb *tcb)
 {
-        if (!ek_tcb_has(tcb, EK_TCB_ECN))
+        if (!(tcb->flags & (EK_TCB_ECN | EK_TCB_ACCECN)))
                 return;
-        tcb->flags |= EK_TCB_CWR;
+        /* AccECN has no use for it (RFC 9768, 3.1.5). */
+        if (!ek_tcb_has(tcb, EK_TCB_ACCECN))
+                tcb->flags |= EK_TCB_CWR;
         tcb->act->ecn.recover = tcb->snd_nxt;
 }
 
 /* The reduction was for nothing: what was owed before still is, and a mark in that window of data counts. */
 void ek_ecn_undone(struct ek_tcb *tcb)
 {
-        if (!ek_tcb_has(tcb, EK_TCB_ECN))
+        if (!(tcb->flags & (EK_TCB_ECN | EK_TCB_ACCECN)))
                 return;
         tcb->act->ecn.recover = tcb->act->undo.recover;
 
@@ -226,6 +312,11 @@ void ek_ecn_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *se
                 return;
         cc->ece = false;
         cc->ce_bytes = 0;
+        if (ek_tcb_has(tcb, EK_TCB_ACCECN)) {
+                ek_accecn_on_ack(t, tcb, seg);
+                tcb->act->undo.marked |= cc->ece;
+                return;
+        }
         if (!ek_seg_has(seg, ELKO_ECE))
                 return;
         mss = ek_tcb_eff_mss(t, tcb);

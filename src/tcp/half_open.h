@@ -34,6 +34,10 @@ enum ek_half_open_stage {
 enum ek_ecn_offer {
         EK_ECN_OFFER_NONE,
         EK_ECN_OFFER_CLASSIC, /* RFC 3168 */
+        /* RFC 9768; the SYN came with the IP-ECN field 0 to 3, ... */
+        EK_ECN_OFFER_ACCURATE,
+        /* ... or one without ECN came, or was sent, as well: no ECT from us (3.1.5) */
+        EK_ECN_OFFER_ACCURATE_NO_ECT = EK_ECN_OFFER_ACCURATE + 4,
 };
 
 struct ek_half_open {

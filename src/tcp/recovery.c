@@ -267,8 +267,8 @@ void ek_recovery_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb)
                 /* RFC 5682, 2.1 and 3.1: not if it happens in recovery. */
                 tcb->act->frto = c->state < ELKO_CA_RECOVERY ? EK_FRTO_WAIT : EK_FRTO_OFF;
         } else {
-                c->out.cwnd_bytes = ek_tcb_eff_mss(t, tcb);
                 ek_ecn_reduced(tcb);
+                c->out.cwnd_bytes = ek_tcb_eff_mss(t, tcb);
                 if (tcb->act->frto != EK_FRTO_OFF)
                         tcb->act->frto = EK_FRTO_WAIT;
         }

@@ -48,6 +48,8 @@ static enum ek_verdict leave_syn_received(struct ek_tcp *t, struct ek_tcb *tcb,
         tcb->snd_wnd_max = tcb->snd_wnd;
         tcb->snd_wl1 = seg->seq;
         tcb->snd_wl2 = seg->ack;
+        if (ek_tcb_has(tcb, EK_TCB_ACCECN))
+                ek_accecn_on_third(t, tcb, seg);
         if (ek_txq_is_empty(&tcb->act->txq))
                 tcb->snd_una = seq_add(tcb->iss, 1); /* passive open: the SYN,ACK left no record */
         ek_tcb_established(t, tcb, "ACK of SYN");
@@ -231,7 +233,7 @@ static enum ek_verdict run_pipeline(struct ek_tcp *t, struct ek_tcb *tcb, const 
         }
         if (ev.progress)
                 ek_rtt_on_progress(&tcb->rtt);
-        if (ek_tcb_has(tcb, EK_TCB_ECN))
+        if (tcb->flags & (EK_TCB_ECN | EK_TCB_ACCECN))
                 ek_ecn_on_ack(t, tcb, seg);
         if (has_sack)
                 ek_sack_on_ack(t, tcb, seg, &sack);
@@ -242,11 +244,11 @@ static enum ek_verdict run_pipeline(struct ek_tcp *t, struct ek_tcb *tcb, const 
                 if (!has_sack)
                         ek_recovery_on_duplicate(t, tcb);
         }
-        if (ek_tcb_has(tcb, EK_TCB_ECN))
+        if (tcb->flags & (EK_TCB_ECN | EK_TCB_ACCECN))
                 ek_ecn_react(t, tcb, ev.flight_before);
         if (ev.progress || (has_sack && ev.acked.delivered > 0))
                 ek_recovery_on_ack(t, tcb, &ev.acked, ev.rtt_ns, ev.flight_before);
-        if (ek_tcb_has(tcb, EK_TCB_ECN))
+        if (tcb->flags & (EK_TCB_ECN | EK_TCB_ACCECN))
                 ek_ecn_after_ack(tcb);
         if (ev.progress)
                 confirm_neighbour(t, tcb);
@@ -283,5 +285,7 @@ enum ek_verdict ek_step_5_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct
                 return EK_DONE;
         }
         ek_tcb_rearm_keepalive(t, tcb);
+        if (ek_tcb_has(tcb, EK_TCB_ACCECN))
+                ek_accecn_on_segment(t, tcb, seg);
         return run_pipeline(t, tcb, seg);
 }

@@ -144,6 +144,8 @@ static void on_unacceptable(struct ek_tcp *t, struct ek_tcb *tcb, const struct e
                 ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_SEQ);
                 return;
         }
+        if (ek_seg_has(seg, ELKO_SYN))
+                ek_accecn_on_syn_ack_again(t, tcb, seg);
         /* A window that could not be opened for want of memory is tried again when the peer asks. */
         if (tcb->win.space == 0 && is_probe(tcb, seg))
                 ek_rcv_buf_open(t, tcb, tcb->rcv_nxt, 0);
@@ -263,8 +265,10 @@ void ek_seg_on_synchronized(struct ek_tcp *t, struct ek_tcb *tcb, const struct e
                 struct ek_tcp_hdr hdr = *seg->hdr;
                 struct ek_seg rest = *seg;
 
-                ek_ecn_on_syn_ack(t, tcb, seg);
-                hdr.flags &= (uint16_t)~(ELKO_SYN | ELKO_ECE | ELKO_CWR); /* of a SYN,ACK */
+                /* Of a SYN,ACK; in AccECN mode they change nothing any more (RFC 9768, 3.1.5). */
+                if (!ek_tcb_has(tcb, EK_TCB_ACCECN))
+                        ek_ecn_on_syn_ack(t, tcb, seg);
+                hdr.flags &= (uint16_t)~(ELKO_SYN | ELKO_ECE | ELKO_CWR | ELKO_AE);
                 rest.hdr = &hdr;
                 rest.unscaled = true;
                 rest.seq = seq_add(seg->seq, 1);

@@ -218,7 +218,7 @@ static void acknowledge(struct ek_tcp *t, uint32_t index, const struct ek_seg *s
                 .key = seg->key,
                 .seq = seq_add(ek_half_open_iss(t, ho), 1),
                 .ack = seq_make(ho->irs + 1),
-                .flags = ELKO_ACK,
+                .flags = ELKO_ACK | ek_ecn_ack_flags((enum ek_ecn_offer)ho->ecn),
                 .wnd = announced_window(t, ho),
                 .why = ELKO_WHY_ACK_DUP,
                 .ts = ho->ts,
@@ -265,9 +265,11 @@ static void on_syn(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
         struct ek_listener *ls = ek_listener_find(t, &seg->key);
 
         if (seg->seq.v == ho->irs) {
-                /* It asks no more for ECN (RFC 3168, 6.1.1.1, the example's step (3)). */
-                if (ek_ecn_offer(settings_of(t, ho), seg) == EK_ECN_OFFER_NONE)
-                        ho->ecn = EK_ECN_OFFER_NONE;
+                if (!ek_ecn_again(t, ho, settings_of(t, ho), seg)) {
+                        ek_half_open_free(t, index);
+                        ek_seg_on_closed(t, seg, ELKO_DROP_TCP_HALF_OPEN_SEQ);
+                        return;
+                }
                 /* The same SYN: answer again, now (once for each, no faster than it comes, and not for ever: who
                  * gets it may never have asked). */
                 if (ho->stage >= EK_HO_WAIT && ho->tries < EK_HALF_OPEN_MAX_RETRIES)

@@ -122,7 +122,16 @@ static void emit_reply(struct ek_tcp *t, struct target *to, const struct ek_stat
 
 /* ---- half-open connections ---- */
 
-/* [RFC9293 SHLD-5 MAY-3; RFC7323 2.2b 2.3a 3.2a] */
+/* The third SYN,ACK is one without ECN: something may drop those that have it. AccECN mode stays. [RFC9768 3.2.3.2.2b] */
+static uint16_t syn_ack_ecn(struct ek_half_open *ho)
+{
+        if (ho->ecn < EK_ECN_OFFER_ACCURATE || ho->tries < 2)
+                return ek_ecn_syn_ack_flags((enum ek_ecn_offer)ho->ecn);
+        ho->ecn = EK_ECN_OFFER_ACCURATE_NO_ECT;
+        return 0;
+}
+
+/* [RFC9293 SHLD-5 MAY-3; RFC7323 2.2b 2.3a 3.2a; RFC9768 3.2.3.2.2a] */
 static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
 {
         struct ek_half_open *ho = ek_half_open_at(t, index);
@@ -136,7 +145,7 @@ static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
                 .dst_port = key->rport,
                 .seq = ek_half_open_iss(t, ho).v,
                 .ack = ho->irs + 1,
-                .flags = ELKO_SYN | ELKO_ACK | ek_ecn_syn_ack_flags((enum ek_ecn_offer)ho->ecn),
+                .flags = ELKO_SYN | ELKO_ACK | syn_ack_ecn(ho),
                 .opt = {.present = ELKO_OPT_MSS,
                         .mss = ek_tcp_adv_mss(t, key, s->max_seg),
                         .scale_first = ek_options_scale_first(t)},
@@ -158,6 +167,8 @@ static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
                 hdr.opt.ts_val = ek_tcp_ms(t) + ek_iss_ts_offset(t, key);
                 hdr.opt.ts_ecr = ho->ts_recent;
         }
+        if (ho->ecn >= EK_ECN_OFFER_ACCURATE && !again)
+                ek_accecn_first_option(&hdr.opt);
         if (ho->fastopen && !again) /* RFC 7413, 4.2.1: not on retransmissions */
                 ek_fast_open_offer(t, key, ho->fastopen_exp, cookie, &hdr.opt);
         write_frame(t, to, key, &hdr, s->ttl, s->tos, no_payload);
@@ -218,6 +229,21 @@ static uint32_t sack_blocks(const struct ek_tcb *tcb, struct ek_tcp_opts *opt, u
         return n;
 }
 
+/* Beside text only where the MSS leaves room; beside SACK blocks when two of them fit as well (RFC 9768, 3.2.3.3). */
+static void accecn_option(struct ek_tcp *t, const struct ek_tcb *tcb, const struct ek_plan *p,
+                          uint32_t mss, struct ek_tcp_opts *opt)
+{
+        uint32_t room = EK_TCP_OPT_MAX_BYTES - ek_tcp_opts_len(opt), sacks = 0;
+        struct ek_reasm_block blocks[4];
+
+        if (p->len > 0)
+                room = ek_min_u32(room, mss > p->len ? mss - p->len : 0);
+        if (ek_tcb_has(tcb, EK_TCB_SACK))
+                sacks = ek_reasm_blocks(&tcb->act->reasm, blocks, 4) +
+                        ek_tcb_has(tcb, EK_TCB_FIN_EARLY);
+        ek_accecn_option(t, tcb, opt, room, sacks);
+}
+
 /* Options of everything but SYN. SACK blocks go on every ACK (RFC 2018, 4), beside text as many as the MSS leaves
  * room for.
  * [RFC9293 MUST-65; RFC7323 3.2b 3.2h 4.1a 5.4a 5.4b 5.4c; RFC2018 4a 4b 4c] */
@@ -232,8 +258,15 @@ static void data_options(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_p
                 opt->ts_val = ek_tcp_ms(t) + tcb->ts_offset;
                 opt->ts_ecr = tcb->ts_recent;
         }
+        if (ek_tcb_has(tcb, EK_TCB_ACCECN) && !(p->flags & ELKO_RST) && !probe)
+                accecn_option(t, tcb, p, mss, opt);
         if (!ek_tcb_has(tcb, EK_TCB_SACK) || (p->flags & ELKO_RST))
                 return;
+        /* What the AccECN option has taken. */
+        max = ek_min_u32(max, (EK_TCP_OPT_MAX_BYTES - SACK_HEAD_BYTES - ek_tcp_opts_len(opt)) /
+                                      SACK_BLOCK_BYTES);
+        if (opt->present & ELKO_OPT_ACCECN)
+                mss -= ek_min_u32(mss, ek_tcp_opts_len(opt) - ek_options_data_bytes(tcb));
         if (p->len > 0)
                 max = p->len + SACK_HEAD_BYTES > mss
                               ? 0
@@ -438,7 +471,7 @@ static void emit(struct ek_tcp *t, struct target *to, struct ek_tcb *tcb, const 
                 options_of_syn(t, tcb, again, &hdr.opt, cookie);
         } else if (!(p->flags & ELKO_RST) || ek_tcb_has(tcb, EK_TCB_TS))
                 data_options(t, tcb, p, mss, &hdr.opt);
-        ecn = ek_ecn_mark(tcb, p, !again, &hdr.flags);
+        ecn = ek_ecn_mark(t, tcb, p, !again, &hdr.opt, &hdr.flags);
         hdr.wnd = window_field(t, tcb, p);
         payload_at(tcb, p, payload);
         write_frame(t, to, &tcb->conn.key, &hdr, s->ttl, s->tos | ecn, payload);

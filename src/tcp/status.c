@@ -76,10 +76,29 @@ static void fill_counts(const struct ek_tcb *tcb, struct elko_tcp_info *out)
         out->total_rto = s->total_rto;
         out->rcv_ooopack = s->rcv_ooopack;
         out->dsack_dups = s->dsack_dups;
-        out->delivered_ce = tcb->delivered_ce;
         out->reord_seen = tcb->cong.reord_seen;
         out->delivered =
                 s->data_segs_out - ek_min_u32(s->data_segs_out, q->count - q->sacked_count);
+}
+
+static void fill_ecn(struct ek_tcp *t, const struct ek_tcb *tcb, struct elko_tcp_info *out)
+{
+        const struct ek_accecn *a;
+
+        if (!ek_tcb_has(tcb, EK_TCB_ACCECN)) {
+                out->delivered_ce = tcb->delivered_ce;
+                return;
+        }
+        a = ek_accecn_of(t, tcb);
+        out->options |= ELKO_TCPI_ACCECN;
+        out->delivered_ce = a->delivered_ce;
+        out->received_ce = a->r_cep - 5;
+        out->received_e0b = a->r_e0b - 1;
+        out->received_ceb = a->r_ceb;
+        out->received_e1b = a->r_e1b - 1;
+        out->accecn_e0b = a->s_e0b - 1;
+        out->accecn_ceb = a->s_ceb;
+        out->accecn_e1b = a->s_e1b - 1;
 }
 
 /* As in Linux's tcp_info, busy includes the other two. */
@@ -149,6 +168,7 @@ void ek_user_status(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_tcp_info *
         fill_options(tcb, out);
         fill_buffers(t, tcb, out);
         fill_counts(tcb, out);
+        fill_ecn(t, tcb, out);
         fill_times(t, tcb, out);
         out->limited_by = limited_by(t, tcb);
         if (ek_tcb_is_active(tcb) && ek_tcb_is_synchronized(tcb) && tcb->cong.ops->info != NULL)

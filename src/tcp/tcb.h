@@ -115,6 +115,8 @@ enum ek_tcb_flag {
         EK_TCB_ECN_SEEN = 1u << 23,   /* some of the peer's data came with ECT or CE */
         EK_TCB_ECE = 1u << 24,        /* our ACKs carry ECE */
         EK_TCB_CWR = 1u << 25,        /* the next new data carries CWR */
+        EK_TCB_ACCECN = 1u << 26,       /* in AccECN mode, RFC 9768 */
+        EK_TCB_ACCECN_ASKED = 1u << 27, /* our SYN asked for it */
         EK_TCB_FASTOPEN = 1u << 28,   /* SYN-RECEIVED by a Fast Open cookie, no ACK yet */
         EK_TCB_FASTOPEN_ASKED = 1u
                                 << 29, /* our SYN had the Fast Open option, or our SYN,ACK is to */
@@ -178,6 +180,23 @@ struct ek_cc_state {
         uint32_t lost_seen; /* txq.lost_ever when the algorithm was told last */
         uint32_t ce_bytes;  /* of `newly_delivered`: marked */
         bool ece;           /* the acknowledgement tells of congestion */
+};
+
+/* AccECN, RFC 9768, 3.2: the counters of both halves (accecn.c). */
+struct ek_accecn {
+        uint32_t r_cep, r_ceb, r_e0b, r_e1b;
+        uint32_t s_cep, s_ceb, s_e0b, s_e1b;
+        uint32_t delivered_ce;
+        uint8_t marks;        /* packets with CE since our last ACK, saturating */
+        uint8_t changed;      /* byte counters that ever moved: 1 e1b, 2 e0b, 4 ceb */
+        uint8_t last_ecn;     /* IP-ECN field of the packet before */
+        uint8_t peer_syn_ecn; /* ... of the peer's SYN or SYN,ACK */
+        bool handshake;       /* the next pure ACK tells of that (3.2.2.1) */
+        bool dirty;           /* a byte counter moved since the last option */
+        bool first, first_option; /* no ACE counter, no option was seen yet */
+        bool optioned;            /* the ACK at hand has a good one */
+        bool wiped;               /* options are not believed */
+        bool deaf;                /* nor is the ACE field: no answer to it */
 };
 
 /* RFC 3168: one reduction for a window of data. */
@@ -269,7 +288,10 @@ struct ek_tcb {
         struct ek_rtt rtt;
         struct ek_congestion cong;
         uint32_t settings;     /* index, EK_NIL: the stack's defaults */
-        uint32_t delivered_ce; /* segments, modulo 2^32: struct elko_tcp_info */
+        union {
+                uint32_t delivered_ce; /* segments, modulo 2^32: struct elko_tcp_info */
+                uint32_t accecn;       /* with EK_TCB_ACCECN: index, that is counted there */
+        };
         uint32_t events;       /* enum elko_event_bit, pending */
         uint32_t challenge_ms; /* when the last challenge ACK left; 0: never */
         void *user;

@@ -184,6 +184,8 @@ static bool init_pools(struct ek_tcp *t)
                             c->max_listeners) &&
                ek_slab_init(&t->settings, t->region, sizeof(struct ek_settings), chunk,
                             c->max_connections + c->max_listeners) &&
+               ek_slab_init(&t->accecns, t->region, sizeof(struct ek_accecn), chunk,
+                            c->max_connections) &&
                ek_hashtab_init(&t->conns, t->region, &table_ops, t, EK_CONN_LOAD);
 }
 
@@ -404,6 +406,7 @@ void ek_tcb_bury(struct ek_tcp *t, struct ek_tcb *tcb)
         for (size_t i = 0; i < EK_DL_COUNT; i++)
                 tcb->at[i] = EK_NEVER;
         ek_wheel_cancel(&t->wheel, &tcb->timer);
+        ek_accecn_leave(t, tcb);
         ek_tcb_release_send(t, tcb);
         tcb->todo &= EK_TODO_RST;
         tcb->dup_acks = 0;

@@ -81,7 +81,7 @@ struct ek_tcp {
         uint64_t now; /* of the call that runs */
 
         struct ek_hashtab conns;
-        struct ek_slab tcbs, actives, half_opens, time_waits, records, listeners, settings;
+        struct ek_slab tcbs, actives, half_opens, time_waits, records, listeners, settings, accecns;
         struct ek_half_open_lists half_open;
         struct ek_time_wait_fifo time_wait;
         uint32_t listen_bucket[EK_LISTEN_BUCKETS];
@@ -346,13 +346,17 @@ void ek_tlp_sent(struct ek_tcp *t, struct ek_tcb *tcb, bool again);
 struct ek_plan;
 
 enum ek_ecn_offer ek_ecn_offer(const struct ek_settings *s, const struct ek_seg *syn);
+bool ek_ecn_again(struct ek_tcp *t, struct ek_half_open *ho, const struct ek_settings *s,
+                  const struct ek_seg *syn);
+uint16_t ek_ecn_ack_flags(enum ek_ecn_offer offer);
 uint16_t ek_ecn_syn_ack_flags(enum ek_ecn_offer offer);
 uint16_t ek_ecn_syn_flags(struct ek_tcp *t, struct ek_tcb *tcb, bool again);
 void ek_ecn_open(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_ecn_offer offer);
 void ek_ecn_on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *syn);
 void ek_ecn_on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *syn_ack);
 void ek_ecn_on_data(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
-uint8_t ek_ecn_mark(struct ek_tcb *tcb, const struct ek_plan *p, bool fresh, uint16_t *flags);
+uint8_t ek_ecn_mark(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p, bool fresh,
+                    const struct ek_tcp_opts *opt, uint16_t *flags);
 void ek_ecn_begin(struct ek_tcb *tcb);
 void ek_ecn_reduced(struct ek_tcb *tcb);
 void ek_ecn_undone(struct ek_tcb *tcb);
@@ -360,6 +364,28 @@ void ek_ecn_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *se
 void ek_ecn_react(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t flight);
 void ek_ecn_after_ack(struct ek_tcb *tcb);
 bool ek_ecn_is_over(const struct ek_tcb *tcb);
+
+/* accecn.c: RFC 9768 */
+enum ek_accecn_answer { EK_ACCECN_AGREED, EK_ACCECN_CLASSIC, EK_ACCECN_NO_ECN };
+
+struct ek_accecn *ek_accecn_of(struct ek_tcp *t, const struct ek_tcb *tcb);
+bool ek_accecn_is_asked(const struct ek_seg *syn);
+uint16_t ek_accecn_syn_flags(void);
+uint16_t ek_accecn_syn_ack_flags(unsigned ip_ecn);
+bool ek_accecn_enter(struct ek_tcp *t, struct ek_tcb *tcb);
+void ek_accecn_leave(struct ek_tcp *t, struct ek_tcb *tcb);
+enum ek_accecn_answer ek_accecn_on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb,
+                                           const struct ek_seg *syn_ack);
+void ek_accecn_on_third(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
+void ek_accecn_on_syn_ack_again(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
+void ek_accecn_on_segment(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
+void ek_accecn_mark(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p,
+                    const struct ek_tcp_opts *opt, uint16_t *flags);
+void ek_accecn_option(struct ek_tcp *t, const struct ek_tcb *tcb, struct ek_tcp_opts *opt,
+                      uint32_t room, uint32_t sacks);
+void ek_accecn_first_option(struct ek_tcp_opts *opt);
+uint32_t ek_accecn_take_option(struct ek_accecn *a, const struct ek_tcp_opts *opt);
+void ek_accecn_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
 
 /* undo.c: reductions of cwnd that proved spurious */
 enum ek_undo_why { EK_UNDO_TIMESTAMP, EK_UNDO_DSACK, EK_UNDO_FRTO };

@@ -90,6 +90,33 @@ static void take_fastopen(const uint8_t *cookie, uint32_t n, bool experiment,
         out->fastopen_exp = experiment;
 }
 
+static uint32_t get24be(const uint8_t *p)
+{
+        return (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+}
+
+/* RFC 9768, 3.2.3: whole fields of three bytes, as many as there are; what is left over is padding. [RFC9768 3.2.3b] */
+static void take_accecn(const uint8_t *value, uint32_t n, bool order1, struct ek_tcp_opts *out)
+{
+        uint32_t *first = order1 ? &out->accecn_e1b : &out->accecn_e0b;
+        uint32_t *last = order1 ? &out->accecn_e0b : &out->accecn_e1b;
+
+        out->present |= ELKO_OPT_ACCECN;
+        out->accecn_has = 0;
+        if (n >= 3) {
+                *first = get24be(value);
+                out->accecn_has = order1 ? 1 : 2;
+        }
+        if (n >= 6) {
+                out->accecn_ceb = get24be(value + 3);
+                out->accecn_has |= 4;
+        }
+        if (n >= 9) {
+                *last = get24be(value + 6);
+                out->accecn_has = 7;
+        }
+}
+
 /* Options that are only noted. */
 static uint32_t noted(const uint8_t *opt, uint32_t len)
 {
@@ -124,6 +151,8 @@ static void take_option(const uint8_t *opt, uint32_t len, struct ek_tcp_opts *ou
                         take_user_timeout(opt + 2, out);
                 break;
         case EK_TCP_OPT_SACK: take_sack(opt + 2, len - 2, out); break;
+        case EK_TCP_OPT_ACCECN0: take_accecn(opt + 2, len - 2, false, out); break;
+        case EK_TCP_OPT_ACCECN1: take_accecn(opt + 2, len - 2, true, out); break;
         case EK_TCP_OPT_FASTOPEN: take_fastopen(opt + 2, len - 2, false, out); break;
         case EK_TCP_OPT_EXPERIMENT: /* kind, length and a magic of 2 bytes (RFC 6994) */
                 if (len >= 4 && ek_get16be(opt + 2) == EXPERIMENT_FASTOPEN)
@@ -175,7 +204,13 @@ static uint32_t fastopen_len(const struct ek_tcp_opts *o)
         return has(o, ELKO_OPT_FASTOPEN) ? (n + 3) & ~3u : 0;
 }
 
-/* All but SACK and Fast Open: at most 24 bytes. */
+/* The AccECN option with its padding. */
+static uint32_t accecn_len(const struct ek_tcp_opts *o)
+{
+        return has(o, ELKO_OPT_ACCECN) ? (2 + 3u * o->accecn_fields + 3) & ~3u : 0;
+}
+
+/* All but SACK and Fast Open: at most 36 bytes. */
 static uint32_t plain_len(const struct ek_tcp_opts *o)
 {
         uint32_t n = 0;
@@ -190,7 +225,7 @@ static uint32_t plain_len(const struct ek_tcp_opts *o)
                 n += 4;
         if (has(o, ELKO_OPT_USER_TIMEOUT))
                 n += 4;
-        return n;
+        return n + accecn_len(o);
 }
 
 bool ek_tcp_opts_fastopen_fits(const struct ek_tcp_opts *o)
@@ -271,11 +306,33 @@ static uint8_t *put_fastopen(uint8_t *out, const struct ek_tcp_opts *o)
         return out + n + pad;
 }
 
+static uint8_t *put24(uint8_t *out, uint32_t v)
+{
+        out[0] = (uint8_t)(v >> 16);
+        out[1] = (uint8_t)(v >> 8);
+        out[2] = (uint8_t)v;
+        return out + 3;
+}
+
+static uint8_t *put_accecn(uint8_t *out, const struct ek_tcp_opts *o)
+{
+        uint32_t fields[] = {o->accecn_order1 ? o->accecn_e1b : o->accecn_e0b, o->accecn_ceb,
+                             o->accecn_order1 ? o->accecn_e0b : o->accecn_e1b};
+        uint32_t n = 2 + 3u * o->accecn_fields, pad = accecn_len(o) - n;
+
+        *out++ = o->accecn_order1 ? EK_TCP_OPT_ACCECN1 : EK_TCP_OPT_ACCECN0;
+        *out++ = (uint8_t)n;
+        for (uint32_t i = 0; i < o->accecn_fields; i++)
+                out = put24(out, fields[i]);
+        memset(out, EK_TCP_OPT_NOP, pad);
+        return out + pad;
+}
+
 /* SACK-permitted alone: padded in front, or behind it when that is the end of the list. */
 static uint8_t *put_sack_permitted(uint8_t *out, const struct ek_tcp_opts *o)
 {
         if (o->scale_first && !has(o, ELKO_OPT_USER_TIMEOUT) && !has(o, ELKO_OPT_SACK) &&
-            !has(o, ELKO_OPT_FASTOPEN))
+            !has(o, ELKO_OPT_FASTOPEN) && !has(o, ELKO_OPT_ACCECN))
                 return put4(out, EK_TCP_OPT_SACK_PERMITTED, LEN_SACK_PERMITTED, EK_TCP_OPT_EOL,
                             EK_TCP_OPT_EOL);
         return put4(out, EK_TCP_OPT_NOP, EK_TCP_OPT_NOP, EK_TCP_OPT_SACK_PERMITTED,
@@ -289,6 +346,7 @@ uint32_t ek_tcp_opts_emit(uint8_t *out, const struct ek_tcp_opts *o)
         uint8_t *p = out;
 
         EK_ASSERT(o->sack_count <= SACK_MAX && o->wscale <= EK_TCP_MAX_WSCALE);
+        EK_ASSERT(o->accecn_fields <= 3);
         EK_ASSERT(o->fastopen_bytes <= FASTOPEN_MAX);
         if (has(o, ELKO_OPT_MSS))
                 p = put4(p, EK_TCP_OPT_MSS, LEN_MSS, o->mss >> 8, o->mss & 0xff);
@@ -305,6 +363,8 @@ uint32_t ek_tcp_opts_emit(uint8_t *out, const struct ek_tcp_opts *o)
                          o->user_timeout & 0xff);
         if (has(o, ELKO_OPT_FASTOPEN) && ek_tcp_opts_fastopen_fits(o))
                 p = put_fastopen(p, o);
+        if (has(o, ELKO_OPT_ACCECN))
+                p = put_accecn(p, o);
         if (blocks > 0)
                 p = put_sack(p, o, blocks);
         return (uint32_t)(p - out);

@@ -275,7 +275,7 @@ static uint64_t memory_held(struct conv *c)
                 {"connections", &t->tcbs},     {"active parts", &t->actives},
                 {"half-open", &t->half_opens}, {"TIME-WAIT", &t->time_waits},
                 {"records", &t->records},      {"listeners", &t->listeners},
-                {"settings", &t->settings},
+                {"settings", &t->settings},    {"AccECN counters", &t->accecns},
         };
         uint64_t used = conv_memory(c).used - ek_hashtab_bytes(&t->conns);
 
