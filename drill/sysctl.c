@@ -245,10 +245,11 @@ static enum drill_sysctl only(const struct sysctl *s, const char *name, uint64_t
 
 static enum drill_sysctl ecn(struct elko_config *c, const char *name, uint64_t v, char *why)
 {
-        static const enum elko_ecn of[] = {ELKO_ECN_OFF, ELKO_ECN_CLASSIC, ELKO_ECN_ON_REQUEST};
+        static const enum elko_ecn of[] = {ELKO_ECN_OFF, ELKO_ECN_CLASSIC, ELKO_ECN_ON_REQUEST,
+                                           ELKO_ECN_ACCURATE};
 
         if (v >= sizeof(of) / sizeof(of[0])) {
-                snprintf(why, DRILL_SYSCTL_WHY, "%s=%" PRIu64 "; elko has 0, 1 and 2", name, v);
+                snprintf(why, DRILL_SYSCTL_WHY, "%s=%" PRIu64 "; elko has 0 to 3", name, v);
                 return DRILL_SYSCTL_LACKS;
         }
         c->ecn = of[v];

@@ -50,6 +50,9 @@ static uint64_t hash(const uint8_t *p, size_t len)
                 memset(head, 0, 4);
                 head[7] = 0;
         }
+        /* A network may mark a packet (RFC 3168, 5). */
+        if (len >= 20 && p[0] >> 4 == 4)
+                head[1] = head[10] = head[11] = 0;
         h = len;
         for (size_t i = 0; i < len && i < sizeof(head); i += 8) {
                 memcpy(&word, head + i, 8);

@@ -36,8 +36,8 @@ static bool counts(const struct mon_ep *ep)
 
 static bool is_setup(const struct mon_seg *s)
 {
-        return s->flags & MON_ACK ? s->ecn_flags == MON_ECE : (s->ecn_flags & (MON_ECE | MON_CWR)) ==
-                                                                      (MON_ECE | MON_CWR);
+        return s->flags & MON_ACK ? s->ecn_flags == MON_ECE
+                                  : (s->ecn_flags & (MON_ECE | MON_CWR)) == (MON_ECE | MON_CWR);
 }
 
 static void syn_sent(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
@@ -54,8 +54,8 @@ static void syn_sent(struct sim_monitor *m, struct mon_ep *ep, const struct mon_
         *(is_setup(s) || is_accurate(s) ? &e->setup_out : &e->other_out) = true;
         e->acc_out |= is_accurate(s);
         if ((s->flags & MON_ACK) && s->ecn_flags != 0 && !e->setup_in && !e->acc_in)
-                mon_blame(m, ep, SIM_RULE_ECN_SYN, "a SYN+ACK answers what was not asked: flags 0x%x",
-                          s->ecn_flags);
+                mon_blame(m, ep, SIM_RULE_ECN_SYN,
+                          "a SYN+ACK answers what was not asked: flags 0x%x", s->ecn_flags);
 }
 
 /* New data: the first octet was never sent before. */
@@ -72,13 +72,13 @@ static void check_ect(struct sim_monitor *m, const struct mon_ep *ep, const stru
                 return;
         /* Tolerance: another life of the same numbers (see begin_anew() in monitor_state.c). */
         if (!is_new(ep, s) && !ep->anew)
-                mon_blame(m, ep, SIM_RULE_ECT, "%u octets from %u, new is what lies from %u on", s->len,
-                          s->seq, ep->snd_max);
+                mon_blame(m, ep, SIM_RULE_ECT, "%u octets from %u, new is what lies from %u on",
+                          s->len, s->seq, ep->snd_max);
         /* A client in AccECN mode may, though it has sent a SYN without (RFC 9768, 3.1.4.1). */
         else if (!(e->setup_in || e->acc_in) || !e->setup_out ||
                  (e->other_out && !(counts(ep) && ep->active)))
-                mon_blame(m, ep, SIM_RULE_ECT, "ECN: arrived %d, sent %d, sent without %d", e->setup_in,
-                          e->setup_out, e->other_out);
+                mon_blame(m, ep, SIM_RULE_ECT, "ECN: arrived %d, sent %d, sent without %d",
+                          e->setup_in, e->setup_out, e->other_out);
 }
 
 static void check_cwr(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
@@ -91,8 +91,9 @@ static void check_cwr(struct sim_monitor *m, struct mon_ep *ep, const struct mon
                    !ep->cwr_for_loss) {
                 /* Tolerance: what is sent again is a reduction of its own; and one for a loss may have been taken back (RFC
                  * 4015, RFC 5682), so that a mark in the same window of data is the first reason again. */
-                mon_blame(m, ep, SIM_RULE_CWR, "again, at %u; the last was at %u, acknowledged is %u",
-                          s->seq, ep->cwr_seq, ep->una_hi);
+                mon_blame(m, ep, SIM_RULE_CWR,
+                          "again, at %u; the last was at %u, acknowledged is %u", s->seq,
+                          ep->cwr_seq, ep->una_hi);
         } else if (!cwr && ep->cwr_owed && is_new(ep, s) && s->ecn != 0 && !ep->murky) {
                 mon_blame(m, ep, SIM_RULE_CWR_OWED, "new data from %u has none", s->seq);
                 ep->cwr_owed = false;
@@ -126,7 +127,8 @@ static void check_ece(struct sim_monitor *m, struct mon_ep *ep, const struct mon
 static void check_ace(struct sim_monitor *m, const struct mon_ep *ep, const struct mon_seg *s)
 {
         unsigned ace = s->ecn_flags & 7u, up = (ace - 5) & 7;
-        bool handshake = ep->active && s->len == 0 && (ace == 2 || ace == 3 || ace == 4 || ace == 6);
+        bool handshake =
+                ep->active && s->len == 0 && (ace == 2 || ace == 3 || ace == 4 || ace == 6);
 
         /* TIME-WAIT knows nothing of ECN (RFC 9768, 3.1.2; RFC 3168, 6.1.1). Tolerance: without memory for the counters there
          * is no AccECN. */
@@ -178,15 +180,16 @@ void mon_ecn_arrived(const struct sim_monitor *m, struct mon_ep *ep, const struc
                 if (s->ecn == 3)
                         ep->ce_in = true;
                 /* Whatever else comes for it may be what counts; CWR ends what was owed. */
-                ep->ece_owed = s->ecn == 3 && !(s->flags & MON_RST) && e->setup_in && e->setup_out &&
-                               !e->other_out && mon_synchronized(ep) && s->seq == before->rcv;
+                ep->ece_owed = s->ecn == 3 && !(s->flags & MON_RST) && e->setup_in &&
+                               e->setup_out && !e->other_out && mon_synchronized(ep) &&
+                               s->seq == before->rcv;
                 ep->ece_seq = s->seq;
         }
         /* "When a TCP host enters TIME-WAIT or CLOSED state, it should ignore any previous state about the negotiation of
          * ECN for that connection" (6.1.1), and a FIN may bring it there. */
-        if (s->flags & MON_FIN)
+        if ((s->flags & MON_FIN) || ep->fin_count > 0)
                 ep->ece_owed = false;
-        if ((s->ecn_flags & MON_ECE) && mon_lt(before->una, ep->una_sure) &&
-            mon_synchronized(ep) && (!ep->cwr_sent || mon_lt(ep->cwr_seq, ep->una_sure)))
+        if ((s->ecn_flags & MON_ECE) && mon_lt(before->una, ep->una_sure) && mon_synchronized(ep) &&
+            (!ep->cwr_sent || mon_lt(ep->cwr_seq, ep->una_sure)))
                 ep->cwr_owed = true;
 }

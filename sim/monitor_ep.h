@@ -216,9 +216,10 @@ struct mon_ep {
 
         /* ---- ECN ---- */
         uint8_t counting; /* AccECN mode: 1 yes, 2 no, 0 not known before its first segment that is no SYN */
-        bool ce_in;       /* data came with CE */
+        bool ce_in; /* data came with CE */
         bool ece_owed, cwr_owed, cwr_sent;
-        bool again_since_cwr, cwr_for_loss; /* something was sent again since the last CWR, and before it */
+        bool again_since_cwr,
+                cwr_for_loss;      /* something was sent again since the last CWR, and before it */
         uint32_t ce_packets;       /* that came with CE, whatever they are */
         uint32_t ece_seq, cwr_seq; /* the octet that came with CE; the first that went with CWR */
 

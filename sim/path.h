@@ -55,8 +55,8 @@ struct sim_path {
         bool corrupt_repaired; /* the checksums are made right again */
         uint32_t truncate_ppm;
         enum sim_mtu_kind mtu_kind;
-        uint16_t mtu;                             /* the smaller one */
-        uint64_t mtu_from, mtu_until;             /* while it is in force */
+        uint16_t mtu;                 /* the smaller one */
+        uint64_t mtu_from, mtu_until; /* while it is in force */
         enum sim_ecn_kind ecn_kind;
         uint32_t ecn_ppm;
         uint64_t flap_from, flap_until, flap_gap; /* cut from..until; again after gap, 0: no */

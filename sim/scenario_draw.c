@@ -236,10 +236,13 @@ static void draw_congestion(struct elko_config *c, struct sim_rng r)
                 c->max_pacing_rate = sim_rng_log(&r, 100000, 1000000000);
 }
 
-/* Half of them ask for it. A stream of its own, as above. */
+/* Most of them ask for it. A stream of its own, as above. */
 static void draw_ecn(struct elko_config *c, struct sim_rng r)
 {
-        c->ecn = one_in(&r, 2) ? ELKO_ECN_CLASSIC : (enum elko_ecn)sim_rng_below(&r, ELKO_ECN_COUNT);
+        if (one_in(&r, 4))
+                c->ecn = (enum elko_ecn)sim_rng_below(&r, ELKO_ECN_COUNT);
+        else
+                c->ecn = one_in(&r, 2) ? ELKO_ECN_CLASSIC : ELKO_ECN_ACCURATE;
 }
 
 /* 10: near the edges of 32 and 64 bits, in the units that the engine counts in. */

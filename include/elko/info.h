@@ -275,9 +275,11 @@ struct elko_tcp_info {
 
         uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
         uint32_t segs_out, segs_in, data_segs_out, data_segs_in;
-        uint32_t total_retrans, total_rto, delivered, delivered_ce, dsack_dups, rcv_ooopack, reord_seen;
+        uint32_t total_retrans, total_rto, delivered, delivered_ce, dsack_dups, rcv_ooopack,
+                reord_seen;
         uint32_t received_ce; /* AccECN: packets that came with CE */
-        uint32_t accecn_e0b, accecn_ceb, accecn_e1b;    /* ... bytes that the peer got, by their ECN field */
+        uint32_t accecn_e0b, accecn_ceb,
+                accecn_e1b; /* ... bytes that the peer got, by their ECN field */
         uint32_t received_e0b, received_ceb, received_e1b; /* ... and we did */
         uint32_t undone;
         uint32_t iss, irs, snd_una, snd_nxt, rcv_nxt; /* absolute sequence numbers */

@@ -114,32 +114,32 @@ int elko_abort(elko_stack *st, elko_sock s);
 /* ---- options ---- */
 
 /* X(name, text): value is a uint64_t; spans in ns, switches 0 or 1 */
-#define ELKO_OPTION_LIST(X)                                                                        \
-        X(NODELAY, "send small segments at once (Nagle off)")                                      \
-        X(KEEPALIVE, "probe an idle peer")                                                         \
-        X(KEEPALIVE_IDLE, "idle time before the first probe, ns; from 1 s")                        \
-        X(KEEPALIVE_INTERVAL, "time between probes, ns; from 1 s")                                 \
-        X(KEEPALIVE_COUNT, "unanswered probes before the connection is dead, 1..255")              \
-        X(USER_TIMEOUT, "longest time data may stay unacknowledged, ns; 0: the stack's R2")        \
-        X(LINGER, "close: abort when not done after this, ns; ELKO_NEVER: no limit of its own")    \
-        X(SND_BUF_MAX, "send buffer limit, bytes")                                                 \
-        X(RCV_BUF_MAX, "receive buffer limit, bytes")                                              \
-        X(MAX_SEG, "largest segment to send and to announce, bytes; 0: by the link")               \
-        X(DELACK, "delayed-ACK time, ns; 0: acknowledge at once")                                  \
-        X(QUICKACK, "acknowledge at once for a while, and now; 0: as delayed ACKs have it")        \
-        X(CORK, "send full segments only")                                                         \
-        X(TTL, "time to live or hop limit, 1..255")                                                \
-        X(TOS, "type of service or traffic class, ECN bits zero, 0..255")                          \
-        X(ECN,                                                                                     \
+#define ELKO_OPTION_LIST(X)                                                                         \
+        X(NODELAY, "send small segments at once (Nagle off)")                                       \
+        X(KEEPALIVE, "probe an idle peer")                                                          \
+        X(KEEPALIVE_IDLE, "idle time before the first probe, ns; from 1 s")                         \
+        X(KEEPALIVE_INTERVAL, "time between probes, ns; from 1 s")                                  \
+        X(KEEPALIVE_COUNT, "unanswered probes before the connection is dead, 1..255")               \
+        X(USER_TIMEOUT, "longest time data may stay unacknowledged, ns; 0: the stack's R2")         \
+        X(LINGER, "close: abort when not done after this, ns; ELKO_NEVER: no limit of its own")     \
+        X(SND_BUF_MAX, "send buffer limit, bytes")                                                  \
+        X(RCV_BUF_MAX, "receive buffer limit, bytes")                                               \
+        X(MAX_SEG, "largest segment to send and to announce, bytes; 0: by the link")                \
+        X(DELACK, "delayed-ACK time, ns; 0: acknowledge at once")                                   \
+        X(QUICKACK, "acknowledge at once for a while, and now; 0: as delayed ACKs have it")         \
+        X(CORK, "send full segments only")                                                          \
+        X(TTL, "time to live or hop limit, 1..255")                                                 \
+        X(TOS, "type of service or traffic class, ECN bits zero, 0..255")                           \
+        X(ECN,                                                                                      \
           "explicit congestion notification (RFC 3168), enum elko_ecn; of a connection before its " \
           "SYN has left, of a listener for those that come")                                        \
-        X(PACING, "space segments over the round trip, whatever the algorithm asks for")           \
-        X(MAX_PACING_RATE, "send no faster, bytes of payload per second; 0: no limit")             \
-        X(FASTOPEN,                                                                                \
-          "Fast Open (RFC 7413). Before the SYN of a connection has left, 0 or 1: let data "       \
-          "that is queued by then go with it, if a cookie is known, else ask for one. Listener: "  \
-          "so many connections of the stack may be open by a cookie alone, 0..65535")              \
-        X(FASTOPEN_NO_COOKIE,                                                                      \
+        X(PACING, "space segments over the round trip, whatever the algorithm asks for")            \
+        X(MAX_PACING_RATE, "send no faster, bytes of payload per second; 0: no limit")              \
+        X(FASTOPEN,                                                                                 \
+          "Fast Open (RFC 7413). Before the SYN of a connection has left, 0 or 1: let data "        \
+          "that is queued by then go with it, if a cookie is known, else ask for one. Listener: "   \
+          "so many connections of the stack may be open by a cookie alone, 0..65535")               \
+        X(FASTOPEN_NO_COOKIE,                                                                       \
           "Fast Open without cookies, among hosts that trust each other's addresses (RFC 7413, 7.3)")
 
 enum elko_option {

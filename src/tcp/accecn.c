@@ -56,7 +56,7 @@ struct ek_accecn *ek_accecn_of(struct ek_tcp *t, const struct ek_tcb *tcb)
 
 /* ---- the handshake ---- */
 
-/* [RFC9768 3.1.3a] */
+/* Its options are not looked at. [RFC9768 3.1.3a 3.2.3.2.1a] */
 bool ek_accecn_is_asked(const struct ek_seg *syn)
 {
         unsigned ace = ace_of(syn->hdr->flags);
@@ -95,7 +95,8 @@ bool ek_accecn_enter(struct ek_tcp *t, struct ek_tcb *tcb)
                 .s_e1b = INITIAL_E1B,
                 .first = true,
                 .first_option = true,
-                .dirty = true, /* 3.2.3.2.1: the first ACK, or segment with data, tests whether the option gets through */
+                .dirty =
+                        true, /* 3.2.3.2.1: the first ACK, or segment with data, tests whether the option gets through */
         };
         tcb->accecn = index;
         tcb->flags |= EK_TCB_ACCECN | EK_TCB_ECN | EK_TCB_ECN_HEARS;
@@ -162,7 +163,8 @@ void ek_accecn_on_third(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_se
         a->first = false; /* that was no counter */
         if (ace == 0)
                 distrust(t, tcb, true);
-        else if (ace == encode(EK_ECN_ECT1) || ace == encode(EK_ECN_ECT0) || ace == encode(EK_ECN_CE))
+        else if (ace == encode(EK_ECN_ECT1) || ace == encode(EK_ECN_ECT0) ||
+                 ace == encode(EK_ECN_CE))
                 distrust(t, tcb, false);
         if (ace == encode(EK_ECN_CE))
                 a->s_cep++;
@@ -180,7 +182,7 @@ void ek_accecn_on_syn_ack_again(struct ek_tcp *t, struct ek_tcb *tcb, const stru
 
 /* ---- receiving ---- */
 
-/* An acceptable segment. [RFC9768 3.2a 3.2b 3.2.2.5.1a 3.2.2.5.1b 3.2.3.3e] */
+/* An acceptable segment. [RFC9768 3.1.5d 3.2a 3.2b 3.2.2.5.1a 3.2.2.5.1b 3.2.3.3e] */
 void ek_accecn_on_segment(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         struct ek_accecn *a = ek_accecn_of(t, tcb);
@@ -192,7 +194,7 @@ void ek_accecn_on_segment(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_
                 t->ctr->tcp_ce_in += ce && len > 0;
         }
         if (len > 0 && seg->ecn != EK_ECN_NOT_ECT) {
-                uint32_t *counter = ce                          ? &a->r_ceb
+                uint32_t *counter = ce                        ? &a->r_ceb
                                     : seg->ecn == EK_ECN_ECT0 ? &a->r_e0b
                                                               : &a->r_e1b;
 
@@ -220,7 +222,7 @@ void ek_accecn_mark(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *
         struct ek_accecn *a = ek_accecn_of(t, tcb);
         bool bare = p->kind == EK_PLAN_ACK && !(opt->present & ELKO_OPT_SACK);
 
-        *flags &= (uint16_t)~(ELKO_AE | ELKO_CWR | ELKO_ECE);
+        *flags &= (uint16_t) ~(ELKO_AE | ELKO_CWR | ELKO_ECE);
         *flags |= flags_of(a->handshake && bare ? encode(a->peer_syn_ecn) : a->r_cep & ACE_MASK);
         if (bare)
                 a->handshake = false;
@@ -243,7 +245,8 @@ static uint8_t fields_of(const struct ek_accecn *a, bool *order1)
 
 /*
  * With every ACK that follows a change, if there is room for what changed. `room`: bytes of options that are left,
- * `sacks`: blocks that want to go. Two of them come first. [RFC9768 3.2.3a 3.2.3.1a 3.2.3.3a 3.2.3.3b 3.2.3.3c 3.2.3.3d]
+ * `sacks`: blocks that want to go. Two of them come first. Deviation: also when data with it was lost (3.2.3.2.2).
+ * [RFC9768 3.2.3a 3.2.3.1a 3.2.3.2.2c 3.2.3.3a 3.2.3.3b 3.2.3.3c 3.2.3.3d]
  */
 void ek_accecn_option(struct ek_tcp *t, const struct ek_tcb *tcb, struct ek_tcp_opts *opt,
                       uint32_t room, uint32_t sacks)
@@ -313,8 +316,8 @@ uint32_t ek_accecn_take_option(struct ek_accecn *a, const struct ek_tcp_opts *op
  * How many packets came with CE: three bits, which may have gone round since. The option tells; without it the worst
  * that the number of packets allows is taken for true. [RFC9768 3.2.2.2b 3.2.2.5.2a 3.2.2.5.2b]
  */
-static uint32_t marks_since(const struct ek_accecn *a, unsigned ace, uint32_t packets, uint32_t ce_bytes,
-                            uint32_t mss)
+static uint32_t marks_since(const struct ek_accecn *a, unsigned ace, uint32_t packets,
+                            uint32_t ce_bytes, uint32_t mss)
 {
         uint32_t least = (ace - a->s_cep) & ACE_MASK;
         uint32_t most = packets <= ACE_MASK ? least : packets - ((packets - least) & ACE_MASK);
@@ -352,5 +355,6 @@ void ek_accecn_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg 
                 return;
         a->delivered_ce += marks;
         cc->ece = true;
-        cc->ce_bytes = ek_min_u32(cc->newly_delivered, a->optioned && bytes > 0 ? bytes : marks * mss);
+        cc->ce_bytes =
+                ek_min_u32(cc->newly_delivered, a->optioned && bytes > 0 ? bytes : marks * mss);
 }

@@ -52,8 +52,7 @@ static const char *check_recovery(const struct ek_tcb *tcb)
         bool recovering = tcb->cong.state == ELKO_CA_RECOVERY, sack = ek_tcb_has(tcb, EK_TCB_SACK);
         bool cwr = tcb->cong.state == ELKO_CA_CWR;
 
-        REQUIRE(!act->prr.active ||
-                        ((recovering || cwr) && sack && !tcb->cong.ops->owns_recovery),
+        REQUIRE(!act->prr.active || ((recovering || cwr) && sack && !tcb->cong.ops->owns_recovery),
                 "I-49: PRR outside of recovery");
         REQUIRE(!cwr || !sack || act->prr.active, "I-49: CWR without PRR");
         REQUIRE(!recovering || !sack || tcb->cong.ops->owns_recovery || act->prr.active,
@@ -85,10 +84,12 @@ static const char *check_ecn(const struct ek_tcp *t, const struct ek_tcb *tcb)
         REQUIRE(hears || !(tcb->flags & (EK_TCB_ECE | EK_TCB_ECN_SEEN)), "I-54: ECE without ECN");
         REQUIRE((ecn && !accurate) || !ek_tcb_has(tcb, EK_TCB_CWR), "I-54: CWR without ECN");
         REQUIRE(!accurate || (hears && !ek_tcb_has(tcb, EK_TCB_ECE)), "I-57: ECE in AccECN mode");
-        REQUIRE(!accurate || ek_slab_is_live(&t->accecns, tcb->accecn), "I-57: AccECN without counters");
+        REQUIRE(!accurate || ek_slab_is_live(&t->accecns, tcb->accecn),
+                "I-57: AccECN without counters");
         if (!ek_tcb_is_synchronized(tcb) || !ek_tcb_is_active(tcb) || !ecn)
                 return NULL;
-        REQUIRE(seq_leq(e->recover, tcb->snd_nxt) && (int32_t)(tcb->snd_una.v - e->recover.v) >= -(1 << 30),
+        REQUIRE(seq_leq(e->recover, tcb->snd_nxt) &&
+                        (int32_t)(tcb->snd_una.v - e->recover.v) >= -(1 << 30),
                 "I-55: the window that was reduced for lies beyond what was sent");
         REQUIRE(tcb->cong.state != ELKO_CA_CWR ||
                         (!ek_ecn_is_over(tcb) && !tcb->cong.ops->owns_recovery &&

@@ -114,7 +114,8 @@ void ek_ecn_open(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_ecn_offer offer)
 
 /* Flags of our SYN, or of a SYN,ACK that a tcb sends (simultaneous open, Fast Open). Deviation: RFC 8257, 3.6 would
  * have ECT on them; RFC 3168, 6.1.1 forbids it.
- * [RFC8257 3.6; RFC3168 6.1.1b 6.1.1f 6.1.1.1a] */
+ * Deviation: RFC 9768, 3.1.4.1 would have failures remembered.
+ * [RFC8257 3.6; RFC9768 3.1.4.1a 3.1.4.1b; RFC3168 6.1.1b 6.1.1f 6.1.1.1a] */
 uint16_t ek_ecn_syn_flags(struct ek_tcp *t, struct ek_tcb *tcb, bool again)
 {
         const struct ek_settings *s = ek_tcb_settings(t, tcb);
@@ -274,7 +275,7 @@ uint8_t ek_ecn_mark(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *
         return accurate && tcb->cong.ops->l4s ? EK_ECN_ECT1 : EK_ECN_ECT0;
 }
 
-/* cwnd was reduced, for whatever reason. [RFC3168 6.1.2e] */
+/* cwnd was reduced, for whatever reason. [RFC3168 6.1.2e; RFC9768 3.1.5e] */
 void ek_ecn_reduced(struct ek_tcb *tcb)
 {
         if (!(tcb->flags & (EK_TCB_ECN | EK_TCB_ACCECN)))
@@ -398,7 +399,8 @@ void ek_ecn_react(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t flight)
         if (tcb->act->cc.ece && flight > 0)
                 reduce(t, tcb, flight);
         else
-                e->recover = seq_add(tcb->snd_una, UINT32_MAX); /* keep it within reach of the circle */
+                e->recover =
+                        seq_add(tcb->snd_una, UINT32_MAX); /* keep it within reach of the circle */
 }
 
 /* The ACK is dealt with. */

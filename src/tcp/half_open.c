@@ -44,7 +44,8 @@ uint16_t ek_half_open_mss(const struct ek_half_open *ho)
 
         while (ho->mss_code < mss_steps[i].code)
                 i--;
-        return (uint16_t)(mss_steps[i].mss + (ho->mss_code - mss_steps[i].code) * mss_steps[i].step);
+        return (uint16_t)(mss_steps[i].mss +
+                          (ho->mss_code - mss_steps[i].code) * mss_steps[i].step);
 }
 
 void ek_half_open_init(struct ek_tcp *t)

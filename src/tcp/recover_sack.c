@@ -52,9 +52,10 @@ static void disarm(struct ek_tcb *tcb)
 static bool wants_probe(const struct ek_tcb *tcb)
 {
         const struct ek_txq *q = &tcb->act->txq;
+        bool in_order = tcb->cong.state == ELKO_CA_OPEN || tcb->cong.state == ELKO_CA_CWR;
 
         return ek_tcb_has(tcb, EK_TCB_SACK) && ek_tcb_is_synchronized(tcb) && !ek_txq_is_empty(q) &&
-               (tcb->cong.state == ELKO_CA_OPEN || tcb->cong.state == ELKO_CA_CWR) && q->sacked_bytes == 0 && q->lost_count == 0 &&
+               in_order && q->sacked_bytes == 0 && q->lost_count == 0 &&
                ek_tlp_may_probe(&tcb->act->rack);
 }
 

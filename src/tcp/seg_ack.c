@@ -284,8 +284,8 @@ enum ek_verdict ek_step_5_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct
                 ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_ACK_RANGE);
                 return EK_DONE;
         }
-        ek_tcb_rearm_keepalive(t, tcb);
         if (ek_tcb_has(tcb, EK_TCB_ACCECN))
                 ek_accecn_on_segment(t, tcb, seg);
+        ek_tcb_rearm_keepalive(t, tcb);
         return run_pipeline(t, tcb, seg);
 }

@@ -268,7 +268,7 @@ void ek_seg_on_synchronized(struct ek_tcp *t, struct ek_tcb *tcb, const struct e
                 /* Of a SYN,ACK; in AccECN mode they change nothing any more (RFC 9768, 3.1.5). */
                 if (!ek_tcb_has(tcb, EK_TCB_ACCECN))
                         ek_ecn_on_syn_ack(t, tcb, seg);
-                hdr.flags &= (uint16_t)~(ELKO_SYN | ELKO_ECE | ELKO_CWR | ELKO_AE);
+                hdr.flags &= (uint16_t) ~(ELKO_SYN | ELKO_ECE | ELKO_CWR | ELKO_AE);
                 rest.hdr = &hdr;
                 rest.unscaled = true;
                 rest.seq = seq_add(seg->seq, 1);

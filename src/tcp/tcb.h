@@ -110,14 +110,14 @@ enum ek_tcb_flag {
         EK_TCB_READ_SHUT = 1u << 19,  /* the application will not read any more */
         EK_TCB_FIN_LATEST = 1u << 20, /* nothing came early behind the early FIN */
         EK_TCB_BURST = 1u << 18,      /* data left just now, and nothing has stopped us since */
-        EK_TCB_ECN = 1u << 21,        /* RFC 3168: our data goes with ECT; in SYN-SENT: our SYN asked */
-        EK_TCB_ECN_HEARS = 1u << 22,  /* ... and CE on the peer's data is told of */
-        EK_TCB_ECN_SEEN = 1u << 23,   /* some of the peer's data came with ECT or CE */
-        EK_TCB_ECE = 1u << 24,        /* our ACKs carry ECE */
-        EK_TCB_CWR = 1u << 25,        /* the next new data carries CWR */
+        EK_TCB_ECN = 1u << 21, /* RFC 3168: our data goes with ECT; in SYN-SENT: our SYN asked */
+        EK_TCB_ECN_HEARS = 1u << 22,    /* ... and CE on the peer's data is told of */
+        EK_TCB_ECN_SEEN = 1u << 23,     /* some of the peer's data came with ECT or CE */
+        EK_TCB_ECE = 1u << 24,          /* our ACKs carry ECE */
+        EK_TCB_CWR = 1u << 25,          /* the next new data carries CWR */
         EK_TCB_ACCECN = 1u << 26,       /* in AccECN mode, RFC 9768 */
         EK_TCB_ACCECN_ASKED = 1u << 27, /* our SYN asked for it */
-        EK_TCB_FASTOPEN = 1u << 28,   /* SYN-RECEIVED by a Fast Open cookie, no ACK yet */
+        EK_TCB_FASTOPEN = 1u << 28,     /* SYN-RECEIVED by a Fast Open cookie, no ACK yet */
         EK_TCB_FASTOPEN_ASKED = 1u
                                 << 29, /* our SYN had the Fast Open option, or our SYN,ACK is to */
         EK_TCB_SYN_DATA = 1u << 30,    /* data went with a SYN, and was acknowledged with it */
@@ -187,12 +187,12 @@ struct ek_accecn {
         uint32_t r_cep, r_ceb, r_e0b, r_e1b;
         uint32_t s_cep, s_ceb, s_e0b, s_e1b;
         uint32_t delivered_ce;
-        uint8_t marks;        /* packets with CE since our last ACK, saturating */
-        uint8_t changed;      /* byte counters that ever moved: 1 e1b, 2 e0b, 4 ceb */
-        uint8_t last_ecn;     /* IP-ECN field of the packet before */
-        uint8_t peer_syn_ecn; /* ... of the peer's SYN or SYN,ACK */
-        bool handshake;       /* the next pure ACK tells of that (3.2.2.1) */
-        bool dirty;           /* a byte counter moved since the last option */
+        uint8_t marks;            /* packets with CE since our last ACK, saturating */
+        uint8_t changed;          /* byte counters that ever moved: 1 e1b, 2 e0b, 4 ceb */
+        uint8_t last_ecn;         /* IP-ECN field of the packet before */
+        uint8_t peer_syn_ecn;     /* ... of the peer's SYN or SYN,ACK */
+        bool handshake;           /* the next pure ACK tells of that (3.2.2.1) */
+        bool dirty;               /* a byte counter moved since the last option */
         bool first, first_option; /* no ACE counter, no option was seen yet */
         bool optioned;            /* the ACK at hand has a good one */
         bool wiped;               /* options are not believed */
@@ -287,7 +287,7 @@ struct ek_tcb {
 
         struct ek_rtt rtt;
         struct ek_congestion cong;
-        uint32_t settings;     /* index, EK_NIL: the stack's defaults */
+        uint32_t settings; /* index, EK_NIL: the stack's defaults */
         union {
                 uint32_t delivered_ce; /* segments, modulo 2^32: struct elko_tcp_info */
                 uint32_t accecn;       /* with EK_TCB_ACCECN: index, that is counted there */

@@ -44,9 +44,9 @@ struct ek_tcp_opts {
         bool fastopen_exp;      /* as option 254 with a magic (RFC 7413, A) */
         bool malformed;         /* the list was cut short by an illegal length */
         bool scale_first; /* emit: the window scale before SACK-permitted and TS, as BSD does */
-        uint8_t accecn_fields;   /* emit: how many of them, 1..3 */
-        uint8_t accecn_has;      /* parsed: 1 e1b, 2 e0b, 4 ceb */
-        bool accecn_order1;      /* emit: e1b, ceb, e0b; else e0b, ceb, e1b */
+        uint8_t accecn_fields;                       /* emit: how many of them, 1..3 */
+        uint8_t accecn_has;                          /* parsed: 1 e1b, 2 e0b, 4 ceb */
+        bool accecn_order1;                          /* emit: e1b, ceb, e0b; else e0b, ceb, e1b */
         uint32_t accecn_e0b, accecn_ceb, accecn_e1b; /* 24 bits each */
         const uint8_t *fastopen; /* the cookie: in the segment, or (emit) the caller's */
         struct elko_sack_block sack[4];

@@ -40,7 +40,8 @@ static const struct conv_opt *option(const struct conv *c, uint8_t kind)
 }
 
 /* The last segment has the option with exactly these fields. */
-static void option_is(struct conv *c, uint8_t kind, unsigned fields, uint32_t a, uint32_t b, uint32_t d)
+static void option_is(struct conv *c, uint8_t kind, unsigned fields, uint32_t a, uint32_t b,
+                      uint32_t d)
 {
         const struct conv_opt *o = option(c, kind);
         uint32_t want[3] = {a, b, d};
@@ -58,6 +59,7 @@ static void connect_to(struct conv *c, const char *flags)
 {
         conv_connect(c);
         conv_out(c, "SECA 0:0(0) <...>");
+        CONV_CHECK(c, option(c, 172) == NULL && option(c, 174) == NULL);
         conv_in(c, "%s 0:0(0) ack 1 win 65535 <" SYN_OPTIONS "," FIRST ">", flags);
 }
 
@@ -90,7 +92,7 @@ static const char *e0b_ceb(uint32_t v, uint32_t ce)
 
 /* ---- 3.1: the handshake ---- */
 
-/* [RFC9768 3.1.2a 3.2.1 3.2.2a 3.2.2.1a 3.2.3.2.1b] */
+/* [RFC9768 3.1.2a 3.2.1 3.2.2a 3.2.2b 3.2.2.1a 3.2.3.2.1a 3.2.3.2.1b] */
 CONV_TEST(asked_and_given)
 {
         conv_start(c, &both);
@@ -106,6 +108,21 @@ CONV_TEST(asked_and_given)
         open_passive(c);
         conv_send(c, 100);
         conv_out(c, "[ect0] P.AE 1:101(100) ack 1 <...>");
+        conv_abort(c);
+        conv_out(c, "R. 101:101(0) ack 1 <...>");
+}
+
+/* It was lost, or its ACK was: the answer is the same. [RFC9768 3.2.2.1d] */
+CONV_TEST(a_syn_ack_that_comes_again)
+{
+        conv_start(c, &both);
+        open_active(c);
+        conv_in(c, "[ce] P.AE 1:11(10) ack 1");
+        conv_out(c, ".AC 1:1(0) ack 11 <...>");
+        conv_in(c, "S.C 0:0(0) ack 1 win 65535 <" SYN_OPTIONS ">");
+        conv_out(c, ".C 1:1(0) ack 11 <...>");
+        conv_in(c, "[ect0] P.AE 11:21(10) ack 1");
+        conv_out(c, ".AC 1:1(0) ack 21 <...>");
 }
 
 /* Table 2, top: the SYN,ACK tells which IP-ECN field the SYN had. Flags that are reserved ask as well (3.1.3).
@@ -115,10 +132,10 @@ CONV_TEST(what_the_syn_had)
         static const struct {
                 const char *in, *out;
         } table[] = {
-                {"SECA", "S.C"},      {"[ect1] SECA", "S.EC"}, {"[ect0] SECA", "S.A"},
+                {"SECA", "S.C"},       {"[ect1] SECA", "S.EC"}, {"[ect0] SECA", "S.A"},
                 {"[ce] SECA", "S.AC"}, {"SA", "S.C"},           {"SE", "S.C"},
-                {"SC", "S.C"},        {"[ect0] SAC", "S.A"},   {"SAE", "S.C"},
-                {"SEC", "S.E"},       {"[ect0] SEC", "S.E"},   {"S", "S."},
+                {"SC", "S.C"},         {"[ect0] SAC", "S.A"},   {"SAE", "S.C"},
+                {"SEC", "S.E"},        {"[ect0] SEC", "S.E"},   {"S", "S."},
         };
 
         conv_start(c, &both);
@@ -131,13 +148,13 @@ CONV_TEST(what_the_syn_had)
 }
 
 /* Table 2 from the client's side. What is not as it was sent goes without ECT from then on (3.2.2.3).
- * [RFC9768 3.1.2c 3.1.3b 3.2.2.3a] */
+ * [RFC9768 3.1.2c 3.1.3b 3.2.2.2c 3.2.2.3a] */
 CONV_TEST(what_the_answer_means)
 {
         static const struct {
                 const char *in, *ack, *data;
         } table[] = {
-                {"S.C", ".C", "[ect0] P.AE"}, /* as it should be */
+                {"S.C", ".C", "[ect0] P.AE"},  /* as it should be */
                 {"S.AE", ".C", "[ect0] P.AE"}, /* reserved: agreed, unchanged */
                 {"[ect0] S.C", ".A", "[ect0] P.AE"},
                 {"[ect1] S.C", ".EC", "[ect0] P.AE"},
@@ -161,19 +178,23 @@ CONV_TEST(what_the_answer_means)
         CONV_EQ(c, elko_counters_get(c->st)->tcp_accecn_mangled, 3);
 }
 
-/* Table 4: what the client's first pure ACK means. [RFC9768 3.2.2.1b 3.2.2.1c 3.2.2.3b] */
+/* Table 4: what the client's first pure ACK means. [RFC9768 3.2.2.1b 3.2.2.1c 3.2.2.2d 3.2.2.3b] */
 CONV_TEST(what_the_third_segment_means)
 {
         static const struct {
                 const char *in, *data;
                 uint64_t cuts;
-        } table[] = {
-                {".C", "[ect0] P.AE", 1}, {".E", "[ect0] P.AE", 1}, {".AE", "[ect0] P.AE", 1},
-                {".ECA", "[ect0] P.AE", 1},
-                {".EC", "P.AE", 1}, /* ECT(1), as which no SYN,ACK was sent */
-                {".A", "P.AE", 1},
-                {".", "P.AE", 0}, /* no AccECN at the other end: no answer to marks either */
-        };
+        } table[] =
+                {
+                        {".C", "[ect0] P.AE", 1},
+                        {".E", "[ect0] P.AE", 1},
+                        {".AE", "[ect0] P.AE", 1},
+                        {".ECA", "[ect0] P.AE", 1},
+                        {".EC", "P.AE", 1}, /* ECT(1), as which no SYN,ACK was sent */
+                        {".A", "P.AE", 1},
+                        {".AC", "P.AE", 0}, /* CE: that one is counted already */
+                        {".", "P.AE", 0}, /* no AccECN at the other end: no answer to marks either */
+                };
 
         conv_start(c, &both);
         conv_listen(c);
@@ -190,7 +211,7 @@ CONV_TEST(what_the_third_segment_means)
         }
 }
 
-/* Once more with AccECN, then without ECN. [RFC9768 3.1.4.1a] */
+/* Once more with AccECN, then without ECN; the next connection asks again. [RFC9768 3.1.4.1a 3.1.4.1b] */
 CONV_TEST(syns_that_are_sent_again)
 {
         conv_start(c, &both);
@@ -203,6 +224,26 @@ CONV_TEST(syns_that_are_sent_again)
         conv_out(c, ".C 1:1(0) ack 1 <...>");
         conv_send(c, 10);
         conv_out(c, "[ect0] P.AE 1:11(10) ack 1 <...>");
+        conv_flow(c, 1);
+        conv_connect(c);
+        conv_out(c, "SECA 0:0(0) <...>");
+}
+
+/* Data with the option is lost: it goes on. [RFC9768 3.2.3.2.2c] */
+CONV_TEST(data_with_the_option_is_lost)
+{
+        conv_start(c, &both);
+        open_passive(c);
+        conv_send(c, 10);
+        conv_out(c, "[ect0] P.AE 1:11(10) ack 1 <...>");
+        CONV_CHECK(c, option(c, 172) != NULL);
+        conv_advance(c, ELKO_SEC(1));
+        CONV_CHECK(c, conv_pending(c) > 0);
+        while (conv_pending(c) > 0)
+                conv_out_late(c, "P.AE 1:11(10) ack 1 <...>");
+        conv_in(c, "[ect0] P.AE 1:11(10) ack 11");
+        conv_out(c, ".AE 11:11(0) ack 11 <...>");
+        CONV_CHECK(c, option(c, 172) != NULL);
 }
 
 /* Without the option, then without ECN; the mode stays, without ECT. [RFC9768 3.2.3.2.2a 3.2.3.2.2b 3.1.5d] */
@@ -267,7 +308,7 @@ CONV_TEST(classic_at_the_other_end)
 /* ---- 3.2.2: the ACE field ---- */
 
 /* Marks on everything acceptable, pure ACKs included; not on what lies outside of the window. An ACK at once when CE follows
- * something else, and for the second mark. [RFC9768 3.2a 3.2.2.5.1a 3.2.2.5.1b] */
+ * something else, and for the second mark. [RFC9768 3.2a 3.2b 3.2.2.5.1a 3.2.2.5.1b] */
 CONV_TEST(marks_are_counted)
 {
         conv_start(c, &both);
@@ -398,14 +439,15 @@ CONV_TEST(field_and_option_disagree)
         CONV_EQ(c, elko_counters_get(c->st)->tcp_accecn_mangled, 1);
         CONV_CHECK(c, conv_pending(c) > 0);
         while (conv_pending(c) > 0)
-                conv_out(c, "%s * ack 1 <...>", (conv_peek(c, 0)->flags & ELKO_PSH) ? "P.AE" : ".AE");
+                conv_out(c, "%s * ack 1 <...>",
+                         (conv_peek(c, 0)->flags & ELKO_PSH) ? "P.AE" : ".AE");
         conv_abort(c);
         conv_ignore(c);
 }
 
 /* ---- 3.2.3: the option ---- */
 
-/* Only what ever changed, in the order that is shorter; nothing when nothing changed. [RFC9768 3.2.3a 3.2.3.1a 3.2.3.3b] */
+/* Only what ever changed, in the order that is shorter; nothing when nothing changed. [RFC9768 3.2.3a 3.2.3.1a 3.2.3.3b 3.2.3.3d 3.2.3.3e] */
 CONV_TEST(which_fields)
 {
         conv_start(c, &both);
@@ -454,7 +496,7 @@ CONV_TEST(beside_sack_blocks)
         CONV_CHECK(c, option(c, 172) == NULL && option(c, 5)->len == 26);
 }
 
-/* An option on a SYN, of an odd length, and empty. [RFC9768 3.2.3b] */
+/* An option on a SYN, of an odd length, and empty. [RFC9768 3.2.3b 3.2.3.2.1a] */
 CONV_TEST(odd_options)
 {
         conv_start(c, &both);
@@ -465,7 +507,8 @@ CONV_TEST(odd_options)
         conv_accept(c);
         conv_send(c, 10);
         conv_out(c, "[ect0] P.AE 1:11(10) ack 1 <...>");
-        conv_in(c, ".AE 1:1(0) ack 11 <nop,nop,TS val 100 ecr 0,raw ac 0a 00 00 0b 00 00 00 07 07,nop,nop>");
+        conv_in(c,
+                ".AE 1:1(0) ack 11 <nop,nop,TS val 100 ecr 0,raw ac 0a 00 00 0b 00 00 00 07 07,nop,nop>");
         CONV_EQ(c, conv_info(c).accecn_e0b, 10);
         CONV_EQ(c, elko_counters_get(c->st)->tcp_accecn_mangled, 0);
 }

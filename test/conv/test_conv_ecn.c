@@ -702,7 +702,8 @@ CONV_TEST(every_algorithm)
                         conv_ignore(c);
                 }
                 CONV_CHECK(c, conv_info(c).delivered_ce > 0);
-                CONV_CHECK(c, elko_cc_list[n] == &elko_cc_bbr || conv_info(c).snd_ssthresh < 1u << 24);
+                CONV_CHECK(c,
+                           elko_cc_list[n] == &elko_cc_bbr || conv_info(c).snd_ssthresh < 1u << 24);
                 conv_abort(c);
                 conv_ignore(c);
         }

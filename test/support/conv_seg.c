@@ -490,7 +490,10 @@ void conv_seg_print(const struct conv_seg *s, const struct conv_bases *b, char *
                 return;
         }
         if (s->tos & 3)
-                put(&p, "%s", (s->tos & 3) == 1 ? "[ect1] " : (s->tos & 3) == 2 ? "[ect0] " : "[ce] ");
+                put(&p, "%s",
+                    (s->tos & 3) == 1   ? "[ect1] "
+                    : (s->tos & 3) == 2 ? "[ect0] "
+                                        : "[ce] ");
         for (unsigned i = 0; i < FLAG_LETTERS; i++)
                 if (s->flags & flag_letters[i].flag)
                         put(&p, "%c", flag_letters[i].letter);

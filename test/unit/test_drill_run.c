@@ -425,8 +425,8 @@ EK_TEST(commands)
         unsupported("`true > x`\n0 listen(9, 1) = -1\n", "input and output of commands");
         unsupported("`tc qdisc add dev tun0 root pfifo`\n0 listen(9, 1) = -1\n",
                     "unsupported: the command `tc'");
-        unsupported("`sysctl -q net.ipv4.tcp_ecn=3`\n0 listen(9, 1) = -1\n",
-                    "unsupported: net.ipv4.tcp_ecn=3; elko has 0, 1 and 2");
+        unsupported("`sysctl -q net.ipv4.tcp_ecn=4`\n0 listen(9, 1) = -1\n",
+                    "unsupported: net.ipv4.tcp_ecn=4; elko has 0 to 3");
         unsupported("`sysctl -q a.b.c=1`\n0 listen(9, 1) = -1\n", "unsupported: sysctl a.b.c");
         unsupported("0 listen(9, 1) = -1\n+0 `sysctl -q net.ipv4.tcp_sack=0`\n",
                     "after the stack was used");
