@@ -214,6 +214,8 @@ static enum ek_verdict run_pipeline(struct ek_tcp *t, struct ek_tcb *tcb, const 
         struct ek_sack_ack sack = {0};
         bool has_sack;
 
+        if (ek_tcb_has(tcb, EK_TCB_ACCECN))
+                ek_accecn_on_segment(t, tcb, seg);
         sack.acked = &ev.acked;
         sack.progress = ev.progress;
         sack.duplicate = ev.duplicate;
@@ -284,8 +286,6 @@ enum ek_verdict ek_step_5_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct
                 ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_ACK_RANGE);
                 return EK_DONE;
         }
-        if (ek_tcb_has(tcb, EK_TCB_ACCECN))
-                ek_accecn_on_segment(t, tcb, seg);
         ek_tcb_rearm_keepalive(t, tcb);
         return run_pipeline(t, tcb, seg);
 }
