@@ -644,6 +644,82 @@ static void talk_STATE(bool wrong)
         out((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 10});
 }
 
+/* ------------------------------------------------------------------ ECN */
+
+/* The host asks for ECN (RFC 3168), and gets it. */
+static void open_ecn(void)
+{
+        out((struct p){.flags = SYN | ECE | CWR});
+        after(ELKO_MS(10));
+        in((struct p){.flags = SYN | ACK | ECE, .ack = 1});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1});
+}
+
+static void talk_ECN_SYN(bool wrong)
+{
+        in((struct p){.flags = SYN | ECE | CWR});
+        out((struct p){.flags = SYN | ACK | ECE, .ack = 1, .ecn = wrong ? ECT0 : 0});
+}
+
+static void talk_ECT(bool wrong)
+{
+        open_ecn();
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 100, .ecn = ECT0});
+        after(ELKO_SEC(1));
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 100, .ecn = wrong ? ECT0 : 0});
+}
+
+static void talk_ECE(bool wrong)
+{
+        open_ecn();
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 100, .ecn = wrong ? ECT0 : CE});
+        out((struct p){.flags = ACK | ECE, .seq = 1, .ack = 101});
+}
+
+static void talk_ECE_OWED(bool wrong)
+{
+        open_ecn();
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 100, .ecn = CE});
+        out((struct p){.flags = wrong ? ACK : ACK | ECE, .seq = 1, .ack = 101});
+}
+
+static void talk_CWR(bool wrong)
+{
+        open_ecn();
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 100, .ecn = ECT0});
+        after(ELKO_MS(10));
+        in((struct p){.flags = ACK | ECE, .seq = 1, .ack = 101});
+        out((struct p){.flags = ACK | CWR, .seq = 101, .ack = 1, .len = 100, .ecn = ECT0});
+        out((struct p){
+                .flags = wrong ? ACK | CWR : ACK, .seq = 201, .ack = 1, .len = 100, .ecn = ECT0});
+}
+
+static void talk_CWR_OWED(bool wrong)
+{
+        open_ecn();
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 100, .ecn = ECT0});
+        after(ELKO_MS(10));
+        in((struct p){.flags = ACK | ECE, .seq = 1, .ack = 101});
+        out((struct p){
+                .flags = wrong ? ACK : ACK | CWR, .seq = 101, .ack = 1, .len = 100, .ecn = ECT0});
+}
+
+static void talk_ACE(bool wrong)
+{
+        out((struct p){.flags = SYN | ECE | CWR, .ae = true});
+        after(ELKO_MS(10));
+        in((struct p){.flags = SYN | ACK | CWR, .ack = 1});
+        out((struct p){.flags = ACK | CWR, .seq = 1, .ack = 1});
+        in((struct p){.flags = ACK | ECE,
+                      .ae = true,
+                      .seq = 1,
+                      .ack = 1,
+                      .len = 100,
+                      .ecn = wrong ? ECT0 : CE});
+        in((struct p){.flags = ACK | ECE, .ae = true, .seq = 101, .ack = 1, .len = 100, .ecn = CE});
+        out((struct p){.flags = ACK | ECE | CWR, .ae = true, .seq = 1, .ack = 201}); /* seven */
+}
+
 /* ------------------------------------------------------------------ the list makes the tests */
 
 #define EK_X(name, sentence, section)                                                              \

@@ -16,7 +16,9 @@
 #include "ek_test.h"
 #include "monitor.h"
 
-enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
+enum { FIN = 1, SYN = 2, RST = 4, ACK = 16, ECE = 64, CWR = 128 };
+
+enum { ECT1 = 1, ECT0 = 2, CE = 3 }; /* of the IP header */
 
 struct p {
         uint8_t flags;
@@ -29,6 +31,8 @@ struct p {
         uint32_t tsval, tsecr; /* 0: as it should be */
         unsigned sacks;
         uint32_t sack[8]; /* relative, like ack */
+        uint8_t ecn;      /* of the IP header */
+        bool ae;          /* the ninth flag */
         uint32_t octets;  /* added to the pattern of the text */
         uint8_t options[40];
         unsigned options_len; /* in place of the above */
@@ -200,6 +204,7 @@ static void packet(const struct p *p, bool mine)
                         (uint8_t)(pattern(p->seq + ((p->flags & SYN) != 0) + i, mine) + p->octets);
         if (wire.v6) {
                 b[0] = 0x60;
+                b[1] = (uint8_t)(p->ecn << 4);
                 put16(b + 4, total);
                 b[6] = 6;
                 b[7] = 64;
@@ -208,6 +213,7 @@ static void packet(const struct p *p, bool mine)
                 b[39] = mine ? 2 : 1;
         } else {
                 b[0] = 0x45;
+                b[1] = p->ecn;
                 put16(b + 2, 20 + total);
                 b[8] = 64;
                 b[9] = 6;
@@ -220,7 +226,7 @@ static void packet(const struct p *p, bool mine)
         put32(tcp + 4, p->seq + (mine ? wire.iss : wire.irs));
         if (p->flags & ACK)
                 put32(tcp + 8, p->ack + (mine ? wire.irs : wire.iss));
-        tcp[12] = (uint8_t)((20 + n) / 4 << 4);
+        tcp[12] = (uint8_t)((20 + n) / 4 << 4 | p->ae);
         tcp[13] = p->flags;
         put16(tcp + 14, p->window == NO_WINDOW ? 0 : p->window != 0 ? p->window : 60000);
         if (p->spoil != NULL && p->sums_last)
