@@ -25,6 +25,8 @@ struct elko_persona {
         uint32_t initial_window_segs;
         uint32_t quick_acks;
         bool rto_min_on_variance, interactive_acks, push_bursts, icmp_ends_open, slow_start_bursts;
+        bool fastopen_spare, mss_by_path, idle_decay, loss_of_cwnd;
+        uint64_t fastopen_bar_ns, syn_refused_ns;
         uint32_t syn_linear_timeouts, synack_retries;
         uint32_t keepalive_count;
         uint64_t delack_ns;

@@ -136,8 +136,10 @@ int elko_abort(elko_stack *st, elko_sock s);
         X(PACING, "space segments over the round trip, whatever the algorithm asks for")            \
         X(MAX_PACING_RATE, "send no faster, bytes of payload per second; 0: no limit")              \
         X(FASTOPEN,                                                                                 \
-          "Fast Open (RFC 7413). Before the SYN of a connection has left, 0 or 1: let data "        \
-          "that is queued by then go with it, if a cookie is known, else ask for one. Listener: "   \
+          "Fast Open (RFC 7413). Before the SYN of a connection has left, 0 to 3: let data "        \
+          "that is queued by then go with it, if a cookie is known, else ask for one; 2: and "      \
+          "keep it until the option becomes another; 3: ask for one although one is known. "        \
+          "Listener: "                                                                              \
           "so many connections of the stack may be open by a cookie alone, 0..65535")               \
         X(FASTOPEN_NO_COOKIE,                                                                       \
           "Fast Open without cookies, among hosts that trust each other's addresses (RFC 7413, 7.3)")
@@ -153,6 +155,14 @@ enum elko_option {
  * EAGAIN: RCV_BUF_MAX of a listener with handshakes under way, which have announced the present one. */
 int elko_set_option(elko_stack *st, elko_sock s, enum elko_option option, uint64_t value);
 int elko_get_option(elko_stack *st, elko_sock s, enum elko_option option, uint64_t *value);
+
+/* Bytes of data that the SYN of a connection would take with it if it left now: 0 without FASTOPEN, without a
+ * cookie, or when it has left. Errors: EBADF. */
+int64_t elko_syn_room(elko_stack *st, elko_sock s);
+
+/* Secrets of a listener's Fast Open cookies, instead of the stack's (struct elko_config, fastopen_key): the first
+ * makes them, those of the second are good as well; n is 0 (the stack's), 1 or 2. Errors: EBADF, EINVAL. */
+int elko_set_fastopen_keys(elko_stack *st, elko_sock listener, const uint8_t key[][16], unsigned n);
 
 /* Any pointer; it comes back in the events of this socket. */
 int elko_set_user(elko_stack *st, elko_sock s, void *user);

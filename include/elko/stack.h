@@ -114,11 +114,25 @@ struct elko_config {
         /* Secrets of Fast Open cookies, for hosts that serve one address: the first makes them, those of the
          * second are good as well. All zeros: the stack makes its own, and changes them. */
         uint8_t fastopen_key[2][16];
+        /* A path on which Fast Open failed is not tried again for this time, then twice, ... 32 times it (RFC 7413,
+         * 4.1.3.1): 1 h; 0: it is tried again at once (Linux). */
+        uint64_t fastopen_bar_ns;
+        /* A SYN with data has room for all options that there could be, in the link's MSS where the server's is not
+         * known (Linux), instead of its own options, in 536 or 1220 bytes (RFC 7413, 4.1.3): false. */
+        bool fastopen_spare;
+        bool mss_by_path; /* announce the MSS of the path (Linux), not of the link (RFC 2923, 2.3): false */
+        /* A SYN,ACK that is none for our SYN is answered by a reset, and the SYN goes again after this time, since the
+         * peer may have been of an older life: 0; 8 ms (Linux). */
+        uint64_t syn_refused_ns;
         bool challenge_acks;                  /* RFC 5961: true */
         uint32_t challenge_ack_interval_ms;   /* at most one per connection in this span: 500 */
         const struct elko_cc_ops *congestion; /* NULL: the default, CUBIC */
         bool cwnd_validation; /* RFC 7661: a window that is not used is kept for five minutes, instead of
                                  RFC 5681's restart after an RTO of silence; not with BBR: false */
+        bool loss_probes; /* tail loss probes (RFC 8985, 7): true */
+        bool idle_keep; /* a window that is not used stays as it is (Linux: tcp_slow_start_after_idle 0): false */
+        bool idle_decay; /* it is halved with each RTO of silence (RFC 2861, Linux), not restarted at once: false */
+        bool loss_of_cwnd; /* a loss takes its share of cwnd (Linux), not of what is in flight (RFC 5681): false */
         bool pacing; /* space segments over the round trip with every algorithm; those that set a rate
                         of their own (BBR) do it anyway: false */
         uint64_t max_pacing_rate; /* bytes of payload per second, 0: no limit */
@@ -139,6 +153,14 @@ size_t elko_stack_size(const struct elko_config *config, uint32_t connections, u
  */
 elko_stack *elko_stack_create(void *region, size_t bytes, const struct elko_config *config,
                               uint64_t now, const char **why);
+
+/*
+ * Take over what `config` says for what is to come: times, limits of buffers, options that are offered, secrets of
+ * cookies. What memory was laid out for stays as it is: the seed, the numbers of objects and their sizes. Connections
+ * that are there keep what they have agreed on, and what elko_set_option() said. Errors: EINVAL; EAGAIN: a listener has
+ * handshakes under way, which have announced what there is now.
+ */
+int elko_stack_change(elko_stack *st, const struct elko_config *config);
 
 /* End: nothing is sent, the region is the caller's again. For a clean end abort or close the
  * connections first and pull the output. NULL is allowed. */

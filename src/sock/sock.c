@@ -253,7 +253,7 @@ static bool in(uint64_t v, uint64_t lo, uint64_t hi)
         return v >= lo && v <= hi;
 }
 
-enum { BUF_LEAST = 2048, BUF_MOST = 1 << 30 };
+enum { BUF_LEAST = 2048, BUF_MOST = 1 << 30, FASTOPEN_HOLD = 2, FASTOPEN_FORGET = 3 };
 
 /* [RFC9293 MUST-40; RFC5681 4.2b] */
 static bool set_span_or_switch(struct ek_settings *s, enum elko_option option, uint64_t v)
@@ -305,7 +305,9 @@ static void apply(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_option option)
                 ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK);
         if (option == ELKO_OPTION_KEEPALIVE || option == ELKO_OPTION_KEEPALIVE_IDLE)
                 ek_tcb_rearm_keepalive(t, tcb);
-        if (tcb->state == ELKO_TCP_SYN_SENT && (tcb->todo & EK_TODO_SYN)) {
+        if (option == ELKO_OPTION_FASTOPEN)
+                ek_fast_open_hold(t, tcb, s->fastopen == FASTOPEN_HOLD);
+        if (tcb->state == ELKO_TCP_SYN_SENT && seq_eq(tcb->snd_nxt, tcb->iss)) {
                 /* The SYN has not left: it still can announce something else. */
                 ek_tcb_release_receive(t, tcb);
                 ek_rcv_buf_open(t, tcb, seq_make(0), 0);
@@ -331,6 +333,8 @@ int ek_sock_set_option(struct ek_tcp *t, elko_sock s, enum elko_option option, u
         if (ls != NULL && option == ELKO_OPTION_RCV_BUF_MAX &&
             (ls->half_open > 0 || t->now < t->cookies_until))
                 return ELKO_EAGAIN;
+        if (tcb != NULL && option == ELKO_OPTION_FASTOPEN && value > FASTOPEN_FORGET)
+                return ELKO_EINVAL;
         own = ek_tcb_own_settings(t, ls != NULL ? &ls->settings : &tcb->settings);
         if (own == NULL)
                 return ELKO_ENOMEM;
@@ -382,6 +386,27 @@ int ek_sock_get_option(struct ek_tcp *t, elko_sock s, enum elko_option option, u
         case ELKO_OPTION_MAX_PACING_RATE: *value = v->max_pacing_rate; break;
         default: return ELKO_EINVAL;
         }
+        return ELKO_OK;
+}
+
+int64_t ek_sock_syn_room(struct ek_tcp *t, elko_sock s)
+{
+        const struct ek_tcb *tcb = ek_handle_tcb(t, s);
+
+        return tcb == NULL ? ELKO_EBADF : (int64_t)ek_fast_open_syn_room(t, tcb);
+}
+
+int ek_sock_set_fastopen_keys(struct ek_tcp *t, elko_sock s, const uint8_t key[][16], unsigned n)
+{
+        struct ek_listener *ls = ek_handle_listener(t, s);
+
+        if (ls == NULL)
+                return ELKO_EBADF;
+        if (n > 2)
+                return ELKO_EINVAL;
+        ls->fastopen_keys = n;
+        for (unsigned i = 0; i < n; i++)
+                memcpy(ls->fastopen_key[i], key[i], sizeof(ls->fastopen_key[i]));
         return ELKO_OK;
 }
 

@@ -18,6 +18,8 @@ int ek_sock_close(struct ek_tcp *t, elko_sock s);
 int ek_sock_abort(struct ek_tcp *t, elko_sock s);
 int ek_sock_set_option(struct ek_tcp *t, elko_sock s, enum elko_option option, uint64_t value);
 int ek_sock_get_option(struct ek_tcp *t, elko_sock s, enum elko_option option, uint64_t *value);
+int64_t ek_sock_syn_room(struct ek_tcp *t, elko_sock s);
+int ek_sock_set_fastopen_keys(struct ek_tcp *t, elko_sock s, const uint8_t key[][16], unsigned n);
 int ek_sock_set_user(struct ek_tcp *t, elko_sock s, void *user);
 int ek_sock_set_congestion(struct ek_tcp *t, elko_sock s, const struct elko_cc_ops *ops);
 bool ek_sock_next_event(struct ek_tcp *t, struct elko_event *ev);

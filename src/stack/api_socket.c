@@ -142,6 +142,16 @@ int elko_get_option(elko_stack *st, elko_sock s, enum elko_option option, uint64
         return ek_sock_get_option(&st->tcp, s, option, value);
 }
 
+int64_t elko_syn_room(elko_stack *st, elko_sock s)
+{
+        return ek_sock_syn_room(&st->tcp, s);
+}
+
+int elko_set_fastopen_keys(elko_stack *st, elko_sock listener, const uint8_t key[][16], unsigned n)
+{
+        return ek_sock_set_fastopen_keys(&st->tcp, listener, key, n);
+}
+
 int elko_set_user(elko_stack *st, elko_sock s, void *user)
 {
         return ek_sock_set_user(&st->tcp, s, user);

@@ -65,6 +65,8 @@ void elko_config_default(struct elko_config *c)
                 .syn_cookies = true,
                 .challenge_acks = true,
                 .challenge_ack_interval_ms = 500,
+                .fastopen_bar_ns = ELKO_SEC(3600),
+                .loss_probes = true,
         };
 }
 
@@ -132,6 +134,8 @@ static const char *check_times(const struct elko_config *c)
                 return "keepalive_count must be 1..255, keepalive times at least 1 s";
         if (c->synack_retries > EK_HALF_OPEN_MAX_RETRIES)
                 return "synack_retries must be 0..6";
+        if (c->fastopen_bar_ns > ELKO_SEC(86400) || c->syn_refused_ns > ELKO_SEC(1))
+                return "fastopen_bar_ns must be 0..1 day, syn_refused_ns 0..1 s";
         return NULL;
 }
 
@@ -171,6 +175,27 @@ const char *ek_config_check(const struct elko_config *c)
         if (bad == NULL)
                 bad = check_tcp(c);
         return bad;
+}
+
+/* What memory was laid out for, and what tables are keyed with, can't change. */
+void ek_config_keep(struct elko_config *c, const struct elko_config *was)
+{
+        memcpy(c->seed, was->seed, sizeof(c->seed));
+        c->max_connections = was->max_connections;
+        c->max_half_open = was->max_half_open;
+        c->max_time_wait = was->max_time_wait;
+        c->max_listeners = was->max_listeners;
+        c->max_neighbours = was->max_neighbours;
+        c->max_routes = was->max_routes;
+        c->max_addresses = was->max_addresses;
+        c->max_links = was->max_links;
+        c->max_replies = was->max_replies;
+        c->output_batch = was->output_batch;
+        c->block_bytes = was->block_bytes;
+        c->slab_chunk_bytes = was->slab_chunk_bytes;
+        c->window_overcommit_percent = was->window_overcommit_percent;
+        c->max_ooo_ranges = was->max_ooo_ranges;
+        c->fastopen_cookies = was->fastopen_cookies;
 }
 
 static uint64_t blocks(uint64_t bytes, uint64_t block)

@@ -7,4 +7,7 @@
 /* NULL, or a sentence that says which field is out of which range. Static storage. */
 const char *ek_config_check(const struct elko_config *c);
 
+/* Give *c what can't change in a stack that was made with *was. */
+void ek_config_keep(struct elko_config *c, const struct elko_config *was);
+
 #endif

@@ -67,6 +67,16 @@ elko_stack *elko_stack_create(void *region, size_t bytes, const struct elko_conf
         return st;
 }
 
+int elko_stack_change(elko_stack *st, const struct elko_config *config)
+{
+        struct elko_config c = *config;
+
+        ek_config_keep(&c, &st->tcp.cfg);
+        if (ek_config_check(&c) != NULL)
+                return ELKO_EINVAL;
+        return ek_tcp_change(&st->tcp, &c) ? ELKO_OK : ELKO_EAGAIN;
+}
+
 void elko_stack_destroy(elko_stack *st)
 {
         (void)st; /* all memory is the caller's region */

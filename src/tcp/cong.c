@@ -174,6 +174,20 @@ void ek_cong_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_cc_ack *ev
         ek_cong_pace(t, tcb);
 }
 
+/* Where a connection that was idle goes on: at the initial window (RFC 5681, 4.1), or on the way to it (RFC 2861). */
+static uint32_t restart_window(const struct ek_tcp *t, const struct ek_tcb *tcb, uint32_t initial)
+{
+        uint64_t idle = (uint64_t)(ek_tcp_ms(t) - tcb->stats.data_sent_ms) * 1000000;
+        uint64_t rto = ek_rtt_rto(&tcb->rtt, &t->rtt_limits);
+        uint32_t cwnd = tcb->cong.out.cwnd_bytes;
+
+        if (!t->cfg.idle_decay)
+                return initial;
+        for (; idle > rto && cwnd > initial; idle -= rto)
+                cwnd /= 2;
+        return ek_max_u32(cwnd, initial);
+}
+
 void ek_cong_on_congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_congestion kind,
                            uint32_t flight)
 {
@@ -187,8 +201,13 @@ void ek_cong_on_congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_conge
                 .delivered_bytes = tcb->act->rate.delivered,
         };
 
-        if (ek_cong_is_validated(t, tcb) && kind == ELKO_CONGESTION_IDLE)
-                return;
+        if (kind == ELKO_CONGESTION_IDLE) {
+                if (ek_cong_is_validated(t, tcb) || t->cfg.idle_keep)
+                        return;
+                ev.initial_cwnd_bytes = restart_window(t, tcb, ev.initial_cwnd_bytes);
+        } else if (t->cfg.loss_of_cwnd) {
+                ev.flight_bytes = ek_max_u32(flight, tcb->cong.out.cwnd_bytes);
+        }
         if (ek_cong_is_validated(t, tcb))
                 ev.flight_bytes = ek_cwv_on_loss(&tcb->act->cwv, flight, tcb->stats.bytes_retrans);
         tcb->cong.ops->on_congestion(tcb->act->priv, &tcb->cong.out, &ev);

@@ -35,24 +35,47 @@ static bool needs_no_cookie(const struct ek_tcp *t, const struct ek_tcb *tcb)
         return ek_tcb_settings(t, tcb)->fastopen_no_cookie;
 }
 
+enum { FORGET = 3 }; /* ELKO_OPTION_FASTOPEN: ask for a cookie whatever is known */
+
 static const struct ek_tfo_entry *known(struct ek_tcp *t, const struct ek_tcb *tcb)
 {
         struct ek_tfo_path path = path_of(&tcb->conn.key);
 
+        if (ek_tcb_settings(t, tcb)->fastopen == FORGET)
+                return NULL;
         return ek_tfo_find(&t->fastopen, &t->secrets.fastopen, &path, t->now);
 }
 
-enum { SYN_MSS_V4 = 1460, SYN_MSS_V6 = 1440, NO_MSS_V4 = 536, NO_MSS_V6 = 1220 };
+enum {
+        SYN_MSS_V4 = 1460,
+        SYN_MSS_V6 = 1440,
+        NO_MSS_V4 = 536,
+        NO_MSS_V6 = 1220,
+        ALL_OPTIONS = 40,
+};
+
+/* The MSS of a SYN's data: the server's, or what everybody takes (RFC 9293, 3.7.1), and what our own link does. */
+static uint32_t syn_mss(const struct ek_tcp *t, const struct ek_tcb *tcb,
+                        const struct ek_tfo_entry *e)
+{
+        bool v4 = ek_addr_is_v4(&tcb->conn.key.remote);
+        uint32_t mss = v4 ? NO_MSS_V4 : NO_MSS_V6;
+
+        if (t->cfg.fastopen_spare)
+                return e != NULL && e->mss != 0 ? ek_min_u32(e->mss, tcb->adv_mss) : tcb->adv_mss;
+        if (e != NULL && e->mss != 0)
+                mss = ek_min_u32(e->mss, v4 ? SYN_MSS_V4 : SYN_MSS_V6);
+        return ek_min_u32(mss, tcb->adv_mss);
+}
 
 /* Data bytes that may go with the first SYN (RFC 7413, 4.1.3): 0 without a cookie. */
 uint32_t ek_fast_open_syn_room(struct ek_tcp *t, const struct ek_tcb *tcb)
 {
-        bool v4 = ek_addr_is_v4(&tcb->conn.key.remote);
         const struct ek_tfo_entry *e;
         struct ek_tcp_opts opt;
         uint32_t mss, used;
 
-        if (!ek_fast_open_wanted(t, tcb))
+        if (!ek_fast_open_wanted(t, tcb) || !seq_eq(tcb->snd_nxt, tcb->iss))
                 return 0;
         e = known(t, tcb);
         if (ek_tfo_is_barred(e, t->now) ||
@@ -65,12 +88,25 @@ uint32_t ek_fast_open_syn_room(struct ek_tcp *t, const struct ek_tcb *tcb)
                 if (!ek_tcp_opts_fastopen_fits(&opt))
                         return 0;
         }
-        mss = v4 ? NO_MSS_V4 : NO_MSS_V6;
-        if (e != NULL && e->mss != 0)
-                mss = ek_min_u32(e->mss, v4 ? SYN_MSS_V4 : SYN_MSS_V6);
-        mss = ek_min_u32(mss, tcb->adv_mss); /* what our own link takes */
-        used = ek_tcp_opts_len(&opt);
+        mss = syn_mss(t, tcb, e);
+        used = t->cfg.fastopen_spare ? ALL_OPTIONS : ek_tcp_opts_len(&opt);
         return mss > used ? mss - used : 0;
+}
+
+/* The SYN waits for the user, who may have data for it, or goes now. */
+void ek_fast_open_hold(struct ek_tcp *t, struct ek_tcb *tcb, bool hold)
+{
+        if (tcb->state != ELKO_TCP_SYN_SENT || !seq_eq(tcb->snd_nxt, tcb->iss) ||
+            hold == !(tcb->todo & EK_TODO_SYN))
+                return;
+        if (hold) {
+                tcb->todo &= ~(uint32_t)EK_TODO_SYN;
+                tcb->at[EK_DL_ABORT] = EK_NEVER;
+                return;
+        }
+        tcb->todo |= EK_TODO_SYN;
+        ek_tcb_arm(t, tcb, EK_DL_ABORT, ek_time_add(t->now, t->cfg.r2_syn_ns));
+        ek_tcb_has_work(t, tcb);
 }
 
 /* The option of the first SYN: the cookie, or the wish for one. [RFC7413 4.2.1a 4.2.2a] */
@@ -93,6 +129,7 @@ void ek_fast_open_for_syn(struct ek_tcp *t, struct ek_tcb *tcb, struct ek_tcp_op
                 opt->fastopen = e->cookie;
                 opt->fastopen_bytes = e->bytes;
         }
+        opt->fastopen_exp = e != NULL && (e->bytes > 0 ? e->exp : e->try_exp == 1);
         if (!ek_tcp_opts_fastopen_fits(opt)) {
                 opt->present &= ~(uint32_t)ELKO_OPT_FASTOPEN;
                 return;
@@ -102,11 +139,14 @@ void ek_fast_open_for_syn(struct ek_tcp *t, struct ek_tcb *tcb, struct ek_tcp_op
         else
                 t->ctr->tcp_fastopen_asked++;
         tcb->flags |= EK_TCB_FASTOPEN_ASKED;
+        if (opt->fastopen_exp)
+                tcb->flags |= EK_TCB_FASTOPEN_EXP;
 }
 
 /*
  * What the SYN,ACK tells of our option. A refusal is: no answer before the plain SYN went (4.2.2, "presumably
- * it is triggered by a retransmitted SYN"), or data not acknowledged and no other cookie given.
+ * it is triggered by a retransmitted SYN"), or data not acknowledged and no other cookie given. One that took
+ * the first SYN and gives no cookie may know the option by its old number only (A).
  * [RFC7413 4.1.3.1a 4.2.2g]
  */
 void ek_fast_open_on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg,
@@ -122,13 +162,17 @@ void ek_fast_open_on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct 
                 return;
         if (cookie)
                 ek_tfo_learn(&t->fastopen, &t->secrets.fastopen, &path, t->now, opt->fastopen,
-                             opt->fastopen_bytes, mss);
+                             opt->fastopen_bytes, mss, opt->fastopen_exp);
         if (data_acked) {
                 tcb->flags |= EK_TCB_SYN_DATA;
                 t->ctr->tcp_fastopen_taken++;
                 ek_tfo_worked(&t->fastopen, &t->secrets.fastopen, &path);
         } else if (!cookie && (tcb->rtt.timeouts > 0 || data_left)) {
-                ek_tfo_fail(&t->fastopen, &t->secrets.fastopen, &path, t->now);
+                ek_tfo_fail(&t->fastopen, &t->secrets.fastopen, &path, t->now,
+                            t->cfg.fastopen_bar_ns);
+        } else if (!cookie && !needs_no_cookie(t, tcb)) {
+                ek_tfo_refused(&t->fastopen, &t->secrets.fastopen, &path, t->now,
+                               ek_tcb_has(tcb, EK_TCB_FASTOPEN_EXP));
         }
 }
 
@@ -152,17 +196,21 @@ static uint64_t get64le(const uint8_t *p)
         return v;
 }
 
-/* The user's, or the stack's own. */
-static struct ek_tfo_keys keys(const struct ek_tcp *t)
+/* The user's, for the listener or for all of them, or the stack's own. */
+static struct ek_tfo_keys keys(const struct ek_tcp *t, const struct ek_listener *ls)
 {
-        struct ek_tfo_keys k = {0};
+        const uint8_t(*key)[16] = t->cfg.fastopen_key;
+        struct ek_tfo_keys k = {.count = is_set(t->cfg.fastopen_key[1]) ? 2 : 1};
 
-        if (!is_set(t->cfg.fastopen_key[0]))
+        if (ls != NULL && ls->fastopen_keys > 0) {
+                key = ls->fastopen_key;
+                k.count = ls->fastopen_keys;
+        } else if (!is_set(key[0])) {
                 return ek_tfo_keys_at(&t->secrets.fastopen, t->now);
-        k.count = is_set(t->cfg.fastopen_key[1]) ? 2 : 1;
+        }
         for (uint32_t i = 0; i < k.count; i++) {
-                k.key[i].k0 = get64le(t->cfg.fastopen_key[i]);
-                k.key[i].k1 = get64le(t->cfg.fastopen_key[i] + 8);
+                k.key[i].k0 = get64le(key[i]);
+                k.key[i].k1 = get64le(key[i] + 8);
         }
         return k;
 }
@@ -171,7 +219,7 @@ static struct ek_tfo_keys keys(const struct ek_tcp *t)
 void ek_fast_open_offer(struct ek_tcp *t, const struct ek_key *key, bool experiment,
                         uint8_t cookie[EK_TFO_COOKIE_BYTES], struct ek_tcp_opts *opt)
 {
-        struct ek_tfo_keys k = keys(t);
+        struct ek_tfo_keys k = keys(t, ek_listener_find(t, key));
 
         ek_tfo_cookie(&k, &key->remote, &key->local, cookie);
         opt->present |= ELKO_OPT_FASTOPEN;
@@ -205,6 +253,8 @@ static bool open_now(struct ek_tcp *t, struct ek_listener *ls, const struct ek_s
         tcb->flags |= EK_TCB_FASTOPEN;
         if (new_cookie)
                 tcb->flags |= EK_TCB_FASTOPEN_ASKED;
+        if (seg->hdr->opt.fastopen_exp)
+                tcb->flags |= EK_TCB_FASTOPEN_EXP;
         tcb->snd_nxt = tcb->iss;
         tcb->snd_wnd = tcb->snd_wnd_max = seg->hdr->wnd; /* of a SYN: not scaled */
         tcb->snd_wl1 = seg->seq;
@@ -225,13 +275,13 @@ static bool open_now(struct ek_tcp *t, struct ek_listener *ls, const struct ek_s
 }
 
 /* What the listener makes of the option; *offer: a cookie is to go with the SYN,ACK. */
-static bool is_welcome(struct ek_tcp *t, const struct ek_settings *s, const struct ek_seg *seg,
-                       bool *offer)
+static bool is_welcome(struct ek_tcp *t, const struct ek_listener *ls, const struct ek_settings *s,
+                       const struct ek_seg *seg, bool *offer)
 {
         const struct ek_tcp_opts *opt = &seg->hdr->opt;
         struct ek_tfo_keys k;
 
-        if (s->fastopen_no_cookie && seg->hdr->data_len > 0)
+        if (s->fastopen_no_cookie && (seg->hdr->data_len > 0 || (opt->present & ELKO_OPT_FASTOPEN)))
                 return true;
         if (!(opt->present & ELKO_OPT_FASTOPEN))
                 return false;
@@ -239,7 +289,7 @@ static bool is_welcome(struct ek_tcp *t, const struct ek_settings *s, const stru
                 *offer = true;
                 return false;
         }
-        k = keys(t);
+        k = keys(t, ls);
         switch (ek_tfo_check(&k, &seg->key.remote, &seg->key.local, opt->fastopen,
                              opt->fastopen_bytes)) {
         case EK_TFO_INVALID:
@@ -265,7 +315,8 @@ bool ek_fast_open_on_syn(struct ek_tcp *t, struct ek_listener *ls, const struct 
 
         *offer = false;
         /* Who decides about each SYN decides before its data is taken. */
-        if (s->fastopen == 0 || (ls->flags & ELKO_LISTEN_VERDICT) || !is_welcome(t, s, seg, offer))
+        if (s->fastopen == 0 || (ls->flags & ELKO_LISTEN_VERDICT) ||
+            !is_welcome(t, ls, s, seg, offer))
                 return false;
         if (ek_tfo_pending(&t->fastopen_pending, t->now) >= s->fastopen) {
                 t->ctr->tcp_fastopen_full++;

@@ -43,6 +43,16 @@ static void on_too_big(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_icm
                 t->ctr->drops[ELKO_DROP_ICMP_MTU]++;
                 return;
         }
+        /* The SYN goes again without its data (RFC 7413, 4.2.2), which the path would not have taken either. */
+        if (tcb->state == ELKO_TCP_SYN_SENT) {
+                tcb->adv_mss = ek_tcp_adv_mss(t, &tcb->conn.key, ek_tcb_settings(t, tcb)->max_seg);
+                if (ek_tcb_data_in_flight(tcb) > 0 &&
+                    ek_txq_mark_head_lost(&tcb->act->txq, &t->records)) {
+                        tcb->todo |= EK_TODO_FORCE;
+                        ek_tcb_has_work(t, tcb);
+                }
+                return;
+        }
         /* Segments that were no larger, since the peer's MSS is less, were not too big: nothing is lost. */
         new_mss = ek_tcb_eff_mss(t, tcb);
         if (ek_tcb_is_synchronized(tcb) && !ek_txq_is_empty(&tcb->act->txq) && new_mss < mss) {
@@ -51,6 +61,29 @@ static void on_too_big(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_icm
                 tcb->todo |= EK_TODO_FORCE;
                 ek_tcb_has_work(t, tcb);
         }
+}
+
+/* Nobody relies on it yet: it was asked for, or a Fast Open cookie opened it and nobody has accepted it. */
+static bool is_opening(const struct ek_tcb *tcb)
+{
+        return tcb->state == ELKO_TCP_SYN_SENT ||
+               (ek_tcb_is_fast_open(tcb) && ek_tcb_has(tcb, EK_TCB_QUEUED));
+}
+
+/* A SYN,ACK that does not arrive: whoever asked for it goes away, if ICMP may end an open at all. */
+static void on_half_open(struct ek_tcp *t, uint32_t index, const struct ek_icmp_error *err)
+{
+        enum ek_icmp_kind kind = (enum ek_icmp_kind)err->kind;
+        bool ends = kind == EK_ICMP_UNREACH_NET || kind == EK_ICMP_UNREACH_HOST;
+
+        if (!t->cfg.icmp_ends_open || !ends ||
+            err->seq != ek_half_open_iss(t, ek_half_open_at(t, index)).v) {
+                t->ctr->drops[ELKO_DROP_ICMP_NO_CONN]++;
+                return;
+        }
+        t->ctr->icmp_errors_in++;
+        t->ctr->tcp_attempt_fails++;
+        ek_half_open_free(t, index);
 }
 
 /* [RFC9293 MUST-47 SHLD-25] */
@@ -70,7 +103,7 @@ static void on_tcb(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_icmp_er
                 return;
         }
         tcb->soft_error = (uint8_t)-error_of(kind);
-        if (tcb->state == ELKO_TCP_SYN_SENT && (is_hard(kind) || t->cfg.icmp_ends_open)) {
+        if (is_opening(tcb) && (is_hard(kind) || t->cfg.icmp_ends_open)) {
                 ek_tcb_fail(t, tcb, error_of(kind), "ICMP error");
                 return;
         }
@@ -86,7 +119,11 @@ void ek_tcp_icmp_error(struct ek_tcp *t, const struct ek_icmp_error *err)
                              .rport = err->rport};
         uint32_t ref = ek_tcp_lookup(t, &key);
 
-        /* Half-open and TIME-WAIT entries ignore ICMP: they go by themselves. */
+        /* TIME-WAIT entries ignore ICMP: they go by themselves; half-open ones, too, unless it ends opens. */
+        if (ref != EK_NIL && EK_REF_KIND(ref) == EK_KIND_HALF_OPEN) {
+                on_half_open(t, EK_REF_INDEX(ref), err);
+                return;
+        }
         if (ref == EK_NIL || EK_REF_KIND(ref) != EK_KIND_TCB) {
                 t->ctr->drops[ELKO_DROP_ICMP_NO_CONN]++;
                 return;

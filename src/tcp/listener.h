@@ -23,6 +23,8 @@ struct ek_listener {
         struct ek_list app;          /* in the event queue */
         const struct elko_cc_ops *congestion;
         void *user;
+        uint32_t fastopen_keys; /* how many it has of its own; 0: the stack's are good */
+        uint8_t fastopen_key[2][16];
 };
 
 struct ek_tcp;

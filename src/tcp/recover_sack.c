@@ -383,7 +383,7 @@ void ek_tlp_schedule(struct ek_tcp *t, struct ek_tcb *tcb)
         struct ek_rack_facts f = rack_facts(t, tcb);
         uint64_t at;
 
-        if (!wants_probe(tcb)) {
+        if (!t->cfg.loss_probes || !wants_probe(tcb)) {
                 if (tcb->act->loss_timer == EK_LOSS_PROBE)
                         disarm(tcb);
                 return;

@@ -174,17 +174,18 @@ void ek_recovery_note_usage(struct ek_tcb *tcb, bool limited)
         u->end = tcb->snd_nxt;
 }
 
-static bool was_cwnd_limited(const struct ek_tcb *tcb)
+/* `acked`: bytes that this ACK is about; it counts if they begin in the window that was used. */
+static bool was_cwnd_limited(const struct ek_tcb *tcb, uint32_t acked)
 {
         const struct ek_cwnd_usage *u = &tcb->act->usage;
 
-        if (u->flight == 0 || seq_gt(tcb->snd_una, u->end))
+        if (u->flight == 0 || seq_gt(tcb->snd_una, seq_add(u->end, acked)))
                 return false;
         if (tcb->cong.ops->owns_recovery)
                 return u->limited;
-        /* In slow start half a window in use is reason enough to go on (Linux does the same). */
+        /* In slow start more than half a window in use is reason enough to go on (Linux does the same). */
         return u->limited || (tcb->cong.out.cwnd_bytes < tcb->cong.out.ssthresh_bytes &&
-                              u->flight >= tcb->cong.out.cwnd_bytes / 2);
+                              u->flight > tcb->cong.out.cwnd_bytes / 2);
 }
 
 /* [RFC6582 6d] */
@@ -197,7 +198,7 @@ void ek_recovery_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tx
                 .rtt_ns = rtt_ns,
                 .acked_bytes = acked->bytes - acked->syn,
                 .flight_bytes = flight_before,
-                .cwnd_limited = was_cwnd_limited(tcb),
+                .cwnd_limited = was_cwnd_limited(tcb, acked->bytes),
         };
 
         if (ek_tcb_has(tcb, EK_TCB_SACK)) {

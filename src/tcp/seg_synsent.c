@@ -23,8 +23,11 @@ static void refuse(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *se
          * after a whole RTO. Once: a peer in TIME-WAIT ignores resets (RFC 1337), and the two of us
          * would go on like this for ever. */
         head = ek_txq_head(&tcb->act->txq, &t->records);
-        if (head != NULL && head->sends == 1 &&
-            ek_txq_mark_head_lost(&tcb->act->txq, &t->records)) {
+        if (head == NULL || head->sends != 1)
+                return;
+        if (t->cfg.syn_refused_ns > 0) {
+                ek_tcb_arm(t, tcb, EK_DL_RTO, ek_time_add(t->now, t->cfg.syn_refused_ns));
+        } else if (ek_txq_mark_head_lost(&tcb->act->txq, &t->records)) {
                 tcb->todo |= EK_TODO_FORCE;
                 ek_tcb_has_work(t, tcb);
         }
@@ -86,6 +89,7 @@ static void on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg
 /* Simultaneous open: answer with SYN,ACK, which is our SYN sent again with the ACK bit. [RFC9293 MUST-10] */
 static void on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
+        ek_fast_open_hold(t, tcb, false); /* ours waited for data: it goes now */
         take_peer_syn(t, tcb, seg);
         ek_ecn_on_syn(t, tcb, seg);
         tcb->snd_wl2 = seg->ack;

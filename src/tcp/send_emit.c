@@ -353,6 +353,7 @@ static void account_retransmission(struct ek_tcp *t, struct ek_tcb *tcb, const s
         if (tcb->todo & EK_TODO_TLP)
                 ek_tlp_sent(t, tcb, true);
         tcb->stats.total_retrans++;
+        tcb->stats.data_retrans += p->len > 0;
         tcb->stats.bytes_retrans += p->len;
         t->ctr->tcp_retrans_segs++;
         if (p->flags & ELKO_SYN)
@@ -443,7 +444,8 @@ static void options_of_syn(struct ek_tcp *t, struct ek_tcb *tcb, bool again,
         if (!ek_tcb_is_fast_open(tcb))
                 ek_fast_open_for_syn(t, tcb, opt);
         else if (ek_tcb_has(tcb, EK_TCB_FASTOPEN_ASKED))
-                ek_fast_open_offer(t, &tcb->conn.key, false, cookie, opt);
+                ek_fast_open_offer(t, &tcb->conn.key, ek_tcb_has(tcb, EK_TCB_FASTOPEN_EXP), cookie,
+                                   opt);
 }
 
 /* Write the planned segment and account for it. [RFC9293 MUST-48 SHLD-21 SHLD-22 MUST-49; RFC7323 3.2c 5.2c] */

@@ -17,6 +17,9 @@ static uint32_t cwnd_room(const struct ek_tcb *tcb)
         uint64_t cwnd = ek_tcb_send_window(tcb);
         uint32_t pipe = ek_txq_pipe(&tcb->act->txq);
 
+        /* The initial window is of data (RFC 7413, 4.2.2; RFC 6928): a SYN,ACK that is out takes none of it. */
+        if (pipe > 0 && ek_tcb_is_fast_open(tcb))
+                pipe--;
         return cwnd > pipe ? (uint32_t)ek_min_u64(cwnd - pipe, UINT32_MAX) : 0;
 }
 
@@ -148,11 +151,20 @@ static bool is_last_of_burst(const struct ek_tcb *tcb, const struct ek_plan_env 
         return cwnd_room(tcb) < p->space + len;
 }
 
+/* In SYN-RECEIVED a CLOSE "forms a FIN segment and sends it" if nothing waits to be sent (RFC 9293, 3.10.4). With Fast
+ * Open data has gone by then, and the FIN follows it; a half-close waits for the handshake, as that of a connection
+ * that is opened at both ends does. */
+static bool fin_may_go(const struct ek_tcb *tcb)
+{
+        return ek_tcb_is_synchronized(tcb) ||
+               (ek_tcb_is_fast_open(tcb) && ek_tcb_has(tcb, EK_TCB_ORPHAN));
+}
+
 /* [RFC9293 SHLD-28 MUST-61 SHLD-27; RFC5681 3.1a; RFC2525 2.15] */
 static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_env *env)
 {
         uint32_t unsent = ek_tcb_unsent(tcb), usable = usable_window(tcb);
-        bool fin = ek_tcb_fin_pending(tcb) && ek_tcb_is_synchronized(tcb);
+        bool fin = ek_tcb_fin_pending(tcb) && fin_may_go(tcb);
         struct ek_plan p = {.kind = EK_PLAN_DATA, .seq = tcb->snd_nxt, .why = ELKO_WHY_DATA};
 
         if (unsent == 0 && !fin)
@@ -220,7 +232,7 @@ static struct ek_plan plan_test(const struct ek_tcb *tcb, const struct ek_plan_e
                                                                      : p;
 }
 
-/* Before the handshake is over: data, but neither FIN nor retransmissions of anything but the SYN,ACK. */
+/* Before the handshake is over: data, and no retransmissions of anything but the SYN,ACK. */
 static struct ek_plan plan_early(const struct ek_tcb *tcb, const struct ek_plan_env *env)
 {
         struct ek_plan p = plan_data(tcb, env);

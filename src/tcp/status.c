@@ -77,8 +77,10 @@ static void fill_counts(const struct ek_tcb *tcb, struct elko_tcp_info *out)
         out->rcv_ooopack = s->rcv_ooopack;
         out->dsack_dups = s->dsack_dups;
         out->reord_seen = tcb->cong.reord_seen;
-        out->delivered =
-                s->data_segs_out - ek_min_u32(s->data_segs_out, q->count - q->sacked_count);
+        /* Each transmission is under way, known to have arrived, or was repeated. A repetition of what had arrived did as
+         * well (RFC 2883). */
+        out->delivered = s->data_segs_out + s->dsack_dups;
+        out->delivered -= ek_min_u32(out->delivered, q->count - q->sacked_count + s->data_retrans);
 }
 
 static void fill_ecn(struct ek_tcp *t, const struct ek_tcb *tcb, struct elko_tcp_info *out)
@@ -121,7 +123,7 @@ void ek_user_status(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_tcp_info *
                 .state = (enum elko_tcp_state)tcb->state,
                 .ca_state = (enum elko_ca_state)tcb->cong.state,
                 .retransmits = tcb->rtt.timeouts,
-                .backoff = tcb->rtt.backoff,
+                .backoff = (uint8_t)ek_max_u32(tcb->rtt.backoff, tcb->rtt.persist_backoff),
                 .probes = tcb->probes,
                 .rto_ns = ek_rtt_rto(&tcb->rtt, &t->rtt_limits),
                 .ato_ns = ek_tcb_settings(t, tcb)->delack_ns,

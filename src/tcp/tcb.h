@@ -118,6 +118,7 @@ enum ek_tcb_flag {
         EK_TCB_ACCECN = 1u << 26,       /* in AccECN mode, RFC 9768 */
         EK_TCB_ACCECN_ASKED = 1u << 27, /* our SYN asked for it */
         EK_TCB_FASTOPEN = 1u << 28,     /* SYN-RECEIVED by a Fast Open cookie, no ACK yet */
+        EK_TCB_FASTOPEN_EXP = 1u << 16, /* our SYN asked in the experimental option */
         EK_TCB_FASTOPEN_ASKED = 1u
                                 << 29, /* our SYN had the Fast Open option, or our SYN,ACK is to */
         EK_TCB_SYN_DATA = 1u << 30,    /* data went with a SYN, and was acknowledged with it */
@@ -127,6 +128,7 @@ struct ek_stats {
         uint64_t bytes_acked, bytes_received, bytes_retrans;
         uint32_t segs_in, segs_out, data_segs_in, data_segs_out;
         uint32_t total_retrans, total_rto;
+        uint32_t data_retrans; /* of total_retrans: those with data */
         uint32_t rcv_ooopack, dsack_dups;
         /* Instants in ms of the stack's clock, modulo 2^32; 0: not yet. */
         uint32_t data_sent_ms, ack_sent_ms, data_recv_ms, ack_recv_ms;

@@ -156,6 +156,16 @@ static void init_defaults(struct ek_tcp *t)
                 t->cfg.congestion = &elko_cc_cubic;
 }
 
+/* False: SYN,ACKs that are not answered yet have announced what there is now. */
+bool ek_tcp_change(struct ek_tcp *t, const struct elko_config *cfg)
+{
+        if (ek_slab_live(&t->half_opens) > 0 || t->now < t->cookies_until)
+                return false;
+        t->cfg = *cfg;
+        init_defaults(t);
+        return true;
+}
+
 static bool init_pools(struct ek_tcp *t)
 {
         const struct elko_config *c = &t->cfg;
@@ -537,5 +547,7 @@ uint16_t ek_tcp_adv_mss(const struct ek_tcp *t, const struct ek_key *key, uint16
 
         if (ek_route_lookup(t->ip, &key->remote, 0, &route) != ELKO_OK)
                 return ek_mss_from_peer(0, v4, 0);
+        if (t->cfg.mss_by_path)
+                route.mtu = ek_pmtu_get(t->ip, &key->remote, route.mtu, t->now);
         return ek_mss_to_announce(route.mtu, v4, limit);
 }

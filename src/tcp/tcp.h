@@ -137,6 +137,7 @@ static inline bool ek_seg_has(const struct ek_seg *seg, uint16_t flag)
 
 /* ---- life of the instance (tcp.c) ---- */
 
+bool ek_tcp_change(struct ek_tcp *t, const struct elko_config *cfg);
 bool ek_tcp_init(struct ek_tcp *t, struct ek_region *region, struct ek_ipstack *ip,
                  struct elko_counters *ctr, const struct elko_config *cfg, uint64_t now);
 
@@ -261,6 +262,7 @@ uint32_t ek_options_data_bytes(const struct ek_tcb *tcb); /* options in every da
 /* ---- fast_open.c: RFC 7413 ---- */
 bool ek_fast_open_wanted(struct ek_tcp *t, const struct ek_tcb *tcb);
 uint32_t ek_fast_open_syn_room(struct ek_tcp *t, const struct ek_tcb *tcb);
+void ek_fast_open_hold(struct ek_tcp *t, struct ek_tcb *tcb, bool hold);
 void ek_fast_open_for_syn(struct ek_tcp *t, struct ek_tcb *tcb, struct ek_tcp_opts *opt);
 void ek_fast_open_on_syn_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg,
                              bool data_acked);

@@ -13,7 +13,6 @@
  */
 
 #define EPOCH_NS ELKO_SEC(6 * 3600)
-#define BAR_NS   ELKO_SEC(3600)
 
 enum { BAR_DOUBLINGS = 5, HALF_MINUTE_S = 30 };
 
@@ -213,7 +212,7 @@ static struct ek_tfo_entry *entry_of(struct ek_tfo_cache *c, const struct ek_sip
 /* [RFC7413 4.1.3a] */
 void ek_tfo_learn(struct ek_tfo_cache *c, const struct ek_siphash_key *secret,
                   const struct ek_tfo_path *path, uint64_t now, const uint8_t *cookie,
-                  uint32_t bytes, uint16_t mss)
+                  uint32_t bytes, uint16_t mss, bool exp)
 {
         struct ek_tfo_entry *e;
 
@@ -223,19 +222,33 @@ void ek_tfo_learn(struct ek_tfo_cache *c, const struct ek_siphash_key *secret,
         memcpy(e->cookie, cookie, bytes);
         e->bytes = (uint8_t)bytes;
         e->mss = mss;
+        e->exp = exp;
         e->used_at = now;
 }
 
-/* [RFC7413 4.1.3.1a 4.1.3.1b] */
-void ek_tfo_fail(struct ek_tfo_cache *c, const struct ek_siphash_key *secret,
-                 const struct ek_tfo_path *path, uint64_t now)
+void ek_tfo_refused(struct ek_tfo_cache *c, const struct ek_siphash_key *secret,
+                    const struct ek_tfo_path *path, uint64_t now, bool exp)
 {
         struct ek_tfo_entry *e;
 
         if (c->sets == 0)
                 return;
         e = entry_of(c, secret, path);
-        e->not_until = now + (BAR_NS << ek_min_u32(e->failures, BAR_DOUBLINGS));
+        e->used_at = now;
+        if (e->bytes == 0)
+                e->try_exp = (uint8_t)ek_max_u32(e->try_exp, exp ? 2 : 1);
+}
+
+/* [RFC7413 4.1.3.1a 4.1.3.1b] */
+void ek_tfo_fail(struct ek_tfo_cache *c, const struct ek_siphash_key *secret,
+                 const struct ek_tfo_path *path, uint64_t now, uint64_t bar_ns)
+{
+        struct ek_tfo_entry *e;
+
+        if (c->sets == 0)
+                return;
+        e = entry_of(c, secret, path);
+        e->not_until = now + (bar_ns << ek_min_u32(e->failures, BAR_DOUBLINGS));
         e->used_at = now;
         if (e->failures < BAR_DOUBLINGS)
                 e->failures++;

@@ -57,6 +57,8 @@ struct ek_tfo_entry {
         uint16_t mss;       /* the server's, 0: unknown */
         uint8_t bytes;      /* of the cookie, 0: none yet */
         uint8_t failures;   /* in a row */
+        bool exp;           /* the cookie came in the experimental option */
+        uint8_t try_exp;    /* 1: ask in the experimental option; 2: that had no answer either */
         uint8_t cookie[EK_TFO_COOKIE_MAX];
 };
 
@@ -82,14 +84,20 @@ struct ek_tfo_path {
 const struct ek_tfo_entry *ek_tfo_find(struct ek_tfo_cache *c, const struct ek_siphash_key *secret,
                                        const struct ek_tfo_path *path, uint64_t now);
 
-/* A cookie of `bytes` came with a SYN,ACK that announced `mss` (0: none). */
+/* A cookie of `bytes` came with a SYN,ACK that announced `mss` (0: none). `exp`: in the experimental option. */
 void ek_tfo_learn(struct ek_tfo_cache *c, const struct ek_siphash_key *secret,
                   const struct ek_tfo_path *path, uint64_t now, const uint8_t *cookie,
-                  uint32_t bytes, uint16_t mss);
+                  uint32_t bytes, uint16_t mss, bool exp);
 
-/* Fast Open failed on this path: none for an hour, then two, four, and at most 32 (RFC 7413, 4.1.3.1). */
+/* A cookie that was asked for did not come: the other form of the option next time. `exp`: the form that was asked
+ * in. */
+void ek_tfo_refused(struct ek_tfo_cache *c, const struct ek_siphash_key *secret,
+                    const struct ek_tfo_path *path, uint64_t now, bool exp);
+
+/* Fast Open failed on this path: none for `bar_ns`, then twice, four, and at most 32 times that (RFC 7413,
+ * 4.1.3.1). */
 void ek_tfo_fail(struct ek_tfo_cache *c, const struct ek_siphash_key *secret,
-                 const struct ek_tfo_path *path, uint64_t now);
+                 const struct ek_tfo_path *path, uint64_t now, uint64_t bar_ns);
 
 /* The server took the data of a SYN: what failed before is forgotten. */
 void ek_tfo_worked(struct ek_tfo_cache *c, const struct ek_siphash_key *secret,

@@ -96,7 +96,9 @@ void ek_undo_do(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_undo_why why)
         tcb->act->prr.active = false;
         tcb->act->frto = EK_FRTO_OFF;
         tcb->act->inflation = 0;
-        tcb->act->usage.flight = 0; /* it was another window that was full */
+        /* It was another window that was full; of this one what is out now is in use. */
+        tcb->act->usage.flight = 0;
+        ek_recovery_note_usage(tcb, false);
         /* Marks told of congestion besides: nothing was lost, but the reduction was due (RFC 3168, 6.1.2). */
         if (!tcb->act->undo.marked) {
                 ek_ecn_undone(tcb);

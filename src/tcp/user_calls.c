@@ -227,7 +227,7 @@ int ek_user_shutdown(struct ek_tcp *t, struct ek_tcb *tcb)
         switch ((enum elko_tcp_state)tcb->state) {
         case ELKO_TCP_SYN_SENT:
         case ELKO_TCP_SYN_RECEIVED:
-                /* 3.10.4: queue until ESTABLISHED. */
+                /* 3.10.4: queue until ESTABLISHED; but see ek_user_close(). */
                 tcb->flags |= EK_TCB_FIN_WANTED;
                 return ELKO_OK;
         case ELKO_TCP_ESTABLISHED:
@@ -286,6 +286,8 @@ void ek_user_close(struct ek_tcp *t, struct ek_tcb *tcb)
         }
         ek_user_shutdown(t, tcb);
         orphan(t, tcb);
+        if (ek_tcb_is_fast_open(tcb))
+                ek_tcb_has_work(t, tcb); /* its FIN need not wait: send_plan.c */
 }
 
 /* 3.10.5. In SYN-SENT there is nothing that a reset could be about; in CLOSING and LAST-ACK the peer has

@@ -135,7 +135,8 @@ CONV_TEST(the_answer_does_not_wait_for_the_third_step)
         conv_accept(c);
         conv_recv(c, 300);
         conv_send(c, 20000);
-        for (unsigned i = 0; i < 9; i++) /* the SYN's number counts, too */
+        for (unsigned i = 0; i < 10;
+             i++) /* ten segments of data: the SYN,ACK takes none of them (RFC 6928) */
                 conv_out(c, ". %u:%u(988) ack 301", 1 + i * 988, 1 + (i + 1) * 988);
         conv_none(c);
         conv_in(c, ". 301:301(0) ack 989 win 512");
@@ -164,6 +165,59 @@ CONV_TEST(close_before_the_third_step)
         conv_out(c, "F. 6:6(0) ack 4");
         conv_in(c, "F. 4:4(0) ack 7");
         conv_out(c, ". 7:7(0) ack 5");
+}
+
+/* CLOSE in SYN-RECEIVED: "If no SENDs have been issued and there is no pending data to send, then form a FIN segment
+ * and send it" (RFC 9293, 3.10.4); behind data that has gone as well. */
+CONV_TEST(given_up_before_the_third_step)
+{
+        for (unsigned n = 0; n <= 5; n += 5) {
+                const char *cookie;
+
+                conv_start(c, NULL);
+                serve(c, 4);
+                cookie = get_cookie(c);
+                conv_flow(c, 1);
+                conv_in(c, "S 0:3(3) win 65535 <" SYN_OPTIONS ",%s>", cookie);
+                conv_out(c, "S. 0:0(0) ack 4 <...>");
+                conv_accept(c);
+                conv_recv(c, 3);
+                if (n > 0) {
+                        conv_send(c, n);
+                        conv_out(c, "P. 1:%u(%u) ack 4", 1 + n, n);
+                }
+                conv_close(c);
+                conv_out(c, "F. %u:%u(0) ack 4", 1 + n, 1 + n);
+                conv_in(c, ". 4:4(0) ack %u", 2 + n);
+                conv_none(c);
+                conv_in(c, "F. 4:4(0) ack %u", 2 + n);
+                conv_out(c, ". %u:%u(0) ack 5", 2 + n, 2 + n);
+                if (n == 0)
+                        conv_again(c);
+        }
+}
+
+/* The FIN got lost with all that went before: it goes again. */
+CONV_TEST(given_up_and_lost)
+{
+        const char *cookie;
+
+        conv_start(c, NULL);
+        serve(c, 4);
+        cookie = get_cookie(c);
+        conv_flow(c, 1);
+        conv_in(c, "S 0:3(3) win 65535 <" SYN_OPTIONS ",%s>", cookie);
+        conv_out(c, "S. 0:0(0) ack 4 <...>");
+        conv_accept(c);
+        conv_recv(c, 3);
+        conv_close(c);
+        conv_out(c, "F. 1:1(0) ack 4");
+        conv_advance(c, ELKO_SEC(1));
+        conv_out(c, "S. 0:0(0) ack 4 <...>");
+        conv_in(c, ". 4:4(0) ack 1");
+        conv_out(c, "F. 1:1(0) ack 4");
+        conv_in(c, "F. 4:4(0) ack 2");
+        conv_out(c, ". 2:2(0) ack 5");
 }
 
 /* "If the SYN-ACK timer fires, the server SHOULD retransmit a SYN-ACK segment with neither data nor Fast Open
@@ -352,6 +406,73 @@ CONV_TEST(odd_cookies)
                 conv_out(c, "S. 0:0(0) ack 1 <mss M>");
                 conv_in(c, "R 1:1(0)");
         }
+}
+
+/* Keys of one listener, while it listens: the first makes cookies, those of the second are good, and replaced. */
+CONV_TEST(keys_of_a_listener)
+{
+        static const uint8_t key[3][16] = {{1}, {2}, {3}};
+        const uint8_t both[2][16] = {{2}, {1}};
+        char cookie[80], next[80];
+
+        conv_start(c, NULL);
+        serve(c, 4);
+        CONV_EQ(c, elko_set_fastopen_keys(c->st, c->listener, key, 3), ELKO_EINVAL);
+        CONV_EQ(c, elko_set_fastopen_keys(c->st, ELKO_SOCK_NONE, key, 1), ELKO_EBADF);
+        CONV_EQ(c, elko_set_fastopen_keys(c->st, c->listener, key, 1), ELKO_OK);
+        snprintf(cookie, sizeof(cookie), "%s", get_cookie(c));
+        CONV_EQ(c, elko_set_fastopen_keys(c->st, c->listener, both, 2), ELKO_OK);
+        conv_flow(c, 1);
+        conv_in(c, "S 0:9(9) win 65535 <" SYN_OPTIONS ",%s>", cookie);
+        conv_out(c, "S. 0:0(0) ack 10 <...>");
+        snprintf(next, sizeof(next), "%s", cookie_text(c));
+        CONV_CHECK(c, strcmp(next, cookie) != 0);
+        conv_in(c, ". 10:10(0) ack 1");
+        conv_accept(c);
+        conv_recv(c, 9);
+        CONV_EQ(c, elko_set_fastopen_keys(c->st, c->listener, key + 1, 1), ELKO_OK);
+        conv_flow(c, 2);
+        conv_in(c, "S 0:9(9) win 65535 <" SYN_OPTIONS ",%s>", cookie);
+        conv_out(c, "S. 0:0(0) ack 1 <...>");
+        conv_in(c, "R 1:1(0)");
+        conv_flow(c, 3);
+        conv_in(c, "S 0:9(9) win 65535 <" SYN_OPTIONS ",%s>", next);
+        conv_out(c, "S. 0:0(0) ack 10 <...>");
+        no_fastopen(c);
+        conv_in(c, ". 10:10(0) ack 1");
+        conv_accept(c);
+        conv_recv(c, 9);
+}
+
+/* A cookie of an old key that came in the experimental option: the new one goes there, too. */
+CONV_TEST(experimental_option_of_an_old_key)
+{
+        static const uint8_t key[2][16] = {{1}, {2}};
+        const uint8_t both[2][16] = {{2}, {1}};
+        const struct conv_opt *o;
+        uint8_t data[12];
+
+        conv_start(c, NULL);
+        serve(c, 4);
+        elko_set_fastopen_keys(c->st, c->listener, key, 1);
+        conv_in(c, "S 0:0(0) win 65535 <mss M,raw FE 04 F9 89>");
+        conv_out(c, "S. 0:0(0) ack 1 <...>");
+        o = conv_seg_opt(&c->last, 254);
+        CONV_CHECK(c, o != NULL && o->len == 12);
+        memcpy(data, o->data, 10);
+        conv_in(c, "R 1:1(0)");
+        elko_set_fastopen_keys(c->st, c->listener, both, 2);
+        conv_flow(c, 1);
+        conv_in(c,
+                "S 0:9(9) win 65535 <mss M,raw FE 0C %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x>",
+                data[0], data[1], data[2], data[3], data[4], data[5], data[6], data[7], data[8],
+                data[9]);
+        conv_out(c, "S. 0:0(0) ack 10 <...>");
+        o = conv_seg_opt(&c->last, 254);
+        CONV_CHECK(c, o != NULL && o->len == 12 && memcmp(o->data, data, 10) != 0);
+        conv_in(c, ". 10:10(0) ack 1");
+        conv_accept(c);
+        conv_recv(c, 9);
 }
 
 /* Too many that nobody confirmed, or that were reset just now: ordinary opens. [RFC7413 4.2.2c 5.1a] */
@@ -554,6 +675,140 @@ CONV_TEST(the_syn_gets_lost)
         conv_advance(c, ELKO_SEC(3600));
         open_with_data(c, 500);
         conv_out(c, "S 0:500(500) <...>");
+}
+
+static void no_bar(struct elko_config *cfg)
+{
+        cfg->fastopen_cookies = 8;
+        cfg->fastopen_bar_ns = 0;
+}
+
+/* Without a time for it a path is tried again at once, as Linux does. */
+CONV_TEST(a_path_is_not_barred)
+{
+        const struct conv_options options = {.config = no_bar};
+
+        conv_start(c, &options);
+        learn(c, 1400);
+        open_with_data(c, 500);
+        conv_out(c, "S 0:500(500) <...>");
+        conv_advance(c, ELKO_SEC(1));
+        conv_out(c, "S 0:0(0) <...>");
+        conv_in(c, "S. 0:0(0) ack 1 win 65535 <mss 1400,sackOK,TS val 100 ecr 0,nop,wscale 7>");
+        conv_out(c, "P. 1:501(500) ack 1");
+        conv_in(c, "R. 1:1(0) ack 501");
+        conv_close(c);
+        conv_forget(c);
+        open_with_data(c, 500);
+        conv_out(c, "S 0:500(500) <...>");
+}
+
+static void spare(struct elko_config *cfg)
+{
+        cfg->fastopen_cookies = 8;
+        cfg->fastopen_spare = true;
+}
+
+/* Room for all options that there could be. */
+CONV_TEST(room_to_spare)
+{
+        const struct conv_options options = {.config = spare};
+
+        conv_start(c, &options);
+        learn(c, 1000);
+        open_with_data(c, 3000);
+        conv_out(c, "S 0:960(960) <...>");
+}
+
+/* Who takes the first SYN and gives no cookie is asked in the experimental option next time (RFC 7413, A), once. */
+CONV_TEST(asked_in_the_experimental_option)
+{
+        conv_start(c, &client_options);
+        for (unsigned i = 0; i < 3; i++) {
+                open_with_data(c, 10);
+                conv_out(c, "S 0:0(0) <...>");
+                CONV_EQ(c, conv_seg_opt(&c->last, 254) != NULL, i == 1);
+                CONV_EQ(c, fastopen_of(c) != NULL, i != 1);
+                conv_in(c,
+                        "S. 0:0(0) ack 1 win 65535 <mss 1400,sackOK,TS val 100 ecr 0,nop,wscale 7>");
+                conv_out(c, "P. 1:11(10) ack 1");
+                conv_in(c, "R. 1:1(0) ack 11");
+                conv_close(c);
+                conv_forget(c);
+        }
+}
+
+/* The SYN waits for its data, and does nothing else. */
+CONV_TEST(a_syn_that_is_held)
+{
+        conv_start(c, &client_options);
+        learn(c, 1400);
+        conv_hold(c, true);
+        conv_connect(c);
+        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, 4), ELKO_EINVAL);
+        CONV_EQ(c, elko_syn_room(c->st, c->f->sock), 0);
+        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, 2), ELKO_OK);
+        conv_hold(c, false);
+        conv_pull(c);
+        conv_none(c);
+        conv_advance(c, ELKO_SEC(1000));
+        conv_none(c);
+        conv_state(c, ELKO_TCP_SYN_SENT);
+        CONV_EQ(c, elko_syn_room(c->st, c->f->sock), 1400 - 32);
+        conv_send(c, 100);
+        conv_none(c);
+        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, 1), ELKO_OK);
+        conv_pull(c);
+        conv_out(c, "S 0:100(100) <...>");
+        CONV_EQ(c, elko_syn_room(c->st, c->f->sock), 0);
+        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, 2), ELKO_OK);
+        conv_advance(c, ELKO_SEC(1)); /* too late to hold anything */
+        conv_out(c, "S 0:0(0) <...>");
+        conv_in(c, "S. 0:0(0) ack 101 win 65535 <mss 1400,sackOK,TS val 100 ecr 0,nop,wscale 7>");
+        conv_out(c, ". 101:101(0) ack 1");
+}
+
+/* Given up, or met by the peer's own SYN. */
+CONV_TEST(a_syn_that_is_held_and_not_needed)
+{
+        conv_start(c, &client_options);
+        conv_hold(c, true);
+        conv_connect(c);
+        elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, 2);
+        conv_hold(c, false);
+        conv_pull(c);
+        conv_close(c);
+        conv_none(c);
+}
+
+CONV_TEST(a_cookie_is_asked_for_again)
+{
+        conv_start(c, &client_options);
+        learn(c, 1400);
+        conv_hold(c, true);
+        conv_connect(c);
+        elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, 3);
+        CONV_EQ(c, elko_syn_room(c->st, c->f->sock), 0);
+        conv_hold(c, false);
+        conv_pull(c);
+        conv_out(c, "S 0:0(0) <...>");
+        CONV_CHECK(c, fastopen_of(c) != NULL && fastopen_of(c)->len == 2);
+}
+
+/* Too long for the path: again at once, without data (RFC 1191, 6.4). */
+CONV_TEST(a_syn_that_is_too_big)
+{
+        conv_start(c, &client_options);
+        learn(c, 1400);
+        open_with_data(c, 1300);
+        conv_out(c, "S 0:1300(1300) <...>");
+        conv_in_icmp(c, c->variant->v6 ? 2 : 3, c->variant->v6 ? 0 : 4, 1280, "S 0:1300(1300)");
+        conv_out(c, "S 0:0(0) <...>");
+        no_fastopen(c);
+        conv_in(c, "S. 0:0(0) ack 1 win 65535 <mss 1400,sackOK,TS val 100 ecr 0,nop,wscale 7>");
+        conv_out(c, ". 1:%u(%u) ack 1", c->variant->v6 ? 1209 : 1229, c->variant->v6 ? 1208 : 1228);
+        conv_out(c, "P. %u:1301(%u) ack 1", c->variant->v6 ? 1209 : 1229,
+                 1300 - (c->variant->v6 ? 1208 : 1228));
 }
 
 /* A peer that opens at the same time takes nothing of it. */

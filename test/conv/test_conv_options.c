@@ -743,4 +743,33 @@ CONV_TEST(every_combination)
         }
 }
 
+/* A stack that runs takes another configuration: for what is to come, and not under a handshake that has announced the
+ * present one. */
+CONV_TEST(another_configuration)
+{
+        struct elko_config cfg;
+
+        conv_start(c, NULL);
+        conv_listen(c);
+        cfg = c->cfg;
+        cfg.sack = cfg.timestamps = false;
+        conv_in(c, "S 0:0(0) win 65535 <mss 1400,sackOK,TS val 100 ecr 0>");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M,sackOK,TS val * ecr 100>");
+        CONV_EQ(c, elko_stack_change(c->st, &cfg), ELKO_EAGAIN);
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_accept(c);
+        cfg.max_connections = 1; /* what the tables were made for stays */
+        CONV_EQ(c, elko_stack_change(c->st, &cfg), ELKO_OK);
+        conv_in(c, "P. 1:11(10) ack 1");
+        conv_out(c, ". 1:1(0) ack 11 <TS val * ecr *>");
+        conv_recv(c, 10);
+        conv_flow(c, 1);
+        conv_in(c, "S 0:0(0) win 65535 <mss 1400,sackOK,TS val 100 ecr 0>");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M>");
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_accept(c);
+        cfg.rto_min_ns = 0;
+        CONV_EQ(c, elko_stack_change(c->st, &cfg), ELKO_EINVAL);
+}
+
 EK_TEST_MAIN();
