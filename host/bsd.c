@@ -29,6 +29,8 @@ struct elko_bsd *elko_bsd_create(elko_stack *st)
 void elko_bsd_set_defaults(struct elko_bsd *b, const struct elko_bsd_defaults *d)
 {
         b->defaults = *d;
+        for (int fd = 0; fd < b->top; fd++)
+                bsd_fast_apply(b, &b->sock[fd]);
 }
 
 void elko_bsd_set_clock(struct elko_bsd *b, int64_t offset_ns)
@@ -290,6 +292,7 @@ int elko_bsd_listen(struct elko_bsd *b, int fd, int backlog)
         s->kind = BSD_LISTENER;
         elko_set_user(b->st, s->handle, s);
         bsd_apply_options(b, s);
+        bsd_fast_listen(b, s, config.backlog - 1);
         return 0;
 }
 
@@ -302,6 +305,21 @@ static bool peer_has_closed(struct elko_bsd *b, const struct bsd_sock *s)
                 return false;
         return info.state == ELKO_TCP_CLOSE_WAIT || info.state == ELKO_TCP_CLOSING ||
                info.state == ELKO_TCP_LAST_ACK || info.state == ELKO_TCP_TIME_WAIT;
+}
+
+/* A connection that was opened by a cookie can be over before anybody was there to tell. */
+static void note_end(struct elko_bsd *b, struct bsd_sock *s)
+{
+        int64_t r = elko_send_room(b->st, s->handle);
+        struct elko_tcp_info info;
+
+        s->fast_child =
+                elko_tcp_info_get(b->st, s->handle, &info) == ELKO_OK &&
+                (info.state == ELKO_TCP_SYN_RECEIVED || (info.options & ELKO_TCPI_SYN_DATA));
+        if (r >= 0 || r == ELKO_EPIPE)
+                return;
+        s->error = bsd_errno(r);
+        s->kind = BSD_DEAD;
 }
 
 int elko_bsd_accept(struct elko_bsd *b, int fd, struct sockaddr *addr, socklen_t *len, int type)
@@ -331,8 +349,10 @@ int elko_bsd_accept(struct elko_bsd *b, int fd, struct sockaddr *addr, socklen_t
         child->eof = peer_has_closed(b, child); /* told before there was anyone to tell */
         child->non_block = (type & SOCK_NONBLOCK) != 0;
         child->opt = s->opt;
+        child->opt.fastopen = 0;
         child->local = s->local;
         elko_set_user(b->st, handle, child);
+        note_end(b, child);
         bsd_to_sockaddr(child, &remote, addr, len);
         return r;
 }
@@ -351,7 +371,8 @@ static int disconnect(struct elko_bsd *b, struct bsd_sock *s)
         s->handle = ELKO_SOCK_NONE;
         s->kind = BSD_NEW;
         s->read_shut = s->write_shut = s->error_told = s->was_open = false;
-        s->active = s->connect_told = s->eof = false;
+        s->active = s->connect_told = s->eof = s->deferred = false;
+        s->syn_data = 0;
         bsd_send_forget(s);
         bsd_eor_free(s);
         s->written = 0;
@@ -387,10 +408,55 @@ int elko_bsd_connect_end(struct elko_bsd *b, int fd)
         return 0;
 }
 
+bool elko_bsd_opens(struct elko_bsd *b, int fd)
+{
+        int error;
+        const struct bsd_sock *s = bsd_get(b, fd, &error);
+
+        elko_bsd_update(b);
+        return s != NULL && s->kind == BSD_CONNECTING;
+}
+
+int bsd_connect_state(struct elko_bsd *b, struct bsd_sock *s, bool *open)
+{
+        switch (s->kind) {
+        case BSD_CONNECTING: return s->deferred ? -EISCONN : -EALREADY;
+        case BSD_LISTENER: return -EISCONN;
+        case BSD_OPEN:
+                /* The first time after it was in progress the answer is how it ended (connect(2)). */
+                if (!s->active || s->connect_told)
+                        return -EISCONN;
+                s->connect_told = *open = true;
+                return 0;
+        case BSD_DEAD: return s->was_open ? -EISCONN : failed_connect(b, s);
+        default: return 0;
+        }
+}
+
+int bsd_open(struct elko_bsd *b, struct bsd_sock *s, const elko_endpoint *remote, unsigned option)
+{
+        int r = elko_connect(b->st, remote, s->bound ? &s->local : NULL, &s->handle);
+
+        if (r != ELKO_OK) {
+                s->handle = ELKO_SOCK_NONE;
+                /* With a port it can only be the address: broadcast or multicast (RFC 9293, 3.9.1.1). */
+                return r == ELKO_EINVAL && remote->port != 0 ? -ENETUNREACH : -bsd_errno(r);
+        }
+        s->kind = BSD_CONNECTING;
+        s->active = true;
+        s->error = 0;
+        elko_set_user(b->st, s->handle, s);
+        if (option != 0)
+                elko_set_option(b->st, s->handle, ELKO_OPTION_FASTOPEN, option);
+        bsd_apply_options(b, s);
+        return 0;
+}
+
 int elko_bsd_connect(struct elko_bsd *b, int fd, const struct sockaddr *addr, socklen_t len)
 {
         elko_endpoint remote;
-        int error, r;
+        bool open = false;
+        int error;
         struct bsd_sock *s = bsd_get(b, fd, &error);
 
         if (s == NULL)
@@ -401,46 +467,31 @@ int elko_bsd_connect(struct elko_bsd *b, int fd, const struct sockaddr *addr, so
         if (error != 0)
                 return error;
         elko_bsd_update(b);
-        switch (s->kind) {
-        case BSD_CONNECTING: return -EALREADY;
-        case BSD_LISTENER: return -EISCONN;
-        case BSD_OPEN:
-                /* The first time after it was in progress the answer is how it ended (connect(2)). */
-                if (!s->active || s->connect_told)
-                        return -EISCONN;
-                s->connect_told = true;
-                return 0;
-        case BSD_DEAD:
-                if (s->was_open)
-                        return -EISCONN;
-                return failed_connect(b, s);
-        default: break;
-        }
-        r = elko_connect(b->st, &remote, s->bound ? &s->local : NULL, &s->handle);
-        if (r != ELKO_OK) {
-                s->handle = ELKO_SOCK_NONE;
-                /* With a port it can only be the address: broadcast or multicast (RFC 9293, 3.9.1.1). */
-                return r == ELKO_EINVAL && remote.port != 0 ? -ENETUNREACH : -bsd_errno(r);
-        }
-        s->kind = BSD_CONNECTING;
-        s->active = true;
-        s->error = 0;
-        elko_set_user(b->st, s->handle, s);
-        bsd_apply_options(b, s);
-        return -EINPROGRESS;
+        error = bsd_connect_state(b, s, &open);
+        if (error != 0 || open)
+                return error;
+        if (s->opt.fastopen_connect)
+                return bsd_fast_connect(b, s, &remote);
+        error = bsd_open(b, s, &remote, 0);
+        return error != 0 ? error : -EINPROGRESS;
 }
 
 /* ---- events ---- */
 
-static void on_event(struct bsd_sock *s, const struct elko_event *ev)
+static void on_event(struct elko_bsd *b, struct bsd_sock *s, const struct elko_event *ev)
 {
         s->news++;
         if ((ev->bits & ELKO_EV_CONNECTED) && s->kind == BSD_CONNECTING) {
                 s->kind = BSD_OPEN;
                 s->was_open = true;
+                bsd_fast_connected(b, s);
         }
         if (ev->bits & ELKO_EV_EOF)
                 s->eof = true;
+        if ((ev->bits & ELKO_EV_SOFT_ERROR) && ev->error != ELKO_ETIMEDOUT) {
+                s->soft_error = bsd_errno(ev->error);
+                s->soft_at = elko_now(b->st);
+        }
         if (ev->bits & ELKO_EV_ERROR) {
                 s->error = bsd_errno(ev->error);
                 /* A reset in CLOSE-WAIT says that nobody reads what is sent. */
@@ -458,7 +509,7 @@ void elko_bsd_update(struct elko_bsd *b)
 
         while (elko_next_event(b->st, &ev))
                 if (ev.user != NULL)
-                        on_event(ev.user, &ev);
+                        on_event(b, ev.user, &ev);
         for (int fd = 0; fd < b->top; fd++) {
                 struct bsd_sock *s = &b->sock[fd];
 
@@ -587,7 +638,16 @@ ssize_t bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, int fl
         if (s == NULL)
                 return pipe_of(b, fd, BSD_PIPE_IN) != NULL ? bsd_pipe_write(&b->sock[fd], buf, len)
                                                            : error;
-        if (flags & (MSG_OOB | MSG_FASTOPEN))
+        if (bsd_fast_begins(s, flags)) {
+                struct iovec one = {(void *)(uintptr_t)buf, len};
+                struct msghdr m = {.msg_iov = &one, .msg_iovlen = 1};
+                bool open;
+                ssize_t n = bsd_fast_send(b, s, &m, flags, stamps, &open);
+
+                if (!open)
+                        return n;
+        }
+        if (flags & MSG_OOB)
                 return -EOPNOTSUPP;
         elko_bsd_update(b);
         if (s->error != 0 && (s->kind == BSD_DEAD || s->kind == BSD_NEW))
@@ -624,6 +684,15 @@ ssize_t bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, int fl
 
 /* ---- shutdown, close ---- */
 
+/* In SYN-RECEIVED, after the peer's SYN met ours. */
+static bool is_crossing(struct elko_bsd *b, const struct bsd_sock *s)
+{
+        struct elko_tcp_info info;
+
+        return elko_tcp_info_get(b->st, s->handle, &info) == ELKO_OK &&
+               info.state == ELKO_TCP_SYN_RECEIVED;
+}
+
 int elko_bsd_shutdown(struct elko_bsd *b, int fd, int how)
 {
         int error;
@@ -645,6 +714,11 @@ int elko_bsd_shutdown(struct elko_bsd *b, int fd, int how)
         }
         if (s->kind == BSD_NEW || s->kind == BSD_DEAD)
                 return -ENOTCONN;
+        /* Before the connection is open Linux gives it up: there is nothing to end in order. */
+        if (s->kind == BSD_CONNECTING && !is_crossing(b, s)) {
+                s->news++;
+                return disconnect(b, s);
+        }
         if (how != SHUT_WR) {
                 s->read_shut = true;
                 if (s->handle != ELKO_SOCK_NONE)
@@ -653,14 +727,6 @@ int elko_bsd_shutdown(struct elko_bsd *b, int fd, int how)
         if (how != SHUT_RD && !s->write_shut) {
                 int r;
 
-                /* Before the connection is open Linux gives it up: there is nothing to end in order. */
-                if (s->kind == BSD_CONNECTING) {
-                        elko_abort(b->st, s->handle);
-                        s->handle = ELKO_SOCK_NONE;
-                        s->kind = BSD_DEAD;
-                        s->news++;
-                        return 0;
-                }
                 bsd_eor_release(b, s, true);
                 r = elko_shutdown(b->st, s->handle);
                 if (r != ELKO_OK)
@@ -710,7 +776,7 @@ unsigned elko_bsd_poll(struct elko_bsd *b, int fd)
         s = &b->sock[fd];
         switch (s->kind) {
         case BSD_NEW: return POLLOUT | POLLWRNORM | POLLHUP | (s->error != 0 ? POLLERR : 0u);
-        case BSD_CONNECTING: return 0;
+        case BSD_CONNECTING: return s->deferred ? POLLOUT | POLLWRNORM : 0;
         case BSD_LISTENER: {
                 struct elko_tcp_info info;
 

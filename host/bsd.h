@@ -36,6 +36,16 @@ struct elko_bsd_defaults {
         uint32_t notsent_lowat; /* tcp_notsent_lowat of Linux; 0: no limit */
         /* tcp_wmem of Linux, the second and third number: send buffers are counted as Linux does; 0: as elko does. */
         uint32_t wmem_first, wmem_most;
+        uint32_t fastopen; /* tcp_fastopen of Linux: enum elko_bsd_fastopen */
+};
+
+/* Bits of Linux's sysctl tcp_fastopen. */
+enum elko_bsd_fastopen {
+        ELKO_BSD_FASTOPEN_CLIENT = 1,
+        ELKO_BSD_FASTOPEN_SERVER = 2,
+        ELKO_BSD_FASTOPEN_CLIENT_NO_COOKIE = 4, /* data without a cookie */
+        ELKO_BSD_FASTOPEN_SERVER_NO_COOKIE = 0x200,
+        ELKO_BSD_FASTOPEN_LISTENERS = 0x400, /* all of them, without the option TCP_FASTOPEN */
 };
 
 void elko_bsd_set_defaults(struct elko_bsd *b, const struct elko_bsd_defaults *d);
@@ -62,6 +72,9 @@ int elko_bsd_accept(struct elko_bsd *b, int fd, struct sockaddr *addr, socklen_t
 /* -EINPROGRESS the first time, -EALREADY while it goes on, then once how it ended, as connect(2). */
 int elko_bsd_connect(struct elko_bsd *b, int fd, const struct sockaddr *addr, socklen_t len);
 
+/* Is there a connect(), or a send() with MSG_FASTOPEN, whose end is not known yet? */
+bool elko_bsd_opens(struct elko_bsd *b, int fd);
+
 /* How a blocking connect() ended: 0, its error, or -EALREADY while it goes on: wait for POLLOUT. */
 int elko_bsd_connect_end(struct elko_bsd *b, int fd);
 
@@ -72,7 +85,13 @@ ssize_t elko_bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, i
 /* elko_bsd_send(): this call goes on with what the one before began, as one call of the program. */
 enum { ELKO_BSD_MSG_CONT = 0x800000 };
 
-/* As recvmsg(2), with TCP_CM_INQ, and MSG_ERRQUEUE for the reports of MSG_ZEROCOPY and SO_TIMESTAMPING. */
+/*
+ * As recvmsg(2), with TCP_CM_INQ, and MSG_ERRQUEUE for the reports of MSG_ZEROCOPY and SO_TIMESTAMPING; and sendmsg(2).
+ *
+ * With MSG_FASTOPEN, or after a connect() with TCP_FASTOPEN_CONNECT, sending opens the connection (RFC 7413): the result is
+ * how many bytes went with the SYN, or -EINPROGRESS. A call that waits does so until elko_bsd_opens() is false, fails as
+ * elko_bsd_connect_end() tells, and goes on with what is left, without the flag.
+ */
 ssize_t elko_bsd_recvmsg(struct elko_bsd *b, int fd, struct msghdr *msg, int flags);
 ssize_t elko_bsd_sendmsg(struct elko_bsd *b, int fd, const struct msghdr *msg, int flags);
 

@@ -20,7 +20,7 @@ size_t elko_bsd_iov_rest(const struct msghdr *msg, size_t skip, size_t most, str
         for (size_t i = 0; i < msg->msg_iovlen && n < most; i++) {
                 const struct iovec *v = &msg->msg_iov[i];
 
-                if (skip >= v->iov_len && v->iov_len > 0) {
+                if (skip > 0 && skip >= v->iov_len) {
                         skip -= v->iov_len;
                         continue;
                 }
@@ -135,9 +135,18 @@ static unsigned stamps_of(const struct msghdr *msg)
 ssize_t elko_bsd_sendmsg(struct elko_bsd *b, int fd, const struct msghdr *msg, int flags)
 {
         unsigned stamps = stamps_of(msg);
+        int error;
+        struct bsd_sock *s = bsd_get(b, fd, &error);
+        bool open = false;
         size_t put = 0;
         ssize_t r = 0;
 
+        if (s != NULL && bsd_fast_begins(s, flags)) {
+                r = bsd_fast_send(b, s, msg, flags, stamps, &open);
+                if (!open)
+                        return r;
+                flags &= ~MSG_FASTOPEN;
+        }
         if (msg->msg_iovlen == 0)
                 return bsd_send(b, fd, "", 0, flags, 0);
         for (size_t i = 0; i < msg->msg_iovlen; i++) {

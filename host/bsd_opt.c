@@ -270,10 +270,38 @@ static bool is_open(const struct elko_tcp_info *i)
                i->state != ELKO_TCP_SYN_SENT && i->state != ELKO_TCP_SYN_RECEIVED;
 }
 
+/* TCPI_OPT_...: the first three are the same. Linux calls the SYN's data taken when all of it was. */
+static uint8_t option_bits(const struct bsd_sock *s, const struct elko_tcp_info *i)
+{
+        enum { OPT_SYN_DATA = 32, OPT_TFO_CHILD = 128, SAME = 7 };
+        bool taken = (i->options & ELKO_TCPI_SYN_DATA) && s->fast_fail < BSD_FAST_NOT_ACKED;
+
+        return (uint8_t)((i->options & SAME) | (taken ? OPT_SYN_DATA : 0) |
+                         (s->fast_child ? OPT_TFO_CHILD : 0));
+}
+
+/* For Linux a segment that is lost is so until it is acknowledged, sent again or not. Outside of a recovery what was sent
+ * again is a probe, which is not. */
+static uint32_t lost(const struct bsd_sock *s, const struct elko_tcp_info *i)
+{
+        bool repairs = i->ca_state >= ELKO_CA_RECOVERY || s->fast_fail >= BSD_FAST_NOT_ACKED;
+
+        return i->lost + (repairs ? i->retrans : 0);
+}
+
+/* Linux keeps the SYN,ACK elsewhere. */
+static uint32_t unacked(const struct bsd_sock *s, const struct elko_tcp_info *i)
+{
+        bool syn_ack = i->state == ELKO_TCP_SYN_RECEIVED && !s->active;
+
+        return i->unacked - (syn_ack && i->unacked > 0);
+}
+
 static void fill_info(const struct bsd_sock *s, const struct elko_tcp_info *i,
                       struct linux_tcp_info *o)
 {
-        uint32_t mss = i->snd_mss;
+        bool asked = i->state == ELKO_TCP_SYN_SENT; /* nothing is known of the peer */
+        uint32_t mss = asked ? 536 : i->snd_mss;
 
         *o = (struct linux_tcp_info){
                 .state = state_number(s, i),
@@ -281,16 +309,16 @@ static void fill_info(const struct bsd_sock *s, const struct elko_tcp_info *i,
                 .retransmits = i->retransmits,
                 .probes = i->probes,
                 .backoff = i->backoff,
-                .options = (uint8_t)i->options,
+                .options = option_bits(s, i),
                 .wscales = (uint8_t)((i->snd_wscale & 15) | i->rcv_wscale << 4),
-                .app_limited = i->limited_by == ELKO_LIMITED_APP,
+                .app_limited = (uint8_t)((i->limited_by == ELKO_LIMITED_APP) | s->fast_fail << 1),
                 .rto = us(i->rto_ns),
                 .ato = us(i->ato_ns),
                 .snd_mss = mss,
                 .rcv_mss = i->rcv_mss,
-                .unacked = i->unacked,
+                .unacked = unacked(s, i),
                 .sacked = i->sacked,
-                .lost = i->lost,
+                .lost = lost(s, i),
                 .retrans = i->retrans,
                 .last_data_sent = ms(i->last_data_sent_ns),
                 .last_ack_sent = ms(i->last_ack_sent_ns),
@@ -302,7 +330,7 @@ static void fill_info(const struct bsd_sock *s, const struct elko_tcp_info *i,
                 .rttvar = us(i->rttvar_ns),
                 .snd_ssthresh =
                         i->snd_ssthresh >= 0x7fffffff ? 0x7fffffff : segments(i->snd_ssthresh, mss),
-                .snd_cwnd = segments(i->snd_cwnd, mss),
+                .snd_cwnd = asked && i->snd_cwnd == 0 ? 10 : segments(i->snd_cwnd, mss),
                 .advmss = i->adv_mss,
                 .reordering = i->reordering,
                 .rcv_rtt = us(i->rcv_rtt_ns),
@@ -355,6 +383,19 @@ static int give_int(void *value, socklen_t *len, int v)
         return give(value, len, &v, sizeof(v));
 }
 
+/* What ICMP told, once, as long as no ACK shows that it is over. */
+static int soft_error(const struct elko_bsd *b, struct bsd_sock *s)
+{
+        struct elko_tcp_info info;
+        int error = s->soft_error;
+
+        s->soft_error = 0;
+        if (error == 0 || elko_tcp_info_get(b->st, s->handle, &info) != ELKO_OK ||
+            info.last_ack_recv_ns < elko_now(b->st) - s->soft_at)
+                return 0;
+        return error;
+}
+
 static int get_socket(struct elko_bsd *b, struct bsd_sock *s, int name, void *value, socklen_t *len)
 {
         uint32_t mem[9] = {0};
@@ -367,7 +408,7 @@ static int get_socket(struct elko_bsd *b, struct bsd_sock *s, int name, void *va
                 error = s->error;
                 s->error = 0;
                 s->error_told = s->error_told || error != 0;
-                return give_int(value, len, error);
+                return give_int(value, len, error != 0 ? error : soft_error(b, s));
         case SO_TIMESTAMPING: return give_int(value, len, s->opt.timestamping);
         case SO_TYPE: return give_int(value, len, SOCK_STREAM);
         case SO_DOMAIN: return give_int(value, len, s->domain);
@@ -436,6 +477,7 @@ static int get_tcp(struct elko_bsd *b, struct bsd_sock *s, int name, void *value
         struct linux_tcp_info out;
         const struct elko_cc_ops *ops = s->opt.congestion;
         char cc[16] = {0};
+        int r;
 
         if (s->handle != ELKO_SOCK_NONE)
                 elko_tcp_info_get(b->st, s->handle, &info);
@@ -453,7 +495,7 @@ static int get_tcp(struct elko_bsd *b, struct bsd_sock *s, int name, void *value
                                 : linux_name(ops),
                         sizeof(cc) - 1);
                 return give(value, len, cc, sizeof(cc));
-        default: return -ENOPROTOOPT;
+        default: return bsd_fast_get(s, name, value, len, &r) ? r : -ENOPROTOOPT;
         }
 }
 
@@ -561,6 +603,8 @@ int elko_bsd_setsockopt(struct elko_bsd *b, int fd, int level, int name, const v
                     s->opt.linger.l_onoff ? ELKO_SEC(s->opt.linger.l_linger) : ELKO_NEVER);
                 return 0;
         }
+        if (level == IPPROTO_TCP && bsd_fast_set(b, s, name, value, len, &error))
+                return error;
         if (len < sizeof(int))
                 return -EINVAL;
         if (level == SOL_SOCKET && name == SO_MAX_PACING_RATE)

@@ -34,6 +34,10 @@ struct bsd_options {
         int ttl, tos; /* -1: never set */
         int zerocopy, timestamping, inq, recverr, freebind, incoming_cpu, mtu_discover;
         struct linger linger;
+        int fastopen; /* most connections by a cookie alone, of a listener */
+        int fastopen_connect, fastopen_no_cookie;
+        unsigned fastopen_keys;
+        uint8_t fastopen_key[2][16];
         const struct elko_cc_ops *congestion; /* NULL: never set */
         uint64_t max_pacing_rate;             /* UINT64_MAX: none */
 };
@@ -45,8 +49,14 @@ struct bsd_sock {
         bool active;       /* opened by connect() */
         bool met_limit;    /* send() was refused by bsd_sndbuf.c: tell when that is over */
         bool connect_told; /* connect() has said how it ended */
+        bool deferred; /* connect() has said 0, and the SYN waits for data: TCP_FASTOPEN_CONNECT */
+        bool fast_child;   /* accepted, and opened by a cookie */
+        uint8_t fast_fail; /* tcpi_fastopen_client_fail */
+        size_t syn_data;   /* bytes that went with the SYN */
         bool eof;          /* the peer's FIN was seen */
         int error;         /* SO_ERROR: pending, positive */
+        int soft_error;    /* the same, of what did not end the connection: told if there is none */
+        uint64_t soft_at;  /* when it came */
         bool error_told;   /* the connection's end was told once: reads give 0, writes EPIPE */
         elko_sock handle;
         elko_endpoint local; /* as bound */
@@ -108,6 +118,33 @@ void bsd_default_options(struct bsd_options *o);
 
 /* Bytes that elko_recv() would give; below 0: an error. */
 int64_t bsd_ready(struct elko_bsd *b, const struct bsd_sock *s);
+
+/* Make the connection and have its SYN sent; `option`: ELKO_OPTION_FASTOPEN. 0 or -errno. */
+int bsd_open(struct elko_bsd *b, struct bsd_sock *s, const elko_endpoint *remote, unsigned option);
+/* What connect() answers in the state the socket is in, or 0 and *again: it is new, or was told just now. */
+int bsd_connect_state(struct elko_bsd *b, struct bsd_sock *s, bool *open);
+
+/* ---- bsd_fastopen.c ---- */
+
+/* tcpi_fastopen_client_fail */
+enum { BSD_FAST_NO_COOKIE = 1, BSD_FAST_NOT_ACKED = 2, BSD_FAST_SYN_AGAIN = 3 };
+
+/* Is sending what opens the connection? */
+bool bsd_fast_begins(const struct bsd_sock *s, int flags);
+/* It does. -EISCONN as -1 is an error as any; 0 and *open: it is open, send as ever. */
+ssize_t bsd_fast_send(struct elko_bsd *b, struct bsd_sock *s, const struct msghdr *msg, int flags,
+                      unsigned stamps, bool *open);
+/* connect() with TCP_FASTOPEN_CONNECT: 0 or -errno. */
+int bsd_fast_connect(struct elko_bsd *b, struct bsd_sock *s, const elko_endpoint *remote);
+/* The connection is open: did the peer take the SYN's data? */
+void bsd_fast_connected(struct elko_bsd *b, struct bsd_sock *s);
+/* listen(): tell the stack; `backlog`: as given. */
+void bsd_fast_listen(struct elko_bsd *b, struct bsd_sock *s, uint32_t backlog);
+void bsd_fast_apply(struct elko_bsd *b, const struct bsd_sock *s);
+/* TCP_FASTOPEN, _CONNECT, _KEY, _NO_COOKIE; false: none of them. */
+bool bsd_fast_set(struct elko_bsd *b, struct bsd_sock *s, int name, const void *value,
+                  socklen_t len, int *result);
+bool bsd_fast_get(const struct bsd_sock *s, int name, void *value, socklen_t *len, int *result);
 
 /* ---- bsd_errq.c ---- */
 
