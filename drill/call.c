@@ -162,14 +162,8 @@ static void forget_fd(struct drill_run *r, int script)
 
 /* ---- addresses ---- */
 
-struct address {
-        struct sockaddr_storage raw;
-        socklen_t len;
-        uint16_t port;
-};
-
 static void fill_address(const struct drill_run *r, const elko_ip *ip, uint16_t port,
-                         struct address *a)
+                         struct drill_address *a)
 {
         struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
         struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
@@ -183,7 +177,8 @@ static void fill_address(const struct drill_run *r, const elko_ip *ip, uint16_t 
 }
 
 /* {sa_family=..., sin_port=htons(N), sin_addr=inet_addr("x")} */
-static bool written_address(struct drill_run *r, const struct drill_expr *e, struct address *a)
+static bool written_address(struct drill_run *r, const struct drill_expr *e,
+                            struct drill_address *a)
 {
         const struct drill_expr *port = drill_field_of(e, "sin_port"),
                                 *addr = drill_field_of(e, "sin_addr");
@@ -201,21 +196,19 @@ static bool written_address(struct drill_run *r, const struct drill_expr *e, str
         return true;
 }
 
-/* `...` is the runner's choice, a number is a family without an address. */
-static bool address_arg(struct drill_call_ctx *c, unsigned i, const elko_ip *ip, uint16_t port,
-                        struct address *a)
+bool drill_address_of(struct drill_run *r, const struct drill_expr *e, const elko_ip *ip,
+                      uint16_t port, struct drill_address *a)
 {
-        const struct drill_expr *e = c->call->arg[i];
         int64_t family;
         uint16_t number;
 
         if (e->kind == DRILL_ELLIPSIS) {
-                fill_address(c->r, ip, port, a);
+                fill_address(r, ip, port, a);
                 return true;
         }
         if (e->kind == DRILL_BRACE)
-                return written_address(c->r, e, a);
-        if (!drill_int(c->r, e, &family))
+                return written_address(r, e, a);
+        if (!drill_int(r, e, &family))
                 return false;
         memset(a, 0, sizeof(*a));
         number = (uint16_t)family;
@@ -252,13 +245,13 @@ static enum drill_done do_socket(struct drill_call_ctx *c)
 
 static enum drill_done do_bind(struct drill_call_ctx *c)
 {
-        struct address a;
+        struct drill_address a;
         int64_t script;
         uint16_t *port;
         int fd;
 
         if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 0, &script) ||
-            !address_arg(c, 1, &c->r->c.local, c->r->c.bind_port, &a))
+            !drill_address_of(c->r, c->call->arg[1], &c->r->c.local, c->r->c.bind_port, &a))
                 return DRILL_GAVE_UP;
         c->doing->result = drill_os_bind(&c->r->w, fd, (struct sockaddr *)&a.raw, a.len);
         port = port_of(c->r, (int)script);
@@ -331,25 +324,31 @@ static enum drill_done connected(struct drill_call_ctx *c, int fd)
         return DRILL_DONE;
 }
 
+void drill_begins(struct drill_run *r, int script_fd, uint16_t port)
+{
+        struct drill_flow *f = drill_flow_of_fd(r, script_fd);
+
+        if (f == NULL)
+                return;
+        *f = (struct drill_flow){
+                .state = DRILL_FLOW_CONNECTS, .fd = script_fd, .remote_port = port};
+        r->cur = f;
+}
+
 static enum drill_done do_connect(struct drill_call_ctx *c)
 {
-        struct address a;
-        struct drill_flow *f;
+        struct drill_address a;
         int64_t script;
         int fd, r;
 
         if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 0, &script) ||
-            !address_arg(c, 1, &c->r->c.remote, c->r->c.connect_port, &a))
+            !drill_address_of(c->r, c->call->arg[1], &c->r->c.remote, c->r->c.connect_port, &a))
                 return DRILL_GAVE_UP;
         if (c->doing->started)
                 return connected(c, fd);
         r = drill_os_connect(&c->r->w, fd, (struct sockaddr *)&a.raw, a.len);
-        f = drill_flow_of_fd(c->r, (int)script);
-        if (r == -EINPROGRESS && f != NULL) {
-                *f = (struct drill_flow){
-                        .state = DRILL_FLOW_CONNECTS, .fd = (int)script, .remote_port = a.port};
-                c->r->cur = f;
-        }
+        if (r == -EINPROGRESS || (r == 0 && drill_os_opens(&c->r->w, fd)))
+                drill_begins(c->r, (int)script, a.port);
         c->doing->started = true;
         if (r == -EINPROGRESS && drill_os_blocks(&c->r->w, fd))
                 return DRILL_WAITS;

@@ -32,6 +32,16 @@ bool drill_arg_fd(struct drill_call_ctx *c, unsigned i, int *out);
 bool drill_is_null(const struct drill_expr *e);
 /* The field of {a=b, ...}; NULL: it has none. */
 const struct drill_expr *drill_field_of(const struct drill_expr *e, const char *name);
+/* An address as argument: `...` is `ip` and `port`, a number is a family without an address. */
+struct drill_address {
+        struct sockaddr_storage raw;
+        socklen_t len;
+        uint16_t port;
+};
+bool drill_address_of(struct drill_run *r, const struct drill_expr *e, const elko_ip *ip,
+                      uint16_t port, struct drill_address *a);
+/* A connection was begun on the script's descriptor, to that port of the peer. */
+void drill_begins(struct drill_run *r, int script_fd, uint16_t port);
 /* Zeros, or room, of at least `len` bytes. */
 uint8_t *drill_room(struct drill_run *r, size_t len);
 

@@ -18,7 +18,7 @@ static bool flags_are_known(struct drill_call_ctx *c, const struct drill_expr *a
         static const struct {
                 int64_t flag;
                 const char *name;
-        } lacks[] = {{MSG_OOB, "MSG_OOB"}, {MSG_FASTOPEN, "MSG_FASTOPEN"}};
+        } lacks[] = {{MSG_OOB, "MSG_OOB"}};
 
         for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++)
                 if ((flags & lacks[i].flag) && c->r->w.kernel == NULL)
@@ -30,6 +30,7 @@ static bool flags_are_known(struct drill_call_ctx *c, const struct drill_expr *a
 struct parts {
         struct iovec iov[PARTS_MAX];
         struct msghdr msg;
+        struct drill_address to; /* of MSG_FASTOPEN */
         size_t len;
 };
 
@@ -117,15 +118,42 @@ static enum drill_done receive(struct drill_call_ctx *c, int fd, struct parts *p
         return drill_result(c, c->doing->done > 0 ? (int64_t)c->doing->done : n, waits);
 }
 
+/* Sending began a connection: DONE: go on, with what is left. */
+static enum drill_done opened(struct drill_call_ctx *c, int fd)
+{
+        int r;
+
+        if (drill_os_opens(&c->r->w, fd))
+                return DRILL_WAITS;
+        c->doing->opens = false;
+        r = drill_os_connect_end(&c->r->w, fd);
+        c->doing->result = r;
+        return DRILL_DONE;
+}
+
+/* With an address that was given for MSG_FASTOPEN. */
 static enum drill_done transmit(struct drill_call_ctx *c, int fd, const struct parts *p,
                                 int64_t flags)
 {
         struct drill_run *r = c->r;
         bool waits = drill_os_blocks(&r->w, fd) && !(flags & MSG_DONTWAIT);
+        bool was_open = !drill_os_opens(&r->w, fd), begins = (flags & MSG_FASTOPEN) != 0;
         size_t most = flags & MSG_ZEROCOPY ? ELKO_BSD_ZEROCOPY_PARTS : PARTS_MAX;
         struct parts left;
+        int64_t script;
         ssize_t n;
 
+        if (c->doing->opens) {
+                if (opened(c, fd) == DRILL_WAITS)
+                        return DRILL_WAITS;
+                if (c->doing->result < 0 || c->doing->done == p->len) {
+                        if (c->doing->result == 0)
+                                c->doing->result = (int64_t)c->doing->done;
+                        return DRILL_DONE;
+                }
+        }
+        if (c->doing->started)
+                flags &= ~(int64_t)MSG_FASTOPEN;
         /* One that waits is woken when poll() would be. */
         if (c->doing->started && !(drill_os_poll(&r->w, fd) & (POLLOUT | POLLERR | POLLHUP)))
                 return DRILL_WAITS;
@@ -135,14 +163,35 @@ static enum drill_done transmit(struct drill_call_ctx *c, int fd, const struct p
                 n = drill_os_sendmsg(&r->w, fd, &left.msg,
                                      (int)(flags & ~MSG_DONTWAIT) |
                                              (c->doing->done > 0 ? ELKO_BSD_MSG_CONT : 0));
-                if (n > 0) {
+                if (begins && was_open && drill_os_opens(&r->w, fd) && drill_arg_int(c, 0, &script))
+                        drill_begins(r, (int)script, p->to.port);
+                if (n > 0)
                         c->doing->done += (size_t)n;
+                /* What is sent before the connection is open opens it. */
+                if (n == -EINPROGRESS || (n > 0 && drill_os_opens(&r->w, fd)))
+                        c->doing->opens = waits;
+                if (n > 0)
                         drill_world_settle(&r->w);
-                }
-        } while (n > 0 && c->doing->done < p->len);
+                flags &= ~(int64_t)MSG_FASTOPEN;
+                begins = false;
+        } while (n > 0 && c->doing->done < p->len && !c->doing->opens);
+        if (c->doing->opens)
+                return DRILL_WAITS;
         if (waits && c->doing->done < p->len && (n > 0 || n == -EAGAIN))
                 return DRILL_WAITS;
         return drill_result(c, c->doing->done > 0 ? (int64_t)c->doing->done : n, waits);
+}
+
+/* Where to, of a call that opens the connection. */
+static bool address(struct drill_call_ctx *c, struct parts *p, const struct drill_expr *e)
+{
+        if (drill_is_null(e) && e->kind == DRILL_SYMBOL)
+                return true;
+        if (!drill_address_of(c->r, e, &c->r->c.remote, c->r->c.connect_port, &p->to))
+                return false;
+        p->msg.msg_name = &p->to.raw;
+        p->msg.msg_namelen = p->to.len;
+        return true;
 }
 
 /* (fd, buffer, length[, flags[, address, length]]) */
@@ -158,6 +207,8 @@ static enum drill_done plain_io(struct drill_call_ctx *c, bool sends)
         if (c->call->n > 3 && !flags_are_known(c, c->call->arg[3], flags))
                 return DRILL_GAVE_UP;
         one_part(c->r, &p, c->call->arg[1], len);
+        if (sends && c->call->n > 4 && (flags & MSG_FASTOPEN) && !address(c, &p, c->call->arg[4]))
+                return DRILL_GAVE_UP;
         return sends ? transmit(c, fd, &p, flags) : receive(c, fd, &p, flags);
 }
 
@@ -195,7 +246,7 @@ enum drill_done drill_do_writev(struct drill_call_ctx *c)
 /* (fd, {msg_name(...)=..., msg_iov(N)=[...], msg_flags=F, msg_control=[...]}, flags) */
 static enum drill_done message_io(struct drill_call_ctx *c, bool sends)
 {
-        const struct drill_expr *m = c->call->arg[1], *iov, *said, *control;
+        const struct drill_expr *m = c->call->arg[1], *iov, *said, *control, *name;
         uint64_t bytes[CONTROL_MAX / sizeof(uint64_t)]; /* aligned, as cmsg(3) wants it */
         int64_t flags, want = 0;
         enum drill_done done;
@@ -210,6 +261,9 @@ static enum drill_done message_io(struct drill_call_ctx *c, bool sends)
         if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 2, &flags) ||
             !flags_are_known(c, c->call->arg[2], flags) || !many_parts(c, &p, iov) ||
             (said != NULL && !drill_int(c->r, said, &want)))
+                return DRILL_GAVE_UP;
+        if (sends && (flags & MSG_FASTOPEN) && (name = drill_field_of(m, "msg_name")) != NULL &&
+            !address(c, &p, name))
                 return DRILL_GAVE_UP;
         if (control != NULL || !sends) {
                 p.msg.msg_control = bytes;

@@ -4,6 +4,7 @@
  * are done here, and with any other the script is unsupported, with the command as the reason.
  */
 #include "drill/runner.h"
+#include "drill/sysctl.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -41,6 +42,17 @@ static bool do_settings(struct drill_run *r, const struct words *w, struct drill
         return true;
 }
 
+/* The rest of what the suites' defaults are is the persona. */
+static bool do_defaults(struct drill_run *r, struct drill_where where)
+{
+        const char *name, *value;
+
+        for (size_t i = 0; (name = drill_sysctl_suite(i, &value)) != NULL; i++)
+                if (!drill_sysctl(r, where, name, value))
+                        return false;
+        return true;
+}
+
 static bool do_sleep(struct drill_run *r, const struct words *w, struct drill_where where)
 {
         double s = w->n == 2 ? strtod(w->word[1], NULL) : -1;
@@ -61,11 +73,13 @@ static bool simple_command(struct drill_run *r, const struct words *w, struct dr
                 return do_settings(r, w, where);
         if (strcmp(name, "sleep") == 0)
                 return do_sleep(r, w, where);
+        if (strcmp(name, "defaults.sh") == 0)
+                return do_defaults(r, where);
         if (strcmp(name, "false") == 0)
                 return drill_fail(r, where, "the command failed");
         /* The persona is the default; what a script changes is gone with its stack, and so are metrics. */
-        if (strcmp(name, "defaults.sh") == 0 || strcmp(name, "true") == 0 ||
-            strcmp(name, ":") == 0 || strstr(name, "sysctl_restore") != NULL ||
+        if (strcmp(name, "true") == 0 || strcmp(name, ":") == 0 ||
+            strstr(name, "sysctl_restore") != NULL ||
             (w->n >= 3 && strcmp(name, "ip") == 0 && strcmp(w->word[1], "tcp_metrics") == 0))
                 return true;
         return drill_refuse(r, where, "unsupported: the command `%s'", w->word[0]);

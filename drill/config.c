@@ -193,6 +193,8 @@ static void set_persona(struct drill_run *r)
         if (p == NULL)
                 p = elko_persona_find(speaks_freebsd(r->s) ? "freebsd" : "linux");
         elko_persona_apply(p, c);
+        c->fastopen_cookies = 64;
+        r->c.sockets.fastopen = ELKO_BSD_FASTOPEN_CLIENT; /* Linux's default */
         r->c.linux_buffers = strcmp(p->name, "linux") == 0;
 }
 
@@ -235,11 +237,36 @@ static const char *plain_name(struct drill_run *r, const char *name)
         return p;
 }
 
+void drill_settings_now(const struct drill_run *r, struct elko_config *stack,
+                        struct elko_bsd_defaults *sockets)
+{
+        *stack = r->c.stack;
+        *sockets = r->c.sockets;
+        if (r->c.linux_buffers)
+                elko_bsd_linux_buffers(stack, sockets);
+}
+
+/* The stack is in use: what comes from now on goes by the new value. */
+static bool change(struct drill_run *r, struct drill_where where, const char *name)
+{
+        struct elko_bsd_defaults sockets;
+        struct elko_config stack;
+
+        drill_settings_now(r, &stack, &sockets);
+        if (!drill_sysctl_is_idle(name) && elko_stack_change(r->w.st, &stack) != ELKO_OK)
+                return drill_refuse(
+                        r, where,
+                        "unsupported: sysctl %s now: handshakes are under way that have "
+                        "announced what it was, or it is out of elko's range",
+                        name);
+        elko_bsd_set_defaults(r->w.bsd, &sockets);
+        return true;
+}
+
 bool drill_sysctl(struct drill_run *r, struct drill_where where, const char *name,
                   const char *value)
 {
         struct drill_tunables t = {&r->c.stack, &r->c.sockets};
-        struct elko_config stack = r->c.stack;
         char why[DRILL_SYSCTL_WHY];
 
         name = plain_name(r, name);
@@ -252,14 +279,7 @@ bool drill_sysctl(struct drill_run *r, struct drill_where where, const char *nam
         case DRILL_SYSCTL_BAD: return drill_fail(r, where, "%s", why);
         default: return drill_refuse(r, where, "unsupported: %s", why);
         }
-        if (r->open && !drill_sysctl_is_idle(name) && memcmp(&stack, &r->c.stack, sizeof(stack)))
-                return drill_refuse(r, where,
-                                    "unsupported: sysctl %s after the stack was used: it is an "
-                                    "option of the whole stack",
-                                    name);
-        if (r->open)
-                elko_bsd_set_defaults(r->w.bsd, &r->c.sockets);
-        return true;
+        return !r->open || change(r, where, name);
 }
 
 const struct drill_define *drill_common_defines(enum drill_family family)

@@ -37,6 +37,7 @@ const char *drill_flow_inbound(struct drill_flow *f, const struct drill_packet *
         if ((p->flags & SYN) && !f->remote_is_sure) {
                 f->remote = p->seq;
                 f->has_remote = true;
+                f->syn_data = p->len;
         }
         o->seq = p->seq + (p->seq_is_live || (p->flags & SYN) ? 0 : f->remote);
         o->ack = p->has_ack && (p->flags & ACK) ? p->ack + ack_base : 0;
@@ -71,9 +72,10 @@ static void learn(struct drill_flow *f, const struct drill_live *l, const struct
                 f->local_script = want != NULL ? want->seq : 0;
                 f->has_local = true;
         }
-        if ((l->flags & ACK) && (l->flags & SYN)) /* the peer may have begun anew */
+        /* The peer may have begun anew; but a SYN's data may be acknowledged with it (RFC 7413). */
+        if ((l->flags & ACK) && (l->flags & SYN) && l->ack - 1 - f->remote > f->syn_data)
                 f->remote = l->ack - 1;
-        if ((l->flags & ACK) && !(l->flags & RST) && l->ack == f->remote + 1)
+        if ((l->flags & ACK) && !(l->flags & RST) && l->ack - 1 - f->remote <= f->syn_data)
                 f->remote_is_sure = true;
 }
 

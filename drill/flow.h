@@ -29,6 +29,7 @@ struct drill_flow {
         bool has_local, has_remote; /* the initial sequence numbers are known */
         bool remote_is_sure;        /* the stack has acknowledged the peer's SYN */
         uint32_t local_live, local_script, remote;
+        uint32_t syn_data; /* bytes that came with the peer's SYN */
         /* timestamps of the stack: the first, and all pairs that were seen */
         bool has_time;
         uint32_t first_script, first_live;

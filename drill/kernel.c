@@ -60,7 +60,7 @@ static void set_up_kernel(void)
                 {"net.ipv4.tcp_rmem", "4096 540000 15728640"},
                 {"net.ipv4.tcp_wmem", "4096 262144 4194304"},
                 {"net.ipv4.tcp_ecn", "2"},
-                {"net.ipv4.tcp_fastopen", "0"},
+                {"net.ipv4.tcp_fastopen", "1"},
                 {"net.ipv4.tcp_no_metrics_save", "1"},
                 {"net.ipv4.tcp_syn_retries", "5"},
                 {"net.ipv4.tcp_synack_retries", "5"},

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -74,7 +76,21 @@ int drill_os_connect_end(struct drill_world *w, int fd)
                 return elko_bsd_connect_end(w->bsd, fd);
         if (poll(&p, 1, 0) == 0)
                 return -EALREADY;
-        return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? -errno : -error;
+        if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+                return -errno;
+        if (error != 0) /* a call that had waited would have left the socket new */
+                connect(fd, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr));
+        return -error;
+}
+
+bool drill_os_opens(struct drill_world *w, int fd)
+{
+        uint8_t state = 0; /* the first field of struct tcp_info */
+        socklen_t len = sizeof(state);
+
+        if (!is_kernel(w))
+                return elko_bsd_opens(w->bsd, fd);
+        return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &len) == 0 && state == TCP_SYN_SENT;
 }
 
 /* A blocking call of the kernel's waits for SO_RCVLOWAT; one that does not wait takes what there is. */

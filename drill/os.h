@@ -16,6 +16,8 @@ int drill_os_listen(struct drill_world *w, int fd, int backlog);
 int drill_os_accept(struct drill_world *w, int fd, struct sockaddr *addr, socklen_t *len, int type);
 int drill_os_connect(struct drill_world *w, int fd, const struct sockaddr *addr, socklen_t len);
 int drill_os_connect_end(struct drill_world *w, int fd);
+/* elko_bsd_opens() */
+bool drill_os_opens(struct drill_world *w, int fd);
 ssize_t drill_os_recvmsg(struct drill_world *w, int fd, struct msghdr *msg, int flags);
 ssize_t drill_os_sendmsg(struct drill_world *w, int fd, const struct msghdr *msg, int flags);
 int drill_os_shutdown(struct drill_world *w, int fd, int how);

@@ -78,6 +78,34 @@ static long leave(long r)
         return -1;
 }
 
+/* What the system says now, as the stack and its sockets have it. */
+static void settings(struct elko_config *stack, struct elko_bsd_defaults *sockets)
+{
+        plug_take_sysctls(&plug.config);
+        *stack = plug.config.stack;
+        *sockets = plug.config.sockets;
+        if (plug.config.linux_buffers)
+                elko_bsd_linux_buffers(stack, sockets);
+}
+
+/* Scripts change the system's settings while they run, past us: they are looked at with each new socket. */
+static void look_at_sysctls(void)
+{
+        struct elko_bsd_defaults sockets;
+        struct elko_config stack;
+
+        settings(&stack, &sockets);
+        if (memcmp(&stack, &plug.used, sizeof(stack)) != 0) {
+                if (elko_stack_change(plug.st, &stack) != ELKO_OK)
+                        fprintf(stderr,
+                                "libelko-packetdrill: a sysctl was changed too late: handshakes "
+                                "are under way that have announced what it was before\n");
+                else
+                        plug.used = stack;
+        }
+        elko_bsd_set_defaults(plug.b, &sockets);
+}
+
 /* elko_bsd's number, or -EBADF, which every call of it then answers. */
 static int ours(int fd)
 {
@@ -111,17 +139,16 @@ static void make_stack(void)
 {
         const size_t bytes = (size_t)256 << 20;
         const char *why = "no memory";
+        struct elko_bsd_defaults sockets;
 
-        plug_take_sysctls(&plug.config);
-        if (plug.config.linux_buffers)
-                elko_bsd_linux_buffers(&plug.config.stack, &plug.config.sockets);
+        settings(&plug.used, &sockets);
         plug.region = malloc(bytes);
         if (plug.region != NULL)
-                plug.st = elko_stack_create(plug.region, bytes, &plug.config.stack, plug.now, &why);
+                plug.st = elko_stack_create(plug.region, bytes, &plug.used, plug.now, &why);
         plug.b = plug.st != NULL ? elko_bsd_create(plug.st) : NULL;
         if (plug.b == NULL)
                 die("stack", why);
-        elko_bsd_set_defaults(plug.b, &plug.config.sockets);
+        elko_bsd_set_defaults(plug.b, &sockets);
         elko_bsd_set_clock(plug.b, (int64_t)ELKO_SEC(PLUG_EPOCH_S - PLUG_START_S));
         plug.link4 = add_link("ipv4", plug.config.mtu4, plug.config.local4, "0.0.0.0/0");
         plug.link6 = add_link("ipv6", plug.config.mtu6, plug.config.local6, "::/0");
@@ -165,6 +192,8 @@ static int slot_socket(void *u, int domain, int type, int protocol)
         enter();
         if (plug.st == NULL)
                 make_stack();
+        else
+                look_at_sysctls();
         return (int)leave(publish(elko_bsd_socket(plug.b, domain, type, protocol)));
 }
 
@@ -332,6 +361,16 @@ static ssize_t send_once(int b, const struct msghdr *m, size_t done, int flags)
         return r;
 }
 
+/* Sending began a connection (MSG_FASTOPEN): a call that waits does so until it is known what became of it. */
+static int wait_for_open(int b)
+{
+        int r = 0;
+
+        while (r == 0 && elko_bsd_opens(plug.b, b))
+                r = sleep_for(b, POLLOUT);
+        return r < 0 ? r : elko_bsd_connect_end(plug.b, b);
+}
+
 static ssize_t do_send(int fd, const struct msghdr *m, int flags)
 {
         int b = ours(fd);
@@ -342,10 +381,23 @@ static ssize_t do_send(int fd, const struct msghdr *m, int flags)
                 return -EBADF;
         flags &= ~ELKO_BSD_MSG_CONT;
         for (;;) {
+                bool began;
+
                 r = send_once(b, m, put, flags);
                 if (r > 0)
                         put += (size_t)r;
+                began = r == -EINPROGRESS || (r > 0 && elko_bsd_opens(plug.b, b));
                 plug_settle();
+                flags &= ~MSG_FASTOPEN;
+                if (began && waits(b, flags)) {
+                        int e = wait_for_open(b);
+
+                        if (e < 0)
+                                return e;
+                        r = -EAGAIN;
+                        if (put < len)
+                                continue;
+                }
                 if (r > 0 && put < len)
                         continue;
                 if (put == len || (r < 0 && r != -EAGAIN) || !waits(b, flags))
@@ -434,9 +486,14 @@ static ssize_t slot_write(void *u, int fd, const void *buf, size_t len)
 static ssize_t slot_sendto(void *u, int fd, const void *buf, size_t len, int flags,
                            const struct sockaddr *addr, socklen_t addr_len)
 {
-        (void)addr; /* ignored where there is a connection */
-        (void)addr_len;
-        return slot_send(u, fd, buf, len, flags);
+        struct iovec one = {(void *)(uintptr_t)buf, len};
+        struct msghdr m = {.msg_name = (void *)(uintptr_t)addr,
+                           .msg_namelen = addr_len,
+                           .msg_iov = &one,
+                           .msg_iovlen = 1};
+
+        /* Where there is a connection it is ignored. */
+        return slot_sendmsg(u, fd, &m, flags);
 }
 
 /* ---- state and options ---- */
@@ -643,8 +700,10 @@ static int slot_netdev_send(void *u, const void *packet, size_t len)
 
         (void)u;
         enter();
-        if (plug.st != NULL && len > 0)
+        if (plug.st != NULL && len > 0) {
                 elko_input(plug.st, p.data[0] >> 4 == 6 ? plug.link6 : plug.link4, &p, 1, plug.now);
+                elko_bsd_update(plug.b); /* before what the packet makes leave */
+        }
         return (int)leave(0);
 }
 

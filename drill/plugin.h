@@ -69,6 +69,7 @@ struct plug {
         pthread_cond_t changed;
         pthread_t main;
         struct plug_config config;
+        struct elko_config used; /* what the stack has */
         /* NULL until the first socket: by then the script's first command has set the system up. */
         elko_stack *st;
         struct elko_bsd *b;

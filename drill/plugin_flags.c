@@ -94,6 +94,8 @@ bool plug_read_flags(struct plug_config *c, const char *flags)
                                   .mtu4 = 1500,
                                   .mtu6 = 1520};
         elko_config_default(&c->stack);
+        c->stack.fastopen_cookies = 64;
+        c->sockets.fastopen = ELKO_BSD_FASTOPEN_CLIENT; /* Linux's default */
         set_persona(c, "linux");
         memset(c->stack.seed, 1, sizeof(c->stack.seed)); /* every run is the same */
         if (flags == NULL)

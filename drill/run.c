@@ -80,6 +80,8 @@ static bool open_kernel(struct drill_run *r, struct drill_where where)
 
 bool drill_open(struct drill_run *r, struct drill_where where)
 {
+        struct elko_bsd_defaults sockets;
+        struct elko_config stack;
         char ip[ELKO_IP_TEXT];
         const char *why, *local;
 
@@ -87,16 +89,15 @@ bool drill_open(struct drill_run *r, struct drill_where where)
                 return true;
         if (r->set->kernel)
                 return open_kernel(r, where);
-        if (r->c.linux_buffers)
-                elko_bsd_linux_buffers(&r->c.stack, &r->c.sockets);
+        drill_settings_now(r, &stack, &sockets);
         elko_ip_format(&r->c.local, ip);
         local = drill_format(r->arena, "%s/%d", ip, r->c.family == DRILL_V6 ? 48 : 16);
-        why = drill_world_open(&r->w, r->arena, r->set->region, DRILL_REGION_BYTES, &r->c.stack,
+        why = drill_world_open(&r->w, r->arena, r->set->region, DRILL_REGION_BYTES, &stack,
                                r->c.mtu, local);
         r->open = true;
         if (why != NULL)
                 return drill_refuse(r, where, "unsupported: no stack can be made: %s", why);
-        elko_bsd_set_defaults(r->w.bsd, &r->c.sockets);
+        elko_bsd_set_defaults(r->w.bsd, &sockets);
         if (r->set->trace != NULL)
                 elko_trace_set(r->w.st, r->set->trace, r->set->trace_ctx);
         return true;

@@ -54,6 +54,7 @@ struct drill_doing {
         uint64_t from_ns, until_ns;      /* when it began; when it should end */
         uint64_t give_up_ns;             /* poll() and epoll_wait() return then; ELKO_NEVER */
         bool started;                    /* connect() was called */
+        bool opens;                      /* sending began a connection (MSG_FASTOPEN) */
         size_t done;                     /* bytes, of calls that go on */
         int64_t result;                  /* or -errno */
         elko_endpoint local, remote;     /* of a close() that lingers */
@@ -120,6 +121,9 @@ bool drill_refuse(struct drill_run *r, struct drill_where where, const char *for
 
 bool drill_configure(struct drill_run *r);
 /* name=value of a sysctl. */
+/* What the script has set so far, as the stack and its sockets take it. */
+void drill_settings_now(const struct drill_run *r, struct elko_config *stack,
+                        struct elko_bsd_defaults *sockets);
 bool drill_sysctl(struct drill_run *r, struct drill_where where, const char *name,
                   const char *value);
 

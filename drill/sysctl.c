@@ -11,13 +11,15 @@
 #include <string.h>
 
 enum kind {
-        SWITCH,  /* bool */
+        SWITCH,  /* bool; `unit` 1: the opposite */
         NUMBER,  /* uint32_t */
         SPAN,    /* uint64_t ns: value * unit */
         BUFFERS, /* three numbers: least, first, most */
         SYNS,    /* tcp_syn_retries: how long SYNs are sent again */
         AGAIN,   /* tcp_retries2: how long data is sent again */
         LOWAT,   /* tcp_notsent_lowat: of each socket */
+        FAST,    /* tcp_fastopen: bits, of each socket */
+        KEY,     /* tcp_fastopen_key */
         ONLY,    /* nothing but `unit` is there */
         ECN,     /* tcp_ecn: enum elko_ecn in Linux's and FreeBSD's numbers */
         IDLE,    /* changes nothing that a script could see */
@@ -59,13 +61,15 @@ static const struct sysctl linux_list[] = {
         {"wmem", BUFFERS, AT(snd_buf_bytes), 0},
         {"min_snd_mss", NUMBER, AT(min_mss), 0},
         {"ecn", ECN, AT(ecn), 0},
-        {"fastopen", ONLY, 0, 0},
-        {"early_retrans", ONLY, 0, 0},
-        {"recovery", ONLY, 0, 0},
+        {"fastopen", FAST, 0, 0},
+        {"fastopen_key", KEY, AT(fastopen_key), 0},
+        {"fastopen_blackhole_timeout_sec", SPAN, AT(fastopen_bar_ns), ELKO_SEC(1)},
+        {"early_retrans", SWITCH, AT(loss_probes), 0}, /* 0: no tail loss probes; 3: with them */
+        {"recovery", ONLY, 0, 1},                      /* RACK */
         {"mtu_probing", ONLY, 0, 0},
-        {"frto", ONLY, 0, 0},
+        {"frto", ONLY, 0, 2},
         {"syn_linear_timeouts", ONLY, 0, 0},
-        {"slow_start_after_idle", ONLY, 0, 1},
+        {"slow_start_after_idle", SWITCH, AT(idle_keep), 1},
         {"dsack", ONLY, 0, 1},
         {"rfc1337", ONLY, 0, 1},
         {"abort_on_overflow", ONLY, 0, 0},
@@ -235,6 +239,39 @@ static enum drill_sysctl bad(char *why, const char *name, const char *wants, con
         return DRILL_SYSCTL_BAD;
 }
 
+/* aaaaaaaa-bbbbbbbb-cccccccc-dddddddd[,...]: words, each with its lowest byte first. */
+static bool one_key(const char **text, uint8_t key[16])
+{
+        for (unsigned i = 0; i < 4; i++) {
+                char *end;
+                unsigned long v = strtoul(*text, &end, 16);
+
+                if (end == *text || v > UINT32_MAX || (i < 3 && *end != '-'))
+                        return false;
+                for (unsigned k = 0; k < 4; k++)
+                        key[4 * i + k] = (uint8_t)(v >> 8 * k);
+                *text = end + (i < 3);
+        }
+        return true;
+}
+
+static bool keys(struct elko_config *c, const char *text)
+{
+        uint8_t key[2][16] = {{0}};
+
+        if (!one_key(&text, key[0]))
+                return false;
+        if (*text == ',') {
+                text++;
+                if (!one_key(&text, key[1]))
+                        return false;
+        }
+        if (*text != '\0')
+                return false;
+        memcpy(c->fastopen_key, key, sizeof(key));
+        return true;
+}
+
 static enum drill_sysctl only(const struct sysctl *s, const char *name, uint64_t v, char *why)
 {
         if (v == s->unit)
@@ -261,19 +298,22 @@ static enum drill_sysctl apply(struct drill_tunables *t, const struct sysctl *s,
 {
         struct elko_config *c = t->stack;
         char *end;
-        uint64_t v = strtoull(value, &end, 10);
+        uint64_t v = strtoull(value, &end, 0); /* as the kernel reads it: 0x602 as well */
 
         if (s->kind == IDLE)
                 return DRILL_SYSCTL_OK;
         if (s->kind == BUFFERS)
                 return buffers(c, s->at, value) ? DRILL_SYSCTL_OK
                                                 : bad(why, name, "three numbers", value);
+        if (s->kind == KEY)
+                return keys(c, value) ? DRILL_SYSCTL_OK
+                                      : bad(why, name, "keys of four words in hexadecimal", value);
         if (end == value || *end != '\0')
                 return bad(why, name, "a number", value);
         switch (s->kind) {
         case ONLY: return only(s, name, v, why);
         case ECN: return ecn(c, name, v, why);
-        case SWITCH: *((uint8_t *)c + s->at) = v != 0; break;
+        case SWITCH: *((uint8_t *)c + s->at) = (v != 0) != (s->unit != 0); break;
         case NUMBER:
                 if (s->at == AT(min_mss))
                         c->min_mss = (uint16_t)(v < 48 ? 48 : v);
@@ -283,6 +323,7 @@ static enum drill_sysctl apply(struct drill_tunables *t, const struct sysctl *s,
         case SPAN: put64(c, s->at, v * s->unit); break;
         case SYNS: put64(c, s->at, syn_time(c, v)); break;
         case AGAIN: put64(c, s->at, again_time(c, v)); break;
+        case FAST: t->sockets->fastopen = (uint32_t)v; break;
         case LOWAT: t->sockets->notsent_lowat = v > UINT32_MAX ? UINT32_MAX : (uint32_t)v; break;
         default: break;
         }
@@ -325,6 +366,19 @@ bool drill_sysctl_is_idle(const char *name)
         const struct sysctl *s = find_any(name);
 
         return s != NULL && (s->kind == IDLE || s->kind == ONLY);
+}
+
+const char *drill_sysctl_suite(size_t i, const char **value)
+{
+        static const char *const list[][2] = {
+                {"net.ipv4.tcp_fastopen", "0x70403"},
+                {"net.ipv4.tcp_fastopen_key", "a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4"},
+        };
+
+        if (i >= sizeof(list) / sizeof(list[0]))
+                return NULL;
+        *value = list[i][1];
+        return list[i][0];
 }
 
 const char *drill_sysctl_linux(size_t i)

@@ -36,6 +36,9 @@ enum drill_sysctl drill_sysctl_set(struct drill_tunables *t, const char *name, c
 /* Can it not change anything, so that the moment does not matter? */
 bool drill_sysctl_is_idle(const char *name);
 
+/* What google's scripts set up before all else (defaults.sh) that is not the persona's: name and value; NULL: no more. */
+const char *drill_sysctl_suite(size_t i, const char **value);
+
 /* The Linux names that are known, without net.ipv4.tcp_ or in full; NULL: no more. */
 const char *drill_sysctl_linux(size_t i);
 

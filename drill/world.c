@@ -145,6 +145,8 @@ void drill_world_input(struct drill_world *w, const uint8_t *packet, size_t len)
                 drill_kernel_input(w->kernel, packet, len);
         else
                 elko_input(w->st, w->link, &p, 1, start_ns + w->now);
+        if (w->kernel == NULL)
+                elko_bsd_update(w->bsd);
         drill_world_settle(w);
 }
 

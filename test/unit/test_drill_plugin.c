@@ -573,6 +573,98 @@ EK_TEST(connect_sleeps_until_it_is_open_or_refused)
         stop();
 }
 
+static ssize_t fast_send(int fd, size_t len)
+{
+        static const char zeros[3000];
+        struct sockaddr_in a = address("192.0.2.1", PEER);
+
+        return AT(SENDTO, ssize_t(*)(void *, int, const void *, size_t, int, void *, socklen_t))(
+                U, fd, zeros, len, MSG_FASTOPEN, &a, sizeof(a));
+}
+
+static void do_fast_send(struct call *c)
+{
+        c->result = fast_send(c->fd, 2000);
+        if (c->result < 0)
+                c->result = -errno;
+}
+
+static int bound(uint16_t port)
+{
+        struct sockaddr_in a = address("192.168.0.1", port);
+        int fd = tcp_socket();
+
+        CHECK_EQ(AT(BIND, int (*)(void *, int, void *, socklen_t))(U, fd, &a, sizeof(a)), 0);
+        return fd;
+}
+
+/* Fast Open, RFC 7413: data goes with the SYN. A call that waits does so until the handshake is over, and then sends the
+ * rest; or fails as connect() does. */
+EK_TEST(fast_open_of_a_client)
+{
+        struct call c;
+        struct seg s;
+        int fd, one = 1;
+
+        start("sysctls=no,tcp_fastopen=0x5");
+        for (int refused = 0; refused < 2; refused++) {
+                uint16_t port = (uint16_t)(9000 + refused);
+
+                begin(&c, do_fast_send, bound(port));
+                s = out();
+                CHECK_EQ(s.flags, TH_SYN);
+                CHECK_EQ(s.len, 1420);
+                in_to(port, (uint8_t)(refused ? TH_RST | TH_ACK : TH_SYN | TH_ACK), 5000,
+                      s.seq + 1421, 0);
+                wait_until(clock_us() + 1000);
+                end(&c);
+                CHECK_EQ(c.result, refused ? -ECONNREFUSED : 2000);
+                if (refused)
+                        break;
+                CHECK_EQ(out().len + out().len + out().len, 580); /* the ACK, and two segments */
+        }
+        fd = bound(9010);
+        AT(FCNTL, int (*)(void *, int, int, ...))(U, fd, F_SETFL, O_RDWR | O_NONBLOCK);
+        CHECK_EQ(AT(SETSOCKOPT, int (*)(void *, int, int, int, const void *, socklen_t))(
+                         U, fd, IPPROTO_TCP, 30 /* TCP_FASTOPEN_CONNECT */, &one, sizeof(one)),
+                 0);
+        do_connect(&(struct call){.fd = fd});
+        CHECK_EQ(AT(WRITE, ssize_t(*)(void *, int, const void *, size_t))(U, fd, "abc", 3), 3);
+        s = out();
+        CHECK_EQ(s.flags, TH_SYN);
+        CHECK_EQ(s.len, 3);
+        CHECK_EQ(fast_send(fd, 10), -1);
+        CHECK_EQ(errno, EALREADY);
+        stop();
+}
+
+/* ... and a server's connection is there before the handshake is over. */
+EK_TEST(fast_open_of_a_server)
+{
+        int ls, fd, pending = 5;
+        char buf[100];
+        struct seg s;
+
+        start("sysctls=no,tcp_fastopen=0x203");
+        ls = listener();
+        CHECK_EQ(AT(SETSOCKOPT, int (*)(void *, int, int, int, const void *, socklen_t))(
+                         U, ls, IPPROTO_TCP, TCP_FASTOPEN, &pending, sizeof(pending)),
+                 0);
+        in(TH_SYN, ISN, 0, 50);
+        s = out();
+        CHECK_EQ(s.flags, TH_SYN | TH_ACK);
+        CHECK_EQ(s.ack, ISN + 51);
+        fd = accept_one(ls);
+        CHECK(fd >= 0);
+        CHECK_EQ(AT(READ, ssize_t(*)(void *, int, void *, size_t))(U, fd, buf, sizeof(buf)), 50);
+        CHECK_EQ(AT(WRITE, ssize_t(*)(void *, int, const void *, size_t))(U, fd, "abc", 3), 3);
+        CHECK_EQ(out().len, 3);
+        in(TH_ACK, ISN + 51, s.seq + 4, 0);
+        CHECK_EQ(AT(CLOSE, int (*)(void *, int))(U, fd), 0);
+        CHECK_EQ(out().flags, TH_FIN | TH_ACK);
+        stop();
+}
+
 /* A blocking write takes all: what does not fit waits for acknowledgements. */
 EK_TEST(a_blocking_write_takes_all)
 {
@@ -856,6 +948,17 @@ EK_TEST(the_systems_settings_are_taken_over)
         syn_options(&sack, &ts, &scale);
         CHECK(!sack && !ts);
         CHECK_EQ(scale, 4);
+        stop();
+        /* What changes later counts for the next socket. */
+        start(flags);
+        setting(dir, "sack", "1");
+        syn_options(&sack, &ts, &scale);
+        CHECK(sack && !ts);
+        setting(dir, "sack", "0");
+        setting(dir, "timestamps", "1");
+        syn_options(&sack, &ts, &scale);
+        CHECK(!sack && ts);
+        setting(dir, "timestamps", "0");
         stop();
         setting(dir, "synack_retries", "200"); /* more than elko allows: it goes on without */
         start(flags);
