@@ -321,7 +321,9 @@ static void segment_out(struct sim_elko *e, const struct elko_trace_event *ev, s
         }
         if (s->flags & ELKO_ACK)
                 check_ack_out(e, ev, h);
-        if (space == 0 && h->owed == 0 && h->calls == e->calls)
+        /* With AccECN the third pure ACK that was marked is answered (RFC 9768, 3.2.2.5.1). */
+        if (space == 0 && h->owed == 0 && h->calls == e->calls &&
+            !(e->cfg.tcp.ecn == ELKO_ECN_ACCURATE && (e->cfg.faults >> SIM_F_ECN & 1u) != 0))
                 BROKEN(e, "I-30: an empty ACK that nothing asked for (%s)", elko_why_text(ev->why));
         if (h->owed > 0)
                 h->owed--;
