@@ -221,6 +221,21 @@ void ek_rcv_buf_on_taken(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t n)
                 ek_tcb_owe_ack(t, tcb, ELKO_WHY_WINDOW);
 }
 
+/* Something was held behind a hole. The hole lasts for a round trip at least, and for two when what filled it is lost
+ * again; meanwhile nothing is taken, and a window that is just large enough for a path without losses would stop
+ * the sender. So it grows when half of it is held: for octets that are here, not for a sequence number (as Linux since
+ * 6.16). Without SACK it must not, since an ACK that moves the window is no duplicate one (RFC 5681, 2). */
+void ek_rcv_buf_on_held(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        uint32_t max = ek_tcb_settings(t, tcb)->rcv_buf_max;
+        const struct ek_reasm *r = &tcb->act->reasm;
+
+        if (ek_tcb_has(tcb, EK_TCB_SACK) && tcb->win.space < max &&
+            ek_reasm_top(r) - tcb->stats.bytes_received >= tcb->win.space / 2 &&
+            ek_reasm_bytes(r) >= tcb->win.space / 2)
+                grow(t, tcb, max);
+}
+
 /* Room for at least one more byte of `want`; false: the buffer is at its limit, or no memory. */
 bool ek_snd_buf_ensure(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t want)
 {

@@ -123,6 +123,7 @@ static void take_out_of_order(struct ek_tcp *t, struct ek_tcb *tcb, const struct
         ek_ring_write_at(&tcb->act->rcv, tcb->act->rcv.len + ahead, x->data, x->len);
         t->ctr->tcp_ooo_segs_in++;
         tcb->stats.rcv_ooopack++;
+        ek_rcv_buf_on_held(t, tcb);
 }
 
 /* The application closed, or it shut both directions: then its FIN is out. */

@@ -452,6 +452,7 @@ bool ek_rcv_buf_open(struct ek_tcp *t, struct ek_tcb *tcb, seq_t rcv_nxt, uint32
 uint32_t ek_rcv_buf_syn_ack(const struct ek_tcp *t, const struct ek_settings *settings, bool small);
 bool ek_rcv_buf_is_short(struct ek_tcp *t, const struct ek_settings *settings);
 void ek_rcv_buf_on_end(struct ek_tcp *t, struct ek_tcb *tcb);
+void ek_rcv_buf_on_held(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_rcv_buf_on_taken(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t n);
 uint32_t ek_rcv_buf_initial(struct ek_tcp *t, const struct ek_settings *settings);
 bool ek_snd_buf_ensure(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t want);

@@ -446,4 +446,43 @@ CONV_TEST(the_window_grows_for_a_fast_reader)
         CONV_CHECK(c, conv_info(c).rcv_buf <= c->cfg.rcv_buf_max_bytes);
 }
 
+/* Text behind a hole counts like text that was taken: half of a window of it, and the window grows, so that the sender
+ * need not stop before the hole is filled. A single octet far ahead buys nothing, and without SACK the window of
+ * duplicate ACKs stands still (RFC 5681, 2). */
+static void hold(struct conv *c, bool sack)
+{
+        static const struct conv_options without = {.no_sack = true};
+        uint32_t before, at = 1201;
+
+        conv_start_open(c, sack ? NULL : &without);
+        before = conv_info(c).rcv_buf;
+        conv_in(c, ". %u:%u(1) ack 1", before - 10, before - 9);
+        conv_ignore(c);
+        CONV_CHECK(c, conv_info(c).rcv_buf == before);
+        for (; at < before / 2 - 1200; at += 1200) {
+                conv_in(c, ". %u:%u(1200) ack 1", at, at + 1200);
+                conv_ignore(c);
+        }
+        CONV_CHECK(c, conv_info(c).rcv_buf == before);
+        for (unsigned i = 0; i < 3; i++, at += 1200) {
+                conv_in(c, ". %u:%u(1200) ack 1", at, at + 1200);
+                conv_ignore(c);
+        }
+        CONV_CHECK(c, (conv_info(c).rcv_buf > before) == sack);
+        conv_in(c, ". 1:1201(1200) ack 1");
+        conv_ignore(c);
+        conv_recv(c, at - 1);
+        conv_ignore(c);
+}
+
+CONV_TEST(the_window_grows_for_what_is_held_behind_a_hole)
+{
+        hold(c, true);
+}
+
+CONV_TEST(the_window_stands_still_behind_a_hole_without_sack)
+{
+        hold(c, false);
+}
+
 EK_TEST_MAIN();
