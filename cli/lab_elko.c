@@ -196,6 +196,8 @@ static void make_config(const struct ek_lab_elko_config *config, struct elko_con
                 bytes = UINT64_C(1) << 30;
         *buffer = bytes < 4u << 20 ? 4u << 20 : (uint32_t)bytes;
         out->snd_buf_max_bytes = out->rcv_buf_max_bytes = *buffer;
+        /* A kernel keeps every hole; half of a window is holes when slow start overshoots. */
+        out->max_ooo_ranges = 4096;
         out->max_connections = out->max_half_open = out->max_time_wait = 64;
         out->ecn = cell->ecn ? ELKO_ECN_CLASSIC : ELKO_ECN_OFF;
         if (cell->tick_ns > 1)

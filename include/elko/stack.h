@@ -97,7 +97,7 @@ struct elko_config {
         uint32_t initial_window_segs;              /* 10 (RFC 6928) */
         uint32_t snd_buf_bytes, snd_buf_max_bytes; /* 64 KiB, 4 MiB */
         uint32_t rcv_buf_bytes, rcv_buf_max_bytes; /* first window 64 KiB, grown to 512 KiB */
-        uint16_t max_ooo_ranges;                   /* 64: holes kept per connection, 1..255 */
+        uint16_t max_ooo_ranges;                   /* 64: holes kept per connection, 1..4096 */
         uint16_t min_mss;                          /* 48: floor of the peer's MSS */
         uint16_t port_min, port_max;               /* ephemeral ports: 49152..65535 (RFC 6056) */
         enum elko_option_order option_order;

@@ -153,8 +153,8 @@ static const char *check_tcp(const struct elko_config *c)
                 return "option_order is none of enum elko_option_order";
         if ((unsigned)c->ecn >= ELKO_ECN_COUNT)
                 return "ecn is none of enum elko_ecn";
-        if (!in(c->max_ooo_ranges, 1, 255))
-                return "max_ooo_ranges must be 1..255";
+        if (!in(c->max_ooo_ranges, 1, 4096))
+                return "max_ooo_ranges must be 1..4096";
         if (!in(c->min_mss, 48, 1460))
                 return "min_mss must be 48..1460";
         if (c->port_min == 0 || c->port_min > c->port_max)
