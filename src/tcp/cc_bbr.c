@@ -23,7 +23,14 @@
  *
  * The names of functions and variables are the draft's. Rates are in bytes/s, gains in percent.
  *
- * Two deviations. A clock that ticks holds back ACKs and departures by a tick, so a tick's worth is added to what
+ * Deviation: a loss rate of LossThresh, 2 %, is the draft's for every path, and outside of its probes any loss slows it
+ * down; so a radio link that loses 3 % gets a fraction of its rate, where version 1 looked at no loss at all. Here a
+ * loss round in which some packet found the queue empty (its round trip was within a sixteenth of min_rtt) tells
+ * what the path loses without our doing. That rate, at most 15 %, with twice the standard deviation that chance makes of
+ * it, is what a flight may lose besides LossThresh; and losses within that bound slow nothing down while the queue is
+ * empty. What BBR loses in a queue that it has filled counts as the draft says.
+ *
+ * Two more. A clock that ticks holds back ACKs and departures by a tick, so a tick's worth is added to what
  * may be in flight, and a round trip below a tick counts as one. And the application-limited mark of
  * PROBE_RTT ("MarkConnectionAppLimited()") is kept here, since the sampler is the engine's: what left
  * between `probe_rtt_from` and `probe_rtt_until`, in delivered bytes, is marked.
@@ -58,6 +65,13 @@ enum {
         DRAIN_ROUNDS = 3,
         RENO_ROUNDS = 63,
         QUANTUM_MAX = 65536,
+        /* the deviation */
+        BASE_LOSS_MAX = 15,    /* percent */
+        BASE_LOSS_SEGS = 1000, /* it is measured over so many segments ... */
+        BASE_LOSS_ROUNDS = 8,  /* ... or rounds */
+        BELIEF_SEGS = 100,     /* that none of the first ones was lost is taken for granted */
+        SPREAD = 2,            /* standard deviations */
+        QUIET_DIVISOR = 16,
 };
 
 enum state { STARTUP, DRAIN, DOWN, CRUISE, REFILL, UP, PROBE_RTT, NO_STATE };
@@ -91,6 +105,9 @@ struct bbr {
         uint32_t inflight_longterm, inflight_shortterm, inflight_latest;
         uint32_t undo_inflight_shortterm, undo_inflight_longterm;
         uint32_t bw_probe_up_acked, probe_up_acked_per_inc;
+        uint32_t round_min_rtt_4ns;         /* of this loss round, in 4 ns; UINT32_MAX: no sample */
+        uint32_t round_lost, round_settled; /* bytes in this loss round: lost; lost or delivered */
+        uint32_t quiet_lost, quiet_settled; /* the same of rounds without a queue, fading */
         uint8_t state, ack_phase, undo_state;
         uint8_t full_bw_count, bw_probe_up_rounds, loss_events;
         bool round_start, loss_round_start, loss_in_round, recovering, has_rtt, selective;
@@ -98,6 +115,7 @@ struct bbr {
         bool prev_probe_too_high, prev_probe_precautionary;
         bool marked; /* ECN told of congestion since the last acknowledgement */
         bool idle_restart, probe_rtt_expired, probe_rtt_round_done;
+        bool quiet; /* the loss round that ended last had no queue */
 };
 
 EK_STATIC_ASSERT(sizeof(struct bbr) <= ELKO_CC_PRIVATE_BYTES, "private area");
@@ -152,6 +170,17 @@ static uint32_t random_below(struct bbr *b, uint32_t n)
         b->random ^= b->random << 25;
         b->random ^= b->random >> 27;
         return (uint32_t)((b->random * 0x2545f4914f6cdd1dull) >> 32) % n;
+}
+
+/* The square root, from below. */
+static uint32_t root(uint64_t n)
+{
+        uint64_t r = 0;
+
+        for (uint64_t bit = 1ull << 31; bit != 0; bit >>= 1)
+                if ((r + bit) * (r + bit) <= n)
+                        r += bit;
+        return (uint32_t)r;
 }
 
 /* ---- how much may be in flight ---- */
@@ -318,9 +347,44 @@ static void start_up(struct bbr *b, const struct now *n)
 
 /* ---- losses ---- */
 
+/* What a flight of so many bytes may lose: LossThresh, and what is lost without our doing, with room for chance. */
+static uint32_t loss_allowance(const struct bbr *b, uint32_t inflight)
+{
+        uint64_t own = (uint64_t)inflight * b->quiet_lost / b->quiet_settled;
+
+        own = ek_min_u64(own, percent_of(inflight, BASE_LOSS_MAX));
+        return ek_clamp_u32(percent_of(inflight, LOSS_THRESH) + own + SPREAD * root(own * b->mss));
+}
+
 static bool is_too_high(const struct bbr *b, uint32_t lost, uint32_t tx_in_flight)
 {
-        return lost > percent_of(tx_in_flight, LOSS_THRESH) || (lost > 0 && !b->selective);
+        return lost > loss_allowance(b, tx_in_flight) || (lost > 0 && !b->selective);
+}
+
+static void begin_loss_round(struct bbr *b)
+{
+        b->round_min_rtt_4ns = UINT32_MAX;
+        b->round_lost = b->round_settled = 0;
+}
+
+/* A loss round ends. */
+static void learn_base_loss(struct bbr *b, const struct now *n)
+{
+        uint64_t least = ek_min_u64(b->min_rtt_ns, RTT_MAX_NS);
+
+        b->quiet = !n->ev->after_timeout &&
+                   b->round_min_rtt_4ns <= (least + least / QUIET_DIVISOR + b->tick_ns) / 4;
+        if (b->quiet) {
+                b->quiet_lost += b->round_lost;
+                b->quiet_settled += b->round_settled;
+        }
+        if (b->quiet_settled > ek_max_u64(BASE_LOSS_SEGS * b->mss,
+                                          BASE_LOSS_ROUNDS * (uint64_t)b->round_settled) ||
+            b->quiet_settled > EK_CWND_MAX) {
+                b->quiet_lost /= 2;
+                b->quiet_settled = b->quiet_settled / 2 + 1;
+        }
+        begin_loss_round(b);
 }
 
 static void save_state_upon_loss(struct bbr *b, const struct elko_cc_out *out)
@@ -347,11 +411,11 @@ static void handle_inflight_too_high(struct bbr *b, const struct now *n, uint32_
 }
 
 /* At what was in flight did the losses cross LossThresh? */
-static uint32_t inflight_at_loss(const struct elko_cc_lost *p)
+static uint32_t inflight_at_loss(const struct bbr *b, const struct elko_cc_lost *p)
 {
         uint32_t size = ek_min_u32(p->size_bytes, ek_min_u32(p->tx_in_flight_bytes, p->lost_bytes));
         uint32_t inflight_prev = p->tx_in_flight_bytes - size, lost_prev = p->lost_bytes - size;
-        uint32_t budget = percent_of(inflight_prev, LOSS_THRESH);
+        uint32_t budget = loss_allowance(b, inflight_prev);
 
         if (lost_prev >= budget)
                 return inflight_prev;
@@ -381,7 +445,7 @@ static void handle_lost(struct bbr *b, const struct now *n)
         if (!b->bw_probe_sample || p->size_bytes == 0)
                 return; /* not sent while probing bandwidth */
         if (is_too_high(b, p->lost_bytes, p->tx_in_flight_bytes))
-                handle_inflight_too_high(b, n, inflight_at_loss(p), p->app_limited);
+                handle_inflight_too_high(b, n, inflight_at_loss(b, p), p->app_limited);
 }
 
 /*
@@ -407,6 +471,12 @@ static void handle_marked(struct bbr *b, const struct now *n)
 static void update_latest_delivery_signals(struct bbr *b, const struct now *n)
 {
         b->loss_round_start = false;
+        b->round_lost = ek_clamp_u32((uint64_t)b->round_lost + n->ev->newly_lost_bytes);
+        b->round_settled = ek_clamp_u32((uint64_t)b->round_settled + n->ev->newly_lost_bytes +
+                                        n->ev->newly_delivered);
+        if (n->ev->rtt_ns != 0)
+                b->round_min_rtt_4ns =
+                        (uint32_t)ek_min_u64(b->round_min_rtt_4ns, n->ev->rtt_ns / 4);
         b->bw_latest = ek_max_u64(b->bw_latest, n->rs.bytes_per_s);
         b->inflight_latest = ek_max_u32(b->inflight_latest, n->rs.delivered_bytes);
         if (n->rs.valid && n->rs.prior_delivered >= b->loss_round_delivered) {
@@ -447,6 +517,8 @@ static void adapt_lower_bounds(struct bbr *b, const struct now *n)
 {
         if (b->state == STARTUP || b->state == REFILL || b->state == UP || !b->loss_in_round)
                 return;
+        if (b->quiet && !is_too_high(b, n->rs.lost_bytes, n->rs.tx_in_flight_bytes))
+                return; /* not our doing */
         if (b->bw_shortterm == INF_BW)
                 b->bw_shortterm = max_bw(b);
         if (b->inflight_shortterm == INF_DATA)
@@ -461,6 +533,7 @@ static void update_congestion_signals(struct bbr *b, const struct now *n)
         update_max_bw(b, n);
         if (!b->loss_round_start)
                 return;
+        learn_base_loss(b, n);
         adapt_lower_bounds(b, n);
         b->loss_in_round = false;
 }
@@ -774,6 +847,8 @@ static void bbr_init(void *priv, struct elko_cc_out *out, const struct elko_cc_i
                 .selective = ev->selective_acks,
         };
         b->probe_rtt_min_delay = b->min_rtt_ns;
+        b->quiet_settled = BELIEF_SEGS * ev->mss;
+        begin_loss_round(b);
         reset_shortterm_model(b);
         ek_winfilter_reset(&b->extra_acked, 0, 0);
         out->cwnd_bytes = ev->initial_cwnd_bytes;

@@ -201,6 +201,30 @@ EK_TEST(random_loss)
         }
 }
 
+/* What is lost while the queue is empty is not BBR's doing, whatever its share: neither STARTUP nor PROBE_UP ends for
+ * it, and nothing slows down for it. What it loses in a queue that it fills itself still counts, on top of that. */
+EK_TEST(random_loss_is_not_its_own)
+{
+        static const struct {
+                uint32_t ppm, rtt_ms;
+                double least;
+        } c[] = {{10000, 20, 0.88}, {30000, 20, 0.87}, {30000, 100, 0.80}, {100000, 20, 0.70}};
+
+        for (int i = 0; i < 4; i++) {
+                fresh();
+                b.loss_ppm = c[i].ppm;
+                begin(100, ELKO_MS(c[i].rtt_ms), 1, 1000);
+                ccb_run(&b, began + ELKO_SEC(20));
+                CHECK((double)b.delivered / 20 > c[i].least * 12500000);
+        }
+        fresh();
+        b.loss_ppm = 30000;
+        begin(100, ELKO_MS(40), 0.1, 1000);
+        ccb_run(&b, began + ELKO_SEC(20));
+        CHECK((double)b.dropped < 0.05 * (double)b.sent);
+        CHECK((double)b.delivered / 20 > 0.75 * 12500000);
+}
+
 /* "Increasing Bandwidth 10x": found in O(log) rounds of a probe. */
 EK_TEST(ten_times_more)
 {
