@@ -170,7 +170,8 @@ struct ek_undo {
         seq_t recover;   /* ek_ecn.recover before */
         bool cwr;        /* EK_TCB_CWR was set before */
         bool marked;     /* ECN told of congestion as well: the reduction stays */
-        bool has_resent; /* something was sent again since: `left` and `ts` count */
+        bool has_resent; /* something was sent again since: `left` counts */
+        bool dated;      /* `ts` counts */
 };
 
 /* What the records for the algorithm are made from (cong.c). */

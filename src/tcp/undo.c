@@ -16,12 +16,17 @@
  * is the former one: the network carried it, and ACKs come.
  */
 
-/* cwnd is about to be reduced. */
+/* cwnd is about to be reduced. What was sent again before this and is still under way has its answer to come, and that
+ * would be older than the next retransmission: the time of the first of them all counts. */
 void ek_undo_begin(struct ek_tcb *tcb)
 {
-        tcb->act->undo = (struct ek_undo){
+        struct ek_undo *u = &tcb->act->undo;
+
+        *u = (struct ek_undo){
                 .una = tcb->snd_una,
+                .ts = u->ts,
                 .possible = true,
+                .dated = u->dated && tcb->act->txq.resent_count > 0,
                 .recover = tcb->act->ecn.recover,
                 .cwr = ek_tcb_has(tcb, EK_TCB_CWR),
                 .marked = tcb->act->cc.ece || tcb->cong.state == ELKO_CA_CWR,
@@ -33,10 +38,11 @@ void ek_undo_on_resent(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t bytes)
 {
         struct ek_undo *u = &tcb->act->undo;
 
+        if (!u->dated || (!u->has_resent && tcb->act->txq.resent_count <= 1))
+                u->ts = ek_tcp_ms(t) + tcb->ts_offset;
+        u->dated = true;
         if (!u->possible)
                 return;
-        if (!u->has_resent)
-                u->ts = ek_tcp_ms(t) + tcb->ts_offset;
         u->has_resent = true;
         u->left += bytes;
 }
@@ -62,8 +68,9 @@ static bool is_older(const struct ek_tcb *tcb, const struct ek_seg *seg, bool ds
             (dsack ||
              (tcb->stats.dsack_dups == 0 && seq_geq(tcb->snd_una, tcb->act->dupack.recover))))
                 return false;
-        return ek_tcb_has(tcb, EK_TCB_TS) && (opt->present & ELKO_OPT_TIMESTAMPS) &&
-               opt->ts_ecr != 0 && (int32_t)(opt->ts_ecr - tcb->act->undo.ts) < 0;
+        return tcb->act->undo.dated && ek_tcb_has(tcb, EK_TCB_TS) &&
+               (opt->present & ELKO_OPT_TIMESTAMPS) && opt->ts_ecr != 0 &&
+               (int32_t)(opt->ts_ecr - tcb->act->undo.ts) < 0;
 }
 
 /* [RFC4015 3.1-8 3.1-9 3.1-11] */

@@ -212,6 +212,45 @@ CONV_TEST(one_of_two_is_not_enough)
         CONV_EQ(c, conv_info(c).undone, 1);
 }
 
+/* A segment that was sent again in one recovery is acknowledged in the next. Its timestamp is older than the next
+ * recovery's retransmission, which proves nothing: it is a retransmission's, too. [RFC3522 3.2-4] */
+CONV_TEST(an_earlier_recovery_is_no_proof_against_the_next)
+{
+        unsigned m;
+
+        conv_start(c, NULL);
+        conv_listen(c);
+        conv_in(c, "S 0:0(0) win 65535 <mss %u,sackOK,TS val 100 ecr 0,wscale 7>", c->mss);
+        conv_out(c, "S. 0:0(0) ack 1 <...>");
+        conv_advance(c, ELKO_MS(100));
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_accept(c);
+        m = c->mss - 12;
+        conv_send(c, 40 * m);
+        conv_ignore(c);
+        conv_advance(c, ELKO_MS(100));
+        conv_in(c, ". 1:1(0) ack 1 <TS val 200 ecr 100,sack %u:%u>", 1 + m, 1 + 10 * m);
+        conv_ignore(c);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_RECOVERY);
+        CONV_CHECK(c, conv_info(c).flight >= 14 * m);
+        conv_advance(c, ELKO_MS(100));
+        conv_in(c, ". 1:1(0) ack 1 <TS val 300 ecr 100,sack %u:%u %u:%u>", 1 + 11 * m, 1 + 13 * m,
+                1 + m, 1 + 10 * m);
+        conv_ignore(c);
+        CONV_EQ(c, conv_info(c).total_retrans, 3); /* the first one's was lost, too */
+        conv_advance(c, ELKO_MS(100));
+        conv_in(c, ". 1:1(0) ack %u <TS val 400 ecr 300,sack %u:%u>", 1 + 10 * m, 1 + 11 * m,
+                1 + 13 * m);
+        conv_ignore(c);
+        /* it is over, and what left with the first new segments is lost: the next one */
+        CONV_EQ(c, conv_info(c).total_retrans, 4);
+        conv_advance(c, ELKO_MS(1));
+        conv_in(c, ". 1:1(0) ack %u <TS val 401 ecr 300>", 1 + 13 * m);
+        conv_ignore(c);
+        CONV_EQ(c, conv_info(c).undone, 0);
+        CONV_EQ(c, conv_info(c).ca_state, ELKO_CA_RECOVERY);
+}
+
 /* One probe, the last segment, and then the timer, anew. [RFC8985 7.2-2 7.3-1 7.3-4 7.3-5 8] */
 CONV_TEST(a_probe_and_then_the_timer)
 {
