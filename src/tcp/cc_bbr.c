@@ -24,11 +24,12 @@
  * The names of functions and variables are the draft's. Rates are in bytes/s, gains in percent.
  *
  * Deviation: a loss rate of LossThresh, 2 %, is the draft's for every path, and outside of its probes any loss slows it
- * down; so a radio link that loses 3 % gets a fraction of its rate, where version 1 looked at no loss at all. Here a
- * loss round in which some packet found the queue empty (its round trip was within a sixteenth of min_rtt) tells
- * what the path loses without our doing. That rate, at most 15 %, with twice the standard deviation that chance makes of
- * it, is what a flight may lose besides LossThresh; and losses within that bound slow nothing down while the queue is
- * empty. What BBR loses in a queue that it has filled counts as the draft says.
+ * down; so a radio link that loses 3 % gets a fraction of its rate, where version 1 looked at no loss at all. Here two
+ * rounds in which some packet found the queue empty (its round trip was within a sixteenth of min_rtt) tell
+ * what the path loses without our doing. That rate, at most 15 %, with three of the standard deviations that chance
+ * makes of it, is what a flight may lose besides LossThresh, and outside of probes, too; as much more leaves
+ * as does not arrive. What BBR loses in a queue beyond that counts as the draft says, and where nothing is lost by chance
+ * nothing differs from it, but that up to 2 % without a queue slow nothing down.
  *
  * Two more. A clock that ticks holds back ACKs and departures by a tick, so a tick's worth is added to what
  * may be in flight, and a round trip below a tick counts as one. And the application-limited mark of
@@ -70,8 +71,9 @@ enum {
         BASE_LOSS_SEGS = 1000, /* it is measured over so many segments ... */
         BASE_LOSS_ROUNDS = 8,  /* ... or rounds */
         BELIEF_SEGS = 100,     /* that none of the first ones was lost is taken for granted */
-        SPREAD = 2,            /* standard deviations */
+        SPREAD = 3,            /* standard deviations */
         QUIET_DIVISOR = 16,
+        QUIET_ROUNDS = 2,
 };
 
 enum state { STARTUP, DRAIN, DOWN, CRUISE, REFILL, UP, PROBE_RTT, NO_STATE };
@@ -105,8 +107,8 @@ struct bbr {
         uint32_t inflight_longterm, inflight_shortterm, inflight_latest;
         uint32_t undo_inflight_shortterm, undo_inflight_longterm;
         uint32_t bw_probe_up_acked, probe_up_acked_per_inc;
-        uint32_t round_min_rtt_4ns;         /* of this loss round, in 4 ns; UINT32_MAX: no sample */
-        uint32_t round_lost, round_settled; /* bytes in this loss round: lost; lost or delivered */
+        uint32_t round_min_rtt_4ns;         /* of this round, in 4 ns; UINT32_MAX: no sample */
+        uint32_t round_lost, round_settled; /* bytes in this round: lost; lost or delivered */
         uint32_t quiet_lost, quiet_settled; /* the same of rounds without a queue, fading */
         uint8_t state, ack_phase, undo_state;
         uint8_t full_bw_count, bw_probe_up_rounds, loss_events;
@@ -115,7 +117,7 @@ struct bbr {
         bool prev_probe_too_high, prev_probe_precautionary;
         bool marked; /* ECN told of congestion since the last acknowledgement */
         bool idle_restart, probe_rtt_expired, probe_rtt_round_done;
-        bool quiet; /* the loss round that ended last had no queue */
+        uint8_t quiet_rounds; /* in a row, without a queue; up to QUIET_ROUNDS */
 };
 
 EK_STATIC_ASSERT(sizeof(struct bbr) <= ELKO_CC_PRIVATE_BYTES, "private area");
@@ -183,6 +185,20 @@ static uint32_t root(uint64_t n)
         return (uint32_t)r;
 }
 
+/* ---- what the path loses by itself ---- */
+
+/* Of quiet_settled. */
+static uint32_t base_loss(const struct bbr *b)
+{
+        return ek_min_u32(b->quiet_lost, percent_of(b->quiet_settled, BASE_LOSS_MAX));
+}
+
+/* What must leave, for so much to arrive. */
+static uint64_t for_base_loss(const struct bbr *b, uint64_t amount)
+{
+        return ek_mul_div(amount, b->quiet_settled, b->quiet_settled - base_loss(b));
+}
+
 /* ---- how much may be in flight ---- */
 
 static uint32_t min_pipe_cwnd(const struct bbr *b)
@@ -194,6 +210,7 @@ static uint32_t bdp_multiple(const struct bbr *b, uint64_t bw, uint32_t gain)
 {
         if (b->min_rtt_ns == EK_NEVER)
                 return b->initial_cwnd; /* no valid RTT samples yet */
+        bw = for_base_loss(b, bw);
         return (uint32_t)ek_min_u64(ek_mul_div(ek_mul_div(bw, b->min_rtt_ns, NS_PER_S), gain, 100),
                                     EK_CWND_MAX);
 }
@@ -287,7 +304,7 @@ static void restore_cwnd(const struct bbr *b, struct elko_cc_out *out)
 
 static void set_pacing_rate_with_gain(struct bbr *b, struct elko_cc_out *out, uint32_t gain)
 {
-        uint64_t rate = ek_mul_div(b->bw, gain * (100 - PACING_MARGIN), 10000);
+        uint64_t rate = ek_mul_div(for_base_loss(b, b->bw), gain * (100 - PACING_MARGIN), 10000);
 
         if (b->full_bw_reached || rate > out->pacing_bytes_per_s)
                 out->pacing_bytes_per_s = ek_max_u64(rate, 1);
@@ -347,13 +364,17 @@ static void start_up(struct bbr *b, const struct now *n)
 
 /* ---- losses ---- */
 
-/* What a flight of so many bytes may lose: LossThresh, and what is lost without our doing, with room for chance. */
+/* How much of so many bytes the path may have lost by itself. */
+static uint32_t not_our_doing(const struct bbr *b, uint32_t inflight)
+{
+        uint64_t own = (uint64_t)inflight * base_loss(b) / b->quiet_settled;
+
+        return ek_clamp_u32(own + SPREAD * root(own * b->mss));
+}
+
 static uint32_t loss_allowance(const struct bbr *b, uint32_t inflight)
 {
-        uint64_t own = (uint64_t)inflight * b->quiet_lost / b->quiet_settled;
-
-        own = ek_min_u64(own, percent_of(inflight, BASE_LOSS_MAX));
-        return ek_clamp_u32(percent_of(inflight, LOSS_THRESH) + own + SPREAD * root(own * b->mss));
+        return percent_of(inflight, LOSS_THRESH) + not_our_doing(b, inflight);
 }
 
 static bool is_too_high(const struct bbr *b, uint32_t lost, uint32_t tx_in_flight)
@@ -361,30 +382,56 @@ static bool is_too_high(const struct bbr *b, uint32_t lost, uint32_t tx_in_fligh
         return lost > loss_allowance(b, tx_in_flight) || (lost > 0 && !b->selective);
 }
 
-static void begin_loss_round(struct bbr *b)
+static void begin_round(struct bbr *b)
 {
         b->round_min_rtt_4ns = UINT32_MAX;
         b->round_lost = b->round_settled = 0;
 }
 
-/* A loss round ends. */
-static void learn_base_loss(struct bbr *b, const struct now *n)
+static void note_round(struct bbr *b, const struct now *n)
+{
+        b->round_lost = ek_clamp_u32((uint64_t)b->round_lost + n->ev->newly_lost_bytes);
+        b->round_settled = ek_clamp_u32((uint64_t)b->round_settled + n->ev->newly_lost_bytes +
+                                        n->ev->newly_delivered);
+        if (n->ev->rtt_ns != 0)
+                b->round_min_rtt_4ns =
+                        (uint32_t)ek_min_u64(b->round_min_rtt_4ns, n->ev->rtt_ns / 4);
+}
+
+static bool is_quiet(const struct bbr *b)
+{
+        return b->quiet_rounds >= QUIET_ROUNDS;
+}
+
+static void count_quiet_round(struct bbr *b, const struct now *n)
 {
         uint64_t least = ek_min_u64(b->min_rtt_ns, RTT_MAX_NS);
 
-        b->quiet = !n->ev->after_timeout &&
-                   b->round_min_rtt_4ns <= (least + least / QUIET_DIVISOR + b->tick_ns) / 4;
-        if (b->quiet) {
+        if (n->ev->after_timeout ||
+            b->round_min_rtt_4ns > (least + least / QUIET_DIVISOR + b->tick_ns) / 4)
+                b->quiet_rounds = 0;
+        else if (!is_quiet(b))
+                b->quiet_rounds++;
+}
+
+/* A round trip ends. What was found lost in it left in the one before, so neither may have had a queue. But what lost
+ * less than the path is said to lose shows that this is wrong, with a queue or without. */
+static void learn_base_loss(struct bbr *b, const struct now *n)
+{
+        uint64_t most = BASE_LOSS_ROUNDS * (uint64_t)b->round_settled;
+
+        count_quiet_round(b, n);
+        if (is_quiet(b) || (uint64_t)b->round_lost * b->quiet_settled <
+                                   (uint64_t)b->quiet_lost * b->round_settled) {
                 b->quiet_lost += b->round_lost;
                 b->quiet_settled += b->round_settled;
         }
-        if (b->quiet_settled > ek_max_u64(BASE_LOSS_SEGS * b->mss,
-                                          BASE_LOSS_ROUNDS * (uint64_t)b->round_settled) ||
-            b->quiet_settled > EK_CWND_MAX) {
+        most = ek_min_u64(ek_max_u64(most, BASE_LOSS_SEGS * b->mss), EK_CWND_MAX);
+        if (b->quiet_settled > most) {
                 b->quiet_lost /= 2;
                 b->quiet_settled = b->quiet_settled / 2 + 1;
         }
-        begin_loss_round(b);
+        begin_round(b);
 }
 
 static void save_state_upon_loss(struct bbr *b, const struct elko_cc_out *out)
@@ -471,12 +518,6 @@ static void handle_marked(struct bbr *b, const struct now *n)
 static void update_latest_delivery_signals(struct bbr *b, const struct now *n)
 {
         b->loss_round_start = false;
-        b->round_lost = ek_clamp_u32((uint64_t)b->round_lost + n->ev->newly_lost_bytes);
-        b->round_settled = ek_clamp_u32((uint64_t)b->round_settled + n->ev->newly_lost_bytes +
-                                        n->ev->newly_delivered);
-        if (n->ev->rtt_ns != 0)
-                b->round_min_rtt_4ns =
-                        (uint32_t)ek_min_u64(b->round_min_rtt_4ns, n->ev->rtt_ns / 4);
         b->bw_latest = ek_max_u64(b->bw_latest, n->rs.bytes_per_s);
         b->inflight_latest = ek_max_u32(b->inflight_latest, n->rs.delivered_bytes);
         if (n->rs.valid && n->rs.prior_delivered >= b->loss_round_delivered) {
@@ -487,12 +528,14 @@ static void update_latest_delivery_signals(struct bbr *b, const struct now *n)
 
 static void update_round(struct bbr *b, const struct now *n)
 {
+        note_round(b, n);
         b->round_start = n->rs.valid && n->rs.prior_delivered >= b->next_round_delivered;
         if (!b->round_start)
                 return;
         start_round(b, n->ev->delivered_bytes);
         b->round_count++;
         b->rounds_since_probe_up++;
+        learn_base_loss(b, n);
 }
 
 static void update_max_bw(struct bbr *b, const struct now *n)
@@ -517,8 +560,9 @@ static void adapt_lower_bounds(struct bbr *b, const struct now *n)
 {
         if (b->state == STARTUP || b->state == REFILL || b->state == UP || !b->loss_in_round)
                 return;
-        if (b->quiet && !is_too_high(b, n->rs.lost_bytes, n->rs.tx_in_flight_bytes))
-                return; /* not our doing */
+        if (n->rs.lost_bytes <= (is_quiet(b) ? loss_allowance(b, n->rs.tx_in_flight_bytes)
+                                             : not_our_doing(b, n->rs.tx_in_flight_bytes)))
+                return;
         if (b->bw_shortterm == INF_BW)
                 b->bw_shortterm = max_bw(b);
         if (b->inflight_shortterm == INF_DATA)
@@ -533,7 +577,6 @@ static void update_congestion_signals(struct bbr *b, const struct now *n)
         update_max_bw(b, n);
         if (!b->loss_round_start)
                 return;
-        learn_base_loss(b, n);
         adapt_lower_bounds(b, n);
         b->loss_in_round = false;
 }
@@ -848,7 +891,7 @@ static void bbr_init(void *priv, struct elko_cc_out *out, const struct elko_cc_i
         };
         b->probe_rtt_min_delay = b->min_rtt_ns;
         b->quiet_settled = BELIEF_SEGS * ev->mss;
-        begin_loss_round(b);
+        begin_round(b);
         reset_shortterm_model(b);
         ek_winfilter_reset(&b->extra_acked, 0, 0);
         out->cwnd_bytes = ev->initial_cwnd_bytes;
