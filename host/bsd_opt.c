@@ -270,10 +270,10 @@ static bool is_open(const struct elko_tcp_info *i)
                i->state != ELKO_TCP_SYN_SENT && i->state != ELKO_TCP_SYN_RECEIVED;
 }
 
-/* TCPI_OPT_...: the first three are the same. Linux calls the SYN's data taken when all of it was. */
+/* TCPI_OPT_...: the first five are the same. Linux calls the SYN's data taken when all of it was. */
 static uint8_t option_bits(const struct bsd_sock *s, const struct elko_tcp_info *i)
 {
-        enum { OPT_SYN_DATA = 32, OPT_TFO_CHILD = 128, SAME = 7 };
+        enum { OPT_SYN_DATA = 32, OPT_TFO_CHILD = 128, SAME = 31 };
         bool taken = (i->options & ELKO_TCPI_SYN_DATA) && s->fast_fail < BSD_FAST_NOT_ACKED;
 
         return (uint8_t)((i->options & SAME) | (taken ? OPT_SYN_DATA : 0) |
