@@ -167,10 +167,16 @@ static void again(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg
 
 /* ---- congestion ---- */
 
-/* So much silence that a timer may have run out: a round trip at least. The endpoint may have samples that are not seen. */
+/* So much silence that a timer may have run out: a round trip at least. The endpoint may have samples that are not seen. And
+ * a loss probe is due with the timer of the earliest segment, at the latest (RFC 8985, 7.2). */
 static bool has_waited(const struct sim_monitor *m, const struct mon_ep *ep)
 {
-        return m->c.no_time || m->now - ep->last_text >= (ep->rtt_min != 0 ? ep->rtt_min : 1);
+        uint64_t least = ep->rtt_min != 0 ? ep->rtt_min : 1, t = 0;
+
+        if (m->c.no_time || m->now - ep->last_text >= least)
+                return true;
+        return ep->sack_ok_in &&
+               (!sent_at(ep, ep->una_sure, ep->una_sure + 1, false, &t) || m->now - t >= least);
 }
 
 /* What was SACKed is not in flight any more (RFC 6675, 4). Beyond the congestion window: a segment for each of the first duplicate ACKs (RFC 3042), and the probe

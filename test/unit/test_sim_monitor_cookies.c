@@ -41,6 +41,7 @@
         X(nothing_above_a_fin, SACK_USED)                                                          \
         X(third_duplicate_begins_it, RTX_EARLY)                                                    \
         X(probe_when_the_timer_is_due, RTX_EARLY)                                                  \
+        X(new_data_when_the_timer_is_due, INITIAL_WINDOW)                                          \
         X(illegal_options_cross, EARLY_TEXT)                                                       \
         X(forgotten_syn, EARLY_TEXT)                                                               \
         X(class_e, ADDRESS)                                                                        \
@@ -516,6 +517,23 @@ static void talk_probe_when_the_timer_is_due(bool wrong)
         out((struct p){.flags = ACK, .seq = 181, .ack = wrong ? 1201 : 601});
         after(ELKO_MS(40));
         out((struct p){.flags = ACK, .seq = 21, .ack = wrong ? 1201 : 601, .len = 160});
+}
+
+/* The same with new data: one segment beyond the initial window, seed 1088939. */
+static void talk_new_data_when_the_timer_is_due(bool wrong)
+{
+        in((struct p){.flags = SYN, .sack_ok = true});
+        out((struct p){.flags = SYN | ACK, .ack = 1, .sack_ok = true});
+        after(ELKO_MS(50));
+        in((struct p){.flags = ACK, .seq = 1, .ack = 1});
+        out((struct p){.flags = ACK, .seq = 1, .ack = 1, .len = 1460});
+        after(ELKO_MS(100));
+        for (uint32_t i = 1; i < 10; i++)
+                out((struct p){.flags = ACK, .seq = 1 + i * 1460, .ack = 1, .len = 1460});
+        after(ELKO_MS(1));
+        out((struct p){.flags = ACK, .seq = 1 + 10 * 1460, .ack = 1, .len = 1460});
+        if (wrong)
+                out((struct p){.flags = ACK, .seq = 1 + 11 * 1460, .ack = 1, .len = 1460});
 }
 
 /* ---- what the monitor does not know ---- */
