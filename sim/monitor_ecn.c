@@ -174,7 +174,9 @@ void mon_ecn_arrived(const struct sim_monitor *m, struct mon_ep *ep, const struc
                 ep->ce_packets++;
         if (counts(ep)) {
                 if (s->ecn == 3)
-                        ep->credit++, ep->credit_at = m->now; /* also a pure ACK asks for an ACK then (RFC 9768, 3.2.2.5.1) */
+                        ep->credit++,
+                                ep->credit_at =
+                                        m->now; /* also a pure ACK asks for an ACK then (RFC 9768, 3.2.2.5.1) */
                 return;
         }
         if (m->c.slack_ns != 0 || m->c.mid_stream)

@@ -125,7 +125,8 @@ static void check_renege(struct sim_monitor *m, struct mon_ep *ep, const struct 
                          unsigned b)
 {
         /* No room for another: the AccECN option may have what two blocks leave (RFC 9768, 3.2.3.3). */
-        if (s->options_len + 8u > 40 || s->sacks >= 3 || s->len > 0 || (s->flags & (MON_SYN | MON_FIN)))
+        if (s->options_len + 8u > 40 || s->sacks >= 3 || s->len > 0 ||
+            (s->flags & (MON_SYN | MON_FIN)))
                 return;
         /* Above the peer's FIN there is nothing: what came from there was a lie. */
         if (is_fin(ep, s->ack)) {
