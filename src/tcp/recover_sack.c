@@ -9,7 +9,7 @@
  *      OPEN       nothing SACKed above SND.UNA
  *      DISORDER   something is, and nothing was found lost: what left the network is replaced by new data, which
  *                 is limited transmit (RFC 3042, RFC 6675, 5 (3))
- *      CWR        ECN told of congestion: cwnd shrinks, until all that was outstanding is acknowledged (ecn.c)
+ *      CWR        ECN told of congestion: cwnd shrinks, until all that was outstanding is acknowledged (seg_ecn.c)
  *      RECOVERY   from the first loss until all that was outstanding then is acknowledged
  *      LOSS       the same after a time-out
  *

@@ -344,7 +344,7 @@ bool ek_frto_on_ack(struct ek_tcb *tcb, const struct ek_txq_acked *acked, bool p
 void ek_tlp_schedule(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_tlp_sent(struct ek_tcp *t, struct ek_tcb *tcb, bool again);
 
-/* ecn.c: RFC 3168 */
+/* seg_ecn.c: RFC 3168 */
 struct ek_plan;
 
 enum ek_ecn_offer ek_ecn_offer(const struct ek_settings *s, const struct ek_seg *syn);
