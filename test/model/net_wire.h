@@ -252,6 +252,7 @@ static inline void net_note_options(struct net *n, struct net_record *r, const s
 {
         struct net_end *me = &n->end[conn][from], *other = &n->end[conn][1 - from];
         const struct conv_opt *ts = conv_seg_opt(s, 8), *o;
+        bool echo;
 
         r->opts = s->nopts;
         if (ts != NULL) {
@@ -261,7 +262,9 @@ static inline void net_note_options(struct net *n, struct net_record *r, const s
                         me->ts0 = val;
                 me->has_ts = true;
                 r->ts_val = val - me->ts0;
-                r->ts_ecr = other->has_ts && ecr != 0 ? ecr - other->ts0 : 0;
+                /* An echo may be 0 by its place on the circle; without ACK it is none (RFC 7323, 3.2). */
+                echo = (s->flags & ELKO_ACK) != 0;
+                r->ts_ecr = other->has_ts && (ecr != 0 || echo) ? ecr - other->ts0 : 0;
         }
         o = conv_seg_opt(s, 2);
         r->mss = o != NULL ? conv_get16(o->data) : 0;
