@@ -403,11 +403,18 @@ static bool is_quiet(const struct bbr *b)
         return b->quiet_rounds >= QUIET_ROUNDS;
 }
 
+/* Where the path holds less than one and a half of the pacer's quanta, a quantum can overflow a queue that the next
+ * one finds empty. */
+static bool is_in_bursts(const struct bbr *b, const struct elko_cc_out *out)
+{
+        return bdp_multiple(b, b->bw, 200) < offload_budget(b, out);
+}
+
 static void count_quiet_round(struct bbr *b, const struct now *n)
 {
         uint64_t least = ek_min_u64(b->min_rtt_ns, RTT_MAX_NS);
 
-        if (n->ev->after_timeout ||
+        if (n->ev->after_timeout || is_in_bursts(b, n->out) ||
             b->round_min_rtt_4ns > (least + least / QUIET_DIVISOR + b->tick_ns) / 4)
                 b->quiet_rounds = 0;
         else if (!is_quiet(b))

@@ -225,6 +225,19 @@ EK_TEST(random_loss_is_not_its_own)
         CHECK((double)b.delivered / 20 > 0.75 * 12500000);
 }
 
+/* A round trip of one of the pacer's quanta: each fills the queue, and the next one finds it empty. What overflows is
+ * not taken for chance, and not made up for by more. */
+EK_TEST(its_own_bursts_are_not_chance)
+{
+        fresh();
+        b.loss_ppm = 30000;
+        begin(100, ELKO_MS(1), 1, 1000);
+        b.watch = NULL; /* there are too many steps */
+        ccb_run(&b, began + ELKO_SEC(12));
+        CHECK((double)b.dropped < 0.08 * (double)b.sent);
+        CHECK((double)b.delivered / 12 > 0.85 * 12500000);
+}
+
 /* "Increasing Bandwidth 10x": found in O(log) rounds of a probe. */
 EK_TEST(ten_times_more)
 {
