@@ -66,7 +66,8 @@ static const struct sysctl linux_list[] = {
         {"fastopen_blackhole_timeout_sec", SPAN, AT(fastopen_bar_ns), ELKO_SEC(1)},
         {"early_retrans", SWITCH, AT(loss_probes), 0}, /* 0: no tail loss probes; 3: with them */
         {"recovery", ONLY, 0, 1},                      /* RACK */
-        {"mtu_probing", ONLY, 0, 0},
+        {"mtu_probing", NUMBER, AT(mtu_probing), 0},
+        {"base_mss", NUMBER, AT(mtu_base_mss), 0},
         {"frto", ONLY, 0, 2},
         {"syn_linear_timeouts", ONLY, 0, 0},
         {"slow_start_after_idle", SWITCH, AT(idle_keep), 1},
@@ -317,6 +318,10 @@ static enum drill_sysctl apply(struct drill_tunables *t, const struct sysctl *s,
         case NUMBER:
                 if (s->at == AT(min_mss))
                         c->min_mss = (uint16_t)(v < 48 ? 48 : v);
+                else if (s->at == AT(mtu_base_mss))
+                        c->mtu_base_mss = (uint16_t)(v > UINT16_MAX ? UINT16_MAX : v);
+                else if (s->at == AT(mtu_probing))
+                        c->mtu_probing = v > 1 ? ELKO_MTU_PROBING_ALWAYS : (enum elko_mtu_probing)v;
                 else
                         put32(c, s->at, v);
                 break;

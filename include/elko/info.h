@@ -149,6 +149,8 @@ const char *elko_drop_text(enum elko_drop reason);
         X(tcp_rto, "retransmission timer expiries")                                                \
         X(tcp_fast_retrans, "fast retransmits")                                                    \
         X(tcp_loss_probes, "tail loss probes sent (RFC 8985)")                                     \
+        X(tcp_mtu_probes, "larger segments sent to find the path MTU (RFC 4821)")                  \
+        X(tcp_mtu_black_holes, "paths found to swallow large segments (RFC 4821, 7.7)")            \
         X(tcp_loss_probe_repairs, "losses that a tail loss probe repaired")                        \
         X(tcp_sack_reneged, "peers that gave up what they had SACKed (RFC 2018, 8)")               \
         X(tcp_undo_timestamp, "reductions undone: timestamps (RFC 3522)")                          \

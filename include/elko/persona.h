@@ -27,6 +27,8 @@ struct elko_persona {
         bool rto_min_on_variance, interactive_acks, push_bursts, icmp_ends_open, slow_start_bursts;
         bool fastopen_spare, mss_by_path, idle_decay, loss_of_cwnd;
         uint64_t fastopen_bar_ns, syn_refused_ns;
+        bool icmp_mtu_at_once; /* elko_config.icmp_mtu_waits is false */
+        enum elko_mtu_probing mtu_probing;
         uint32_t syn_linear_timeouts, synack_retries;
         uint32_t keepalive_count;
         uint64_t delack_ns;

@@ -51,6 +51,13 @@ enum elko_option_order {
         ELKO_ORDER_MSS_WSCALE_SACK_TS, /* BSD: mss, nop, wscale, sackOK, TS */
 };
 
+/* When TCP looks for the path's MTU by itself (RFC 4821, RFC 8899). */
+enum elko_mtu_probing {
+        ELKO_MTU_PROBING_OFF,        /* never: ICMP alone tells */
+        ELKO_MTU_PROBING_BLACK_HOLE, /* where large segments vanish, and to try what ICMP said */
+        ELKO_MTU_PROBING_ALWAYS,     /* each destination begins with mtu_base_mss */
+};
+
 /*
  * Run-time configuration. Start from elko_config_default() and change fields; 0 does not mean
  * "default". Counts are limits: memory is taken only when an object exists.
@@ -99,7 +106,12 @@ struct elko_config {
         uint32_t rcv_buf_bytes, rcv_buf_max_bytes; /* first window 64 KiB, grown to 512 KiB */
         uint16_t max_ooo_ranges;                   /* 64: holes kept per connection, 1..4096 */
         uint16_t min_mss;                          /* 48: floor of the peer's MSS */
-        uint16_t port_min, port_max;               /* ephemeral ports: 49152..65535 (RFC 6056) */
+        enum elko_mtu_probing mtu_probing;         /* ELKO_MTU_PROBING_BLACK_HOLE */
+        uint16_t
+                mtu_base_mss; /* RFC 4821, 7.2: payload that is expected to pass, 1024; 48..65535 */
+        bool icmp_mtu_waits;  /* an ICMP MTU below the size of what has arrived waits for a time-out
+                                  (RFC 5927, 7.2; Linux: false): true */
+        uint16_t port_min, port_max; /* ephemeral ports: 49152..65535 (RFC 6056) */
         enum elko_option_order option_order;
         bool rto_min_on_variance; /* rto_min_ns is that of 4 RTTVAR (Linux), not of the RTO: false */
         bool interactive_acks;    /* a reply soon after a request ends quick ACKs (Linux): false */

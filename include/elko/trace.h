@@ -63,6 +63,7 @@ enum elko_tcp_flag {
         X(RETRANS_RTO, "retransmission: timer")                                                    \
         X(RETRANS_FAST, "retransmission: duplicate ACKs")                                          \
         X(LOSS_PROBE, "loss probe")                                                                \
+        X(MTU_PROBE, "probe of the path MTU")                                                      \
         X(PROBE, "zero-window probe")                                                              \
         X(KEEPALIVE, "keepalive probe")                                                            \
         X(RST, "reset")                                                                            \

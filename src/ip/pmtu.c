@@ -1,5 +1,5 @@
 /*
- * pmtu.c - path MTUs learnt from ICMP.
+ * pmtu.c - path MTUs, learnt from ICMP and from what arrives.
  *
  * RFC 1191 and RFC 8201: a router that can't forward a packet says how large it might be; the host
  * remembers the value for that destination, and after a while tries the link's MTU again. Values
@@ -8,6 +8,10 @@
  * The table is a small set-associative cache under a keyed hash: the worst that a flood of values for
  * many destinations can do is to make us forget some, which costs one lost packet each. A value
  * gets in only after TCP has matched the message with a segment in flight.
+ *
+ * RFC 4821 and RFC 8899: a router need not say anything, and anybody may say something. What a connection found out
+ * by itself is kept here for the others (RFC 4821, 5.2): the size that arrives, and the largest that may. TCP
+ * probes in between (tcp/mtu_search.c). What a router said is tried once, too: a forged value does not last.
  */
 #include "ip/pmtu.h"
 
@@ -31,7 +35,8 @@ static uint32_t find(const struct ek_pmtu_table *t, uint32_t set, const elko_ip 
         uint32_t i;
 
         for (i = 0; i < EK_PMTU_WAYS; i++)
-                if (e[i].expires > now && ek_addr_equal(&e[i].dst, dst))
+                if ((e[i].expires > now || (e[i].silent && e[i].expires != 0)) &&
+                    ek_addr_equal(&e[i].dst, dst))
                         break;
         return i;
 }
@@ -87,8 +92,89 @@ bool ek_pmtu_update(struct ek_ipstack *ip, const elko_ip *dst, uint32_t mtu, uin
                 .dst = *dst,
                 .expires = ek_time_add(now, EK_PMTU_LIFETIME_NS),
                 .mtu = (uint16_t)mtu,
+                .high = (uint16_t)current,
         };
         return true;
+}
+
+/* ---- search ---- */
+
+static struct ek_pmtu_entry *entry_of(struct ek_ipstack *ip, const elko_ip *dst, uint64_t now)
+{
+        struct ek_pmtu_table *t = &ip->pmtu;
+        uint32_t set = set_of(t, dst), way = find(t, set, dst, now);
+
+        return way < EK_PMTU_WAYS ? &t->entry[set][way] : NULL;
+}
+
+/* [RFC4821 7.3b; RFC8899 5.1.1 5.1.2] */
+bool ek_pmtu_search(struct ek_ipstack *ip, const elko_ip *dst, uint16_t link_mtu, uint64_t now,
+                    struct ek_pmtu_search *out)
+{
+        struct ek_pmtu_entry *e = entry_of(ip, dst, now);
+
+        if (e == NULL)
+                return false;
+        if (e->expires <= now) { /* RFC 8899, 5.1.1: PMTU_RAISE_TIMER */
+                e->expires = ek_time_add(now, EK_PMTU_LIFETIME_NS);
+                e->high = (uint16_t)ek_max_u32(e->mtu, link_mtu);
+                e->halve = false;
+        }
+        out->low = (uint16_t)ek_min_u32(e->mtu, link_mtu);
+        out->high = (uint16_t)ek_min_u32(e->high, link_mtu);
+        out->size = e->halve ? (uint16_t)(out->low + (out->high - out->low + 1) / 2) : out->high;
+        return true;
+}
+
+void ek_pmtu_begin_search(struct ek_ipstack *ip, const elko_ip *dst, uint16_t mtu, uint16_t high,
+                          bool halve, uint64_t now)
+{
+        struct ek_pmtu_table *t = &ip->pmtu;
+        uint32_t set = set_of(t, dst), way = find(t, set, dst, now);
+
+        mtu = (uint16_t)plausible(dst, mtu);
+        if (mtu == 0)
+                return;
+        if (way == EK_PMTU_WAYS)
+                way = victim(t, set);
+        t->used += t->entry[set][way].expires == 0;
+        t->entry[set][way] = (struct ek_pmtu_entry){
+                .dst = *dst,
+                .expires = ek_time_add(now, EK_PMTU_LIFETIME_NS),
+                .mtu = mtu,
+                .high = (uint16_t)ek_max_u32(mtu, high),
+                .silent = true,
+                .halve = halve,
+        };
+}
+
+/* Deviation: RFC 8899, 5.1.2 would try each size three times. TCP knows better than most what else was lost (RFC
+ * 4821, 7.6.2), and a size that was given up for nothing costs little: the search goes on right below it. */
+void ek_pmtu_probed(struct ek_ipstack *ip, const elko_ip *dst, uint16_t size, bool arrived,
+                    uint64_t now)
+{
+        struct ek_pmtu_entry *e = entry_of(ip, dst, now);
+
+        if (e == NULL || size <= e->mtu)
+                return; /* forgotten meanwhile, or another connection found more */
+        if (arrived) {
+                e->mtu = size;
+                e->high = (uint16_t)ek_max_u32(size, e->high);
+        } else {
+                e->high = (uint16_t)ek_min_u32(e->high, size - 1u);
+                e->halve = true;
+        }
+}
+
+void ek_pmtu_limit_search(struct ek_ipstack *ip, const elko_ip *dst, uint32_t mtu, uint64_t now)
+{
+        struct ek_pmtu_entry *e = entry_of(ip, dst, now);
+
+        mtu = plausible(dst, mtu);
+        if (e == NULL || mtu < e->mtu || mtu >= e->high)
+                return;
+        e->high = (uint16_t)mtu;
+        e->halve = false; /* that is what the router says will pass */
 }
 
 const char *ek_pmtu_check(const struct ek_pmtu_table *t)
@@ -106,6 +192,8 @@ const char *ek_pmtu_check(const struct ek_pmtu_table *t)
                                 return "pmtu: entry in the wrong set";
                         if (e->mtu < (ek_addr_is_v4(&e->dst) ? EK_PMTU_FLOOR_V4 : EK_PMTU_FLOOR_V6))
                                 return "pmtu: value below the floor";
+                        if (e->high < e->mtu)
+                                return "pmtu: a search without a range";
                 }
         }
         return used == t->used ? NULL : "pmtu: count of entries";

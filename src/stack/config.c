@@ -55,6 +55,9 @@ void elko_config_default(struct elko_config *c)
                 .rcv_buf_max_bytes = 512u << 10,
                 .max_ooo_ranges = 64,
                 .min_mss = 48,
+                .mtu_probing = ELKO_MTU_PROBING_BLACK_HOLE,
+                .mtu_base_mss = 1024, /* RFC 4821, 7.2 */
+                .icmp_mtu_waits = true,
                 /* Deviation: RFC 6056, 3.2 says 1024; from here on are RFC 6335's dynamic ports. */
                 .port_min = 49152,
                 .port_max = 65535,
@@ -157,6 +160,10 @@ static const char *check_tcp(const struct elko_config *c)
                 return "max_ooo_ranges must be 1..4096";
         if (!in(c->min_mss, 48, 1460))
                 return "min_mss must be 48..1460";
+        if ((unsigned)c->mtu_probing > ELKO_MTU_PROBING_ALWAYS)
+                return "mtu_probing is none of enum elko_mtu_probing";
+        if (c->mtu_base_mss < 48)
+                return "mtu_base_mss must be 48..65535";
         if (c->port_min == 0 || c->port_min > c->port_max)
                 return "port_min must be 1..port_max";
         if (c->congestion != NULL && c->congestion->private_bytes > ELKO_CC_PRIVATE_BYTES)

@@ -10,6 +10,7 @@ struct ek_delack {
         uint32_t bytes;   /* received in order since the last ACK that we sent */
         uint8_t quick;    /* segments that are still to be acknowledged at once */
         uint8_t segments; /* received in order since the last ACK, saturating */
+        uint16_t rcv_mss; /* the caller's: the peer's largest segment so far */
 };
 
 /* How many segments ELKO_OPTION_QUICKACK is for: Linux's number. */

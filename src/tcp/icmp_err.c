@@ -28,41 +28,6 @@ static bool is_hard(enum ek_icmp_kind kind)
                kind == EK_ICMP_UNREACH_ADMIN;
 }
 
-/* RFC 1191, 6.4 and RFC 8201, 5.4: a smaller path MTU is no sign of congestion; what was too big goes
- * again at once in smaller segments. [RFC7323 5.7] */
-static void on_too_big(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_icmp_error *err)
-{
-        uint16_t before = tcb->path_mtu;
-        uint32_t mss = ek_tcb_eff_mss(t, tcb), new_mss;
-
-        ek_pmtu_update(t->ip, &tcb->conn.key.remote, err->mtu, t->now);
-        tcb->link = ELKO_LINK_NONE; /* look the route and its MTU up again */
-        ek_tcb_route(t, tcb);
-        /* Another connection may have brought the same news; what counts is what this one knew. */
-        if (tcb->path_mtu >= before) {
-                t->ctr->drops[ELKO_DROP_ICMP_MTU]++;
-                return;
-        }
-        /* The SYN goes again without its data (RFC 7413, 4.2.2), which the path would not have taken either. */
-        if (tcb->state == ELKO_TCP_SYN_SENT) {
-                tcb->adv_mss = ek_tcp_adv_mss(t, &tcb->conn.key, ek_tcb_settings(t, tcb)->max_seg);
-                if (ek_tcb_data_in_flight(tcb) > 0 &&
-                    ek_txq_mark_head_lost(&tcb->act->txq, &t->records)) {
-                        tcb->todo |= EK_TODO_FORCE;
-                        ek_tcb_has_work(t, tcb);
-                }
-                return;
-        }
-        /* Segments that were no larger, since the peer's MSS is less, were not too big: nothing is lost. */
-        new_mss = ek_tcb_eff_mss(t, tcb);
-        if (ek_tcb_is_synchronized(tcb) && !ek_txq_is_empty(&tcb->act->txq) && new_mss < mss) {
-                ek_recovery_on_mss(tcb, mss, new_mss);
-                ek_txq_mark_all_lost(&tcb->act->txq, &t->records);
-                tcb->todo |= EK_TODO_FORCE;
-                ek_tcb_has_work(t, tcb);
-        }
-}
-
 /* Nobody relies on it yet: it was asked for, or a Fast Open cookie opened it and nobody has accepted it. */
 static bool is_opening(const struct ek_tcb *tcb)
 {
@@ -99,7 +64,7 @@ static void on_tcb(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_icmp_er
         }
         t->ctr->icmp_errors_in++;
         if (kind == EK_ICMP_TOO_BIG) {
-                on_too_big(t, tcb, err);
+                ek_mtu_on_too_big(t, tcb, err);
                 return;
         }
         tcb->soft_error = (uint8_t)-error_of(kind);

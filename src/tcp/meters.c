@@ -139,7 +139,7 @@ void ek_meter_received(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg
                 return;
         }
         if (!(opt->present & ELKO_OPT_TIMESTAMPS) || opt->ts_ecr == 0 ||
-            seg->hdr->data_len < tcb->rcv_mss)
+            seg->hdr->data_len < tcb->delack.rcv_mss)
                 return;
         age_ms = ek_tcp_ms(t) + tcb->ts_offset - opt->ts_ecr;
         /* A value that we can't have sent within R2 is not ours. */

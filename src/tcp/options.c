@@ -50,7 +50,7 @@ void ek_options_on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tcp
                 tcb->ts_recent_ms = ek_tcp_ms(t);
         }
         /* What the peer's segments will hold, until they tell: RFC 9293, 3.7.1 and RFC 6691. */
-        tcb->rcv_mss = (uint16_t)ek_min_u32(536, tcb->adv_mss - ek_options_data_bytes(tcb));
+        tcb->delack.rcv_mss = (uint16_t)ek_min_u32(536, tcb->adv_mss - ek_options_data_bytes(tcb));
 }
 
 /* Options of our SYN, or of our SYN+ACK in a simultaneous open.

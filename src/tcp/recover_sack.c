@@ -336,7 +336,7 @@ void ek_sack_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *s
         else
                 ek_undo_try(t, tcb, seg, false, a->dsack_bytes > 0);
         lost = detect(t, tcb);
-        if (lost > 0 && !is_recovering(tcb))
+        if (lost > 0 && !is_recovering(tcb) && !ek_mtu_on_lost(t, tcb, lost))
                 enter(t, tcb, a->acked);
         if (a->acked->delivered > 0 || lost > 0)
                 use_prr(t, tcb, a->acked->delivered, a->progress && lost == 0);
@@ -422,7 +422,7 @@ static void window_over(struct ek_tcp *t, struct ek_tcb *tcb)
 
         if (lost == 0)
                 return;
-        if (!is_recovering(tcb))
+        if (!is_recovering(tcb) && !ek_mtu_on_lost(t, tcb, lost))
                 enter(t, tcb, &nothing);
         use_prr(t, tcb, 0, false);
         ek_tcb_has_work(t, tcb);

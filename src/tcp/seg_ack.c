@@ -226,6 +226,8 @@ static enum ek_verdict run_pipeline(struct ek_tcp *t, struct ek_tcb *tcb, const 
                 ek_sack_before_ack(t, tcb);
         if (ev.progress)
                 advance_una(t, tcb, seg, &ev);
+        if (ev.progress)
+                ek_mtu_on_ack(t, tcb, &ev.acked);
         if (has_sack)
                 ek_sack_take(t, tcb, seg, &sack);
         if (ev.progress || ev.acked.delivered > 0) {

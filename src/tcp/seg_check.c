@@ -118,7 +118,7 @@ static bool acks_what_was_sent(const struct ek_tcb *tcb, const struct ek_seg *se
 static bool is_after_probe(const struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         return ek_rcv_window_left(&tcb->win, tcb->rcv_nxt) == 0 &&
-               seq_in(seg->seq, seq_add(tcb->rcv_nxt, 1), tcb->rcv_mss);
+               seq_in(seg->seq, seq_add(tcb->rcv_nxt, 1), tcb->delack.rcv_mss);
 }
 
 /* All that the segment holds was received before. Not of a SYN: it is nothing of this connection, and its text

@@ -91,7 +91,7 @@ static void take_in_order(struct ek_tcp *t, struct ek_tcb *tcb, const struct tex
          * behind one. */
         if (had_holes || ek_tcb_has(tcb, EK_TCB_FIN_EARLY)) {
                 ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK);
-        } else if (ek_delack_on_data(&tcb->delack, x->len, tcb->rcv_mss) == EK_DELACK_NOW ||
+        } else if (ek_delack_on_data(&tcb->delack, x->len, tcb->delack.rcv_mss) == EK_DELACK_NOW ||
                    ek_tcb_settings(t, tcb)->delack_ns == 0) {
                 ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK);
         } else if (tcb->at[EK_DL_DELACK] == EK_NEVER) {
@@ -162,8 +162,8 @@ enum ek_verdict ek_step_7_text(struct ek_tcp *t, struct ek_tcb *tcb, const struc
         }
         tcb->stats.data_segs_in++;
         tcb->stats.data_recv_ms = ek_tcp_ms(t);
-        if (seg->hdr->data_len > tcb->rcv_mss)
-                tcb->rcv_mss = (uint16_t)ek_min_u32(seg->hdr->data_len, tcb->adv_mss);
+        if (seg->hdr->data_len > tcb->delack.rcv_mss)
+                tcb->delack.rcv_mss = (uint16_t)ek_min_u32(seg->hdr->data_len, tcb->adv_mss);
         x = trim(tcb, seg);
         if (x.len == 0) {
                 ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK_DUP);

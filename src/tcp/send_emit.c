@@ -292,7 +292,7 @@ static uint16_t window_field(struct ek_tcp *t, struct ek_tcb *tcb, const struct 
                                             ek_tcb_is_fast_open(tcb)
                                                     ? ek_rcv_window_left(&tcb->win, tcb->rcv_nxt)
                                                     : tcb->win.space);
-        adv = ek_rcv_window_plan(&tcb->win, tcb->rcv_nxt, tcb->act->rcv.len, tcb->rcv_mss,
+        adv = ek_rcv_window_plan(&tcb->win, tcb->rcv_nxt, tcb->act->rcv.len, tcb->delack.rcv_mss,
                                  tcb->rcv_wscale);
         ek_rcv_window_on_sent(&tcb->win, tcb->rcv_nxt, adv.bytes);
         if (adv.field == 0 && !ek_tcb_has(tcb, EK_TCB_FIN_RCVD))
@@ -385,6 +385,8 @@ static void account_new(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_pl
                 ek_tlp_sent(t, tcb, false);
         if (p->len > 0 && p->len < mss)
                 tcb->snd_small = tcb->snd_nxt;
+        if (p->why == ELKO_WHY_MTU_PROBE)
+                ek_mtu_on_sent(t, tcb, p->seq, p->len);
         tcb->todo &= ~(uint32_t)(EK_TODO_SYN | EK_TODO_PUSH_SMALL);
 }
 
@@ -427,9 +429,9 @@ static void account(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *
         ek_tcb_rearm_retransmit(t, tcb, false);
         if (!again)
                 ek_tlp_schedule(t, tcb);
-        else if (tcb->cong.state == ELKO_CA_RECOVERY && ek_tcb_has(tcb, EK_TCB_SACK) &&
-                 seq_eq(p->seq, tcb->snd_una))
-                /* RFC 6298, (5.4) is about the earliest segment, and this is when it left. */
+        else if ((tcb->cong.state == ELKO_CA_RECOVERY || tcb->cong.state == ELKO_CA_DISORDER) &&
+                 ek_tcb_has(tcb, EK_TCB_SACK) && seq_eq(p->seq, tcb->snd_una))
+                /* In DISORDER it was a probe of the path's MTU. RFC 6298, (5.4) is about the earliest segment, and this is when it left. */
                 ek_tcb_arm(t, tcb, EK_DL_RTO,
                            ek_time_add(t->now, ek_rtt_rto(&tcb->rtt, &t->rtt_limits)));
 }
@@ -566,6 +568,8 @@ static struct ek_plan plan_for(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t ms
                 .no_record = no_record,
         };
 
+        if (ek_tcb_has(tcb, EK_TCB_SMALL_PATH))
+                env.mtu_probe = ek_mtu_probe_len(t, tcb, mss);
         if (tcb->todo & EK_TODO_SYN)
                 env.syn_data = ek_fast_open_syn_room(t, tcb);
         return ek_send_plan(tcb, &env);

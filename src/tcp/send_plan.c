@@ -94,9 +94,9 @@ static struct ek_plan plan_lost(const struct ek_tcb *tcb, const struct ek_plan_e
         /* PSH is sent again as it was sent first (RFC 9293, 3.9.1.2), not on every segment that is. */
         if (p.len > 0 && p.len == payload && (rec->flags & EK_TXREC_PUSH))
                 p.flags |= ELKO_PSH;
-        p.why = (tcb->todo & EK_TODO_TLP)             ? ELKO_WHY_LOSS_PROBE
-                : tcb->cong.state == ELKO_CA_RECOVERY ? ELKO_WHY_RETRANS_FAST
-                                                      : ELKO_WHY_RETRANS_RTO;
+        p.why = (tcb->todo & EK_TODO_TLP)         ? ELKO_WHY_LOSS_PROBE
+                : tcb->cong.state == ELKO_CA_LOSS ? ELKO_WHY_RETRANS_RTO
+                                                  : ELKO_WHY_RETRANS_FAST;
         return p;
 }
 
@@ -171,7 +171,7 @@ static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_e
                 return blocked(tcb->act->snd.len > 0 ? ELKO_LIMITED_APP : ELKO_LIMITED_NOTHING);
         if (usable == 0)
                 return blocked(ELKO_LIMITED_RWND);
-        p.len = ek_min_u32(ek_min_u32(unsent, env->mss), usable);
+        p.len = ek_min_u32(ek_min_u32(unsent, ek_max_u32(env->mss, env->mtu_probe)), usable);
         fin = fin && p.len == unsent && usable > p.len;
         p.space = p.len + fin;
         if (p.len < env->mss && !fin) {
@@ -188,6 +188,8 @@ static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_e
         if (env->paced && p.len > 0 && !(tcb->todo & EK_TODO_TLP))
                 return blocked(ELKO_LIMITED_PACING);
         p.flags = ELKO_ACK;
+        if (p.len > env->mss)
+                p.why = ELKO_WHY_MTU_PROBE;
         if (p.len > 0 &&
             (p.len == unsent || (env->push_bursts && ek_tcb_has(tcb, EK_TCB_BURST) &&
                                  is_last_of_burst(tcb, env, &p, unsent - p.len, usable - p.len))))

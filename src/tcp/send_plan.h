@@ -39,6 +39,7 @@ struct ek_plan_env {
         const struct ek_txrec *lost; /* first lost record, or NULL */
         bool no_record;              /* no memory for a record: only what takes no sequence space */
         uint32_t syn_data;           /* bytes that may go with a SYN */
+        uint32_t mtu_probe;          /* payload of a probe of the path's MTU, > mss; 0: none */
 };
 
 /* Pure: looks, decides, changes nothing. */

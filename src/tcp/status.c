@@ -140,7 +140,7 @@ void ek_user_status(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_tcp_info *
                 .last_data_recv_ns = age(t, tcb->stats.data_recv_ms),
                 .last_ack_recv_ns = age(t, tcb->stats.ack_recv_ms),
                 .snd_mss = tcb->path_mtu != 0 ? ek_tcb_eff_mss(t, tcb) : tcb->snd_mss,
-                .rcv_mss = tcb->rcv_mss,
+                .rcv_mss = tcb->delack.rcv_mss,
                 .adv_mss = tcb->adv_mss,
                 .pmtu = tcb->path_mtu,
                 .snd_cwnd = tcb->act->prr.active ? tcb->act->prr.cwnd : tcb->cong.out.cwnd_bytes,

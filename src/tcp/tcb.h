@@ -122,6 +122,17 @@ enum ek_tcb_flag {
         EK_TCB_FASTOPEN_ASKED = 1u
                                 << 29, /* our SYN had the Fast Open option, or our SYN,ACK is to */
         EK_TCB_SYN_DATA = 1u << 30,    /* data went with a SYN, and was acknowledged with it */
+        EK_TCB_SMALL_PATH = 1u << 31,  /* the path takes less than the link */
+};
+
+/* Packetization layer path MTU discovery (mtu_search.c). */
+struct ek_mtu_probe {
+        seq_t seq;         /* of the probe under way */
+        uint32_t len;      /* its payload; 0: none is */
+        uint64_t next_at;  /* not before, after one that was lost */
+        uint16_t size;     /* the whole packet */
+        uint16_t claimed;  /* MTU that ICMP claims, and that a time-out is to confirm; 0: none */
+        seq_t claimed_seq; /* what it quoted */
 };
 
 struct ek_stats {
@@ -233,6 +244,7 @@ struct ek_active {
         struct ek_prr prr;
         struct ek_undo undo;
         struct ek_ecn ecn;
+        struct ek_mtu_probe mtu;
         uint8_t frto;       /* enum ek_frto */
         uint8_t loss_timer; /* enum ek_loss_timer */
         struct ek_rate rate;
@@ -279,8 +291,8 @@ struct ek_tcb {
 
         uint16_t snd_mss; /* SendMSS: the peer's option, clamped */
         uint16_t adv_mss; /* what we announced */
-        uint16_t rcv_mss; /* largest segment seen */
         uint16_t path_mtu;
+        uint16_t acked_size; /* the largest packet that is known to have arrived (RFC 5927, 7.2) */
         uint8_t snd_wscale, rcv_wscale;
         uint8_t error; /* -enum elko_error; why the connection ended, 0: it did not */
         uint8_t soft_error;

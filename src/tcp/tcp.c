@@ -530,7 +530,7 @@ elko_link ek_tcb_route(struct ek_tcp *t, struct ek_tcb *tcb)
                 return ELKO_LINK_NONE;
         tcb->link = route.link;
         tcb->route_gen = gen;
-        tcb->path_mtu = ek_pmtu_get(t->ip, &tcb->conn.key.remote, route.mtu, t->now);
+        ek_mtu_on_route(t, tcb, route.mtu);
         return tcb->link;
 }
 

@@ -399,6 +399,15 @@ bool ek_undo_try(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg,
                  bool dsack);
 void ek_undo_do(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_undo_why why);
 
+/* mtu_search.c: the path's MTU without, and in spite of, ICMP */
+void ek_mtu_on_route(struct ek_tcp *t, struct ek_tcb *tcb, uint16_t mtu);
+void ek_mtu_on_too_big(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_icmp_error *err);
+void ek_mtu_on_timeout(struct ek_tcp *t, struct ek_tcb *tcb);
+uint32_t ek_mtu_probe_len(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t mss);
+void ek_mtu_on_sent(struct ek_tcp *t, struct ek_tcb *tcb, seq_t seq, uint32_t len);
+void ek_mtu_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_txq_acked *acked);
+bool ek_mtu_on_lost(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t lost);
+
 /* recovery.c */
 void ek_recovery_congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_congestion kind,
                             uint32_t flight);

@@ -118,6 +118,8 @@ static void on_rto(struct ek_tcp *t, struct ek_tcb *tcb)
                 ek_txq_mark_head_lost(&tcb->act->txq, &t->records);
         else
                 ek_recovery_on_timeout(t, tcb);
+        if (ek_tcb_is_synchronized(tcb))
+                ek_mtu_on_timeout(t, tcb);
         tcb->todo |= EK_TODO_FORCE;
         if (tcb->state == ELKO_TCP_SYN_SENT && tcb->rtt.timeouts < t->cfg.syn_linear_timeouts)
                 tcb->rtt.timeouts++;

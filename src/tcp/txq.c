@@ -509,6 +509,9 @@ static void note_acked(struct ek_txq *q, struct ek_txq_acked *out, const struct 
         } else {
                 out->rtt_sent_at = rec->sent_at;
                 out->timed = true;
+                if (!has(rec, EK_TXREC_SYN))
+                        out->largest =
+                                ek_max_u32(out->largest, n - (whole && has(rec, EK_TXREC_FIN)));
         }
         if (whole)
                 note_delivered(q, out, rec);

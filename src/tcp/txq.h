@@ -66,8 +66,10 @@ struct ek_txq_acked {
         uint32_t records;
         uint32_t delivered; /* sequence space that was not known to have arrived before */
         uint32_t sacked;    /* ... by SACK */
-        uint32_t late;      /* records sent once that arrived after later ones */
-        seq_t late_from;    /* the first of these begins here */
+        uint32_t
+                largest; /* payload of the largest record that was sent once, of the cumulative ones */
+        uint32_t late;   /* records sent once that arrived after later ones */
+        seq_t late_from; /* the first of these begins here */
         uint64_t
                 rtt_sent_at; /* when the newest record that was sent once left; 0: no sample (Karn) */
         uint64_t sack_sent_at; /* same, of those that were SACKed */

@@ -19,7 +19,7 @@ struct ek_tcb *ek_user_open(struct ek_tcp *t, const struct ek_key *key)
         tcb->snd_nxt = tcb->iss;
         tcb->snd_small = tcb->iss;
         tcb->adv_mss = ek_tcp_adv_mss(t, key, t->defaults.max_seg);
-        tcb->rcv_mss = 536; /* until the SYNs are exchanged */
+        tcb->delack.rcv_mss = 536; /* until the SYNs are exchanged */
         tcb->rcv_wscale = ek_options_rcv_wscale(t, t->defaults.rcv_buf_max);
         ek_rcv_buf_open(t, tcb, seq_make(0), 0);
         ek_tcp_insert(t, &tcb->conn, ek_ref(EK_KIND_TCB, tcb->index));
