@@ -26,6 +26,7 @@ struct ek_chrono {
 struct ek_chrono_sums {
         uint32_t high[EK_CHRONO_HANDS];
         uint8_t low[EK_CHRONO_HANDS];
+        uint8_t spare; /* the owner's: a byte that alignment leaves in each connection */
 };
 
 /* From now on it is this kind. */

@@ -78,7 +78,7 @@ void ek_tcb_to_time_wait(struct ek_tcp *t, struct ek_tcb *tcb)
                 .wnd = UINT16_MAX,
                 .why = ELKO_WHY_ACK,
                 .ts = ek_tcb_has(tcb, EK_TCB_TS),
-                .ts_val = ek_tcp_ms(t) + tcb->ts_offset,
+                .ts_val = ek_tcb_ts_clock(t, tcb),
                 .ts_ecr = tcb->ts_recent,
         };
         bool owed = (tcb->todo & EK_TODO_ACK) != 0 && link != ELKO_LINK_NONE;

@@ -70,3 +70,9 @@ uint32_t ek_iss_ts_offset(const struct ek_tcp *t, const struct ek_key *key)
 {
         return (uint32_t)ek_siphash24(&t->secrets.ts, key, sizeof(*key));
 }
+
+uint32_t ek_tcb_ts_clock(const struct ek_tcp *t, const struct ek_tcb *tcb)
+{
+        return ek_tcp_ms(t) +
+               (ek_tcb_is_active(tcb) ? tcb->act->ts_offset : ek_iss_ts_offset(t, &tcb->conn.key));
+}

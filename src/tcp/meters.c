@@ -141,7 +141,7 @@ void ek_meter_received(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg
         if (!(opt->present & ELKO_OPT_TIMESTAMPS) || opt->ts_ecr == 0 ||
             seg->hdr->data_len < tcb->delack.rcv_mss)
                 return;
-        age_ms = ek_tcp_ms(t) + tcb->ts_offset - opt->ts_ecr;
+        age_ms = ek_tcb_ts_clock(t, tcb) - opt->ts_ecr;
         /* A value that we can't have sent within R2 is not ours. */
         if (age_ms < (uint32_t)(t->cfg.r2_ns / 1000000))
                 tcb->rtt.rcv_us = ek_rcv_rtt_on_echo(m, tcb->rtt.rcv_us, opt->ts_ecr, age_ms);

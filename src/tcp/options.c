@@ -70,7 +70,7 @@ void ek_options_for_syn(const struct ek_tcp *t, const struct ek_tcb *tcb, struct
                 out->present |= ELKO_OPT_SACK_PERMITTED;
         if (answer ? ek_tcb_has(tcb, EK_TCB_TS) : t->cfg.timestamps) {
                 out->present |= ELKO_OPT_TIMESTAMPS;
-                out->ts_val = ek_tcp_ms(t) + tcb->ts_offset;
+                out->ts_val = ek_tcb_ts_clock(t, tcb);
                 out->ts_ecr = ek_tcb_has(tcb, EK_TCB_TS_RECENT_OK) ? tcb->ts_recent : 0;
         }
 }

@@ -127,7 +127,7 @@ static void measure(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *s
                 ev->rtt_ns = ek_max_u64(1, t->now - ev->acked.rtt_sent_at);
         } else if (ev->acked.retransmitted && ek_tcb_has(tcb, EK_TCB_TS) &&
                    (opt->present & ELKO_OPT_TIMESTAMPS) && opt->ts_ecr != 0) {
-                uint32_t ms = ek_tcp_ms(t) + tcb->ts_offset - opt->ts_ecr;
+                uint32_t ms = ek_tcb_ts_clock(t, tcb) - opt->ts_ecr;
 
                 /* A value that we can't have sent within R2 is not ours. */
                 if (ms < (uint32_t)(t->cfg.r2_ns / 1000000))

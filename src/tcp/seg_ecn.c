@@ -202,7 +202,7 @@ static void acknowledge_before(struct ek_tcp *t, struct ek_tcb *tcb)
                 .wnd = (uint16_t)ek_min_u32(UINT16_MAX, wnd >> tcb->rcv_wscale),
                 .why = ELKO_WHY_ACK,
                 .ts = ek_tcb_has(tcb, EK_TCB_TS),
-                .ts_val = ek_tcp_ms(t) + tcb->ts_offset,
+                .ts_val = ek_tcb_ts_clock(t, tcb),
                 .ts_ecr = tcb->ts_recent,
         };
 

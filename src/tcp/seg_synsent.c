@@ -38,7 +38,7 @@ static void refuse(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *se
 static bool is_echo_ours(const struct ek_tcp *t, const struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         const struct ek_tcp_opts *opt = &seg->hdr->opt;
-        uint32_t age = ek_tcp_ms(t) + tcb->ts_offset - opt->ts_ecr;
+        uint32_t age = ek_tcb_ts_clock(t, tcb) - opt->ts_ecr;
 
         if (!t->cfg.timestamps || !(opt->present & ELKO_OPT_TIMESTAMPS) || opt->ts_ecr == 0)
                 return true;

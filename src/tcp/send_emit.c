@@ -255,7 +255,7 @@ static void data_options(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_p
 
         if (ek_tcb_has(tcb, EK_TCB_TS)) {
                 opt->present |= ELKO_OPT_TIMESTAMPS;
-                opt->ts_val = ek_tcp_ms(t) + tcb->ts_offset;
+                opt->ts_val = ek_tcb_ts_clock(t, tcb);
                 opt->ts_ecr = tcb->ts_recent;
         }
         if (ek_tcb_has(tcb, EK_TCB_ACCECN) && !(p->flags & ELKO_RST) && !probe)
@@ -353,7 +353,8 @@ static void account_retransmission(struct ek_tcp *t, struct ek_tcb *tcb, const s
         if (tcb->todo & EK_TODO_TLP)
                 ek_tlp_sent(t, tcb, true);
         tcb->stats.total_retrans++;
-        tcb->stats.data_retrans += p->len > 0;
+        if (p->len == 0 && tcb->stats.chrono.spare < UINT8_MAX)
+                tcb->stats.chrono.spare++;
         tcb->stats.bytes_retrans += p->len;
         t->ctr->tcp_retrans_segs++;
         if (p->flags & ELKO_SYN)

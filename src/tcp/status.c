@@ -80,7 +80,8 @@ static void fill_counts(const struct ek_tcb *tcb, struct elko_tcp_info *out)
         /* Each transmission is under way, known to have arrived, or was repeated. A repetition of what had arrived did as
          * well (RFC 2883). */
         out->delivered = s->data_segs_out + s->dsack_dups;
-        out->delivered -= ek_min_u32(out->delivered, q->count - q->sacked_count + s->data_retrans);
+        out->delivered -= ek_min_u32(out->delivered, q->count - q->sacked_count + s->total_retrans -
+                                                             s->chrono.spare);
 }
 
 static void fill_ecn(struct ek_tcp *t, const struct ek_tcb *tcb, struct elko_tcp_info *out)

@@ -139,12 +139,12 @@ struct ek_stats {
         uint64_t bytes_acked, bytes_received, bytes_retrans;
         uint32_t segs_in, segs_out, data_segs_in, data_segs_out;
         uint32_t total_retrans, total_rto;
-        uint32_t data_retrans; /* of total_retrans: those with data */
         uint32_t rcv_ooopack, dsack_dups;
         /* Instants in ms of the stack's clock, modulo 2^32; 0: not yet. */
         uint32_t data_sent_ms, ack_sent_ms, data_recv_ms, ack_recv_ms;
         uint64_t delivery_rate; /* bytes/s, the latest that counts (rate.h); 0: none */
-        struct ek_chrono_sums chrono;
+        struct ek_chrono_sums
+                chrono; /* `spare`: of total_retrans, those without data, saturating */
 };
 
 /* Congestion control: what outlives a silence. */
@@ -235,6 +235,7 @@ struct ek_cwnd_usage {
 struct ek_active {
         struct ek_ring snd, rcv;
         struct ek_txq txq;
+        uint32_t ts_offset; /* ek_tcb_ts_clock() */
         struct ek_cwnd_usage usage;
         uint32_t inflation;     /* RFC 5681 3.2: segments known to have left the network, bytes */
         uint32_t inflation_max; /* flight at the last progress in recovery */
@@ -298,7 +299,6 @@ struct ek_tcb {
         uint8_t soft_error;
         uint32_t ts_recent;
         uint32_t ts_recent_ms; /* our clock when it came; before that: when our SYN left */
-        uint32_t ts_offset;
 
         struct ek_rtt rtt;
         struct ek_congestion cong;

@@ -282,7 +282,6 @@ struct ek_tcb *ek_tcb_new(struct ek_tcp *t, const struct ek_key *key)
                 tcb->at[i] = EK_NEVER;
         go_idle(tcb);
         ek_delack_init(&tcb->delack, (uint8_t)t->cfg.quick_acks);
-        tcb->ts_offset = ek_iss_ts_offset(t, key);
         tcb->cong.ops = t->cfg.congestion;
         if (!ek_tcb_activate(t, tcb)) {
                 ek_slab_free(&t->tcbs, index);
@@ -321,6 +320,7 @@ bool ek_tcb_activate(struct ek_tcp *t, struct ek_tcb *tcb)
         tcb->act_index = index;
         tcb->act = ek_slab_at(&t->actives, index);
         *tcb->act = ek_active_none;
+        tcb->act->ts_offset = ek_iss_ts_offset(t, &tcb->conn.key);
         ek_ecn_begin(tcb);
         if (tcb->state >= ELKO_TCP_ESTABLISHED) {
                 /* After a silence the route and its path MTU are looked up again: what ICMP said

@@ -251,6 +251,8 @@ uint32_t ek_iss_birth(const struct ek_tcp *t, const struct ek_key *key);
 /* A connection, half-open or whole, that had this ISS is no more. */
 void ek_iss_given_up(struct ek_tcp *t, const struct ek_key *key, seq_t iss);
 uint32_t ek_iss_ts_offset(const struct ek_tcp *t, const struct ek_key *key);
+/* The clock of a connection's timestamps, ms. An idle one computes its offset again. */
+uint32_t ek_tcb_ts_clock(const struct ek_tcp *t, const struct ek_tcb *tcb);
 
 /* ---- options.c: what we offer and accept ---- */
 bool ek_options_scale_first(const struct ek_tcp *t);

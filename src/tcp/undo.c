@@ -39,7 +39,7 @@ void ek_undo_on_resent(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t bytes)
         struct ek_undo *u = &tcb->act->undo;
 
         if (!u->dated || (!u->has_resent && tcb->act->txq.resent_count <= 1))
-                u->ts = ek_tcp_ms(t) + tcb->ts_offset;
+                u->ts = ek_tcb_ts_clock(t, tcb);
         u->dated = true;
         if (!u->possible)
                 return;

@@ -17,6 +17,12 @@ static struct ek_key key_number(uint32_t i)
         return key;
 }
 
+/* An idle connection takes 512 bytes at most, its shares of the connection table and of slabs included. */
+EK_TEST(an_idle_connection_is_small)
+{
+        CHECK(sizeof(struct ek_tcb) <= 504);
+}
+
 /* Who does not know the secret can't tell which connections share a bucket: under two secrets the buckets
  * of the same tuples have nothing to do with each other. */
 EK_TEST(the_table_is_keyed)

@@ -17,7 +17,7 @@ static uint64_t total(const struct ek_chrono *c, const struct ek_chrono_sums *s,
 
 EK_TEST(one_hand_at_a_time)
 {
-        struct ek_chrono_sums s = {{0}, {0}};
+        struct ek_chrono_sums s = {.high = {0}, .low = {0}};
         struct ek_chrono c = {0};
 
         ek_chrono_set(&c, EK_CHRONO_BUSY, 1000);
@@ -36,7 +36,7 @@ EK_TEST(one_hand_at_a_time)
 /* Put away and taken out many times: never less than measured, and at most a unit more each time. */
 EK_TEST(sums_outlive_the_watch)
 {
-        struct ek_chrono_sums s = {{0}, {0}};
+        struct ek_chrono_sums s = {.high = {0}, .low = {0}};
         uint64_t now = 5, busy = 0, before = 0;
 
         for (unsigned i = 1; i <= 1000; i++) {
@@ -61,7 +61,7 @@ EK_TEST(sums_outlive_the_watch)
 /* 50 days fit. */
 EK_TEST(a_long_life)
 {
-        struct ek_chrono_sums s = {{0}, {0}};
+        struct ek_chrono_sums s = {.high = {0}, .low = {0}};
         struct ek_chrono c = {0};
         uint64_t day = ELKO_SEC(24 * 3600);
 
