@@ -215,8 +215,8 @@ void ek_rcv_buf_on_taken(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t n)
         }
         if (ek_rcv_window_on_taken(&tcb->win, n, rtt, t->now, max))
                 grow(t, tcb, max);
-        if (ek_rcv_window_wants_update(&tcb->win, tcb->rcv_nxt, tcb->act->rcv.len, tcb->delack.rcv_mss,
-                                       tcb->rcv_wscale) &&
+        if (ek_rcv_window_wants_update(&tcb->win, tcb->rcv_nxt, tcb->act->rcv.len,
+                                       tcb->delack.rcv_mss, tcb->rcv_wscale) &&
             tcb->state >= ELKO_TCP_ESTABLISHED && tcb->state <= ELKO_TCP_FIN_WAIT_2)
                 ek_tcb_owe_ack(t, tcb, ELKO_WHY_WINDOW);
 }
