@@ -120,10 +120,10 @@ bool drill_refuse(struct drill_run *r, struct drill_where where, const char *for
 /* ---- config.c ---- */
 
 bool drill_configure(struct drill_run *r);
-/* name=value of a sysctl. */
 /* What the script has set so far, as the stack and its sockets take it. */
 void drill_settings_now(const struct drill_run *r, struct elko_config *stack,
                         struct elko_bsd_defaults *sockets);
+/* name=value of a sysctl. */
 bool drill_sysctl(struct drill_run *r, struct drill_where where, const char *name,
                   const char *value);
 

@@ -36,7 +36,6 @@ typedef struct elko_stack elko_stack;
 
 #define ELKO_SEED_BYTES 32
 
-/* The order of options in a SYN; RFC 9293, 3.1 leaves it open, and tools tell TCPs by it. */
 /* Explicit congestion notification, RFC 3168. */
 enum elko_ecn {
         ELKO_ECN_OFF,        /* neither asked for nor given */
@@ -46,6 +45,7 @@ enum elko_ecn {
         ELKO_ECN_COUNT
 };
 
+/* The order of options in a SYN; RFC 9293, 3.1 leaves it open, and tools tell TCPs by it. */
 enum elko_option_order {
         ELKO_ORDER_MSS_SACK_TS_WSCALE, /* Linux: mss, sackOK, TS, nop, wscale */
         ELKO_ORDER_MSS_WSCALE_SACK_TS, /* BSD: mss, nop, wscale, sackOK, TS */

@@ -59,12 +59,10 @@ enum ek_ecn_offer ek_ecn_offer(const struct ek_settings *s, const struct ek_seg 
  * ECN. AccECN mode stays, and tells of the latest (RFC 9768, 3.1.5). False: two kinds of question in one handshake, for
  * which that says reset. [RFC3168 6.1.1c 6.1.1.1b; RFC9768 3.1.5a 3.1.5b 3.1.5c]
  */
-bool ek_ecn_again(struct ek_tcp *t, struct ek_half_open *ho, const struct ek_settings *s,
-                  const struct ek_seg *syn)
+bool ek_ecn_again(struct ek_half_open *ho, const struct ek_settings *s, const struct ek_seg *syn)
 {
         enum ek_ecn_offer now = ek_ecn_offer(s, syn), was = (enum ek_ecn_offer)ho->ecn;
 
-        (void)t;
         if (was >= EK_ECN_OFFER_ACCURATE && now == EK_ECN_OFFER_CLASSIC)
                 return false;
         if (was == EK_ECN_OFFER_CLASSIC && now >= EK_ECN_OFFER_ACCURATE)
@@ -292,7 +290,6 @@ void ek_ecn_undone(struct ek_tcb *tcb)
         if (!(tcb->flags & (EK_TCB_ECN | EK_TCB_ACCECN)))
                 return;
         tcb->act->ecn.recover = tcb->act->undo.recover;
-
         if (!tcb->act->undo.cwr)
                 tcb->flags &= ~(uint32_t)EK_TCB_CWR;
 }

@@ -265,7 +265,7 @@ static void on_syn(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
         struct ek_listener *ls = ek_listener_find(t, &seg->key);
 
         if (seg->seq.v == ho->irs) {
-                if (!ek_ecn_again(t, ho, settings_of(t, ho), seg)) {
+                if (!ek_ecn_again(ho, settings_of(t, ho), seg)) {
                         ek_half_open_free(t, index);
                         ek_seg_on_closed(t, seg, ELKO_DROP_TCP_HALF_OPEN_SEQ);
                         return;

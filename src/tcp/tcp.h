@@ -350,8 +350,7 @@ void ek_tlp_sent(struct ek_tcp *t, struct ek_tcb *tcb, bool again);
 struct ek_plan;
 
 enum ek_ecn_offer ek_ecn_offer(const struct ek_settings *s, const struct ek_seg *syn);
-bool ek_ecn_again(struct ek_tcp *t, struct ek_half_open *ho, const struct ek_settings *s,
-                  const struct ek_seg *syn);
+bool ek_ecn_again(struct ek_half_open *ho, const struct ek_settings *s, const struct ek_seg *syn);
 uint16_t ek_ecn_ack_flags(enum ek_ecn_offer offer);
 uint16_t ek_ecn_syn_ack_flags(enum ek_ecn_offer offer);
 uint16_t ek_ecn_syn_flags(struct ek_tcp *t, struct ek_tcb *tcb, bool again);

@@ -26,7 +26,6 @@ enum ek_ip_problem {
         EK_PROBLEM_MULTICAST, /* answer even then (option type 10xxxxxx) */
 };
 
-/* One IP packet without its headers, either version. Pointers point into the packet. */
 /* The ECN field, RFC 3168, 5: the low bits of the type of service, or traffic class. */
 enum ek_ecn_codepoint {
         EK_ECN_NOT_ECT = 0,
@@ -36,6 +35,7 @@ enum ek_ecn_codepoint {
         EK_ECN_MASK = 3,
 };
 
+/* One IP packet without its headers, either version. Pointers point into the packet. */
 struct ek_ip_hdr {
         elko_ip src, dst;       /* as on the wire: no scope embedded */
         const uint8_t *packet;  /* first byte of the IP header */
