@@ -665,7 +665,7 @@ static void take(struct sim_elko *e, const struct elko_packet *packets, size_t n
 
 static void take_batch(struct sim_elko *e)
 {
-        struct elko_packet packets[SIM_BATCH];
+        struct elko_packet packets[SIM_BATCH] = {0};
         unsigned n = e->batched;
 
         for (unsigned i = 0; i < n; i++)

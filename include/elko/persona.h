@@ -21,24 +21,24 @@ extern "C" {
 
 struct elko_persona {
         const char *name, *about;
-        enum elko_option_order option_order;
-        uint32_t initial_window_segs;
-        uint32_t quick_acks;
-        bool rto_min_on_variance, interactive_acks, push_bursts, icmp_ends_open, slow_start_bursts;
-        bool fastopen_spare, mss_by_path, idle_decay, loss_of_cwnd;
-        uint64_t fastopen_bar_ns, syn_refused_ns;
-        bool icmp_mtu_at_once; /* elko_config.icmp_mtu_waits is false */
-        enum elko_mtu_probing mtu_probing;
-        uint32_t syn_linear_timeouts, synack_retries;
-        uint32_t keepalive_count;
         uint64_t delack_ns;
         uint64_t rto_initial_ns, rto_min_ns, rto_max_ns;
         uint64_t r2_syn_ns, r2_ns;
         uint64_t msl_ns, fin_wait_2_ns;
         uint64_t keepalive_idle_ns, keepalive_interval_ns;
         uint64_t persist_min_ns, persist_max_ns;
+        uint64_t fastopen_bar_ns, syn_refused_ns;
+        enum elko_option_order option_order;
+        enum elko_mtu_probing mtu_probing;
+        uint32_t initial_window_segs;
+        uint32_t quick_acks;
+        uint32_t syn_linear_timeouts, synack_retries;
+        uint32_t keepalive_count;
         uint32_t rcv_buf_bytes, rcv_buf_max_bytes; /* the maximum decides the window scale */
         uint32_t snd_buf_bytes, snd_buf_max_bytes;
+        bool rto_min_on_variance, interactive_acks, push_bursts, icmp_ends_open, slow_start_bursts;
+        bool fastopen_spare, mss_by_path, idle_decay, loss_of_cwnd;
+        bool icmp_mtu_at_once; /* elko_config.icmp_mtu_waits is false */
 };
 
 /* "linux", "freebsd", "rfc"; the end has a NULL name. */
