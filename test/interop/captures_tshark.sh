@@ -18,6 +18,8 @@ explained=(
         'abort_by_elko|Warns|Connection reset *|elko is killed with the connection open'
         'reset_by_kernel|Warns|Connection reset *|the program at the kernel closes with SO_LINGER 0'
         'unread_data_then_close|Warns|Connection reset *|the reader of elko'\''s stdout goes away'
+        'abort_by_elko|Warns|TCP Zero Window segment|the program at the kernel reads nothing for 0.1 s'
+        'reset_by_kernel|Warns|TCP Zero Window segment|the program at the kernel reads 1000 bytes, and then nothing'
         'kernel_stops_reading|Warns|TCP Zero Window segment|the program at the kernel reads nothing for 3 s'
         'half_close_by_kernel|Warns|TCP Zero Window segment|the program at the kernel reads nothing for 0.3 s'
         'elko_stops_reading|Warns|TCP Zero Window segment|the reader of elko'\''s stdout reads nothing for 2 s'
