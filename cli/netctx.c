@@ -130,6 +130,7 @@ static struct elko_drv *open_tun(const struct ek_options *o, struct elko_drv_why
         tun.name = o->link_name;
         tun.fd = o->link_kind == EK_LINK_FD ? o->link_fd : -1;
         tun.medium = tap ? ELKO_MEDIUM_ETHERNET : ELKO_MEDIUM_IP;
+        tun.offload = o->offload;
         if (o->mtu != EK_OPT_UNSET)
                 tun.mtu = (uint16_t)o->mtu;
         if (o->has_mac)
@@ -235,9 +236,8 @@ static bool add_addresses(struct ek_netctx *n)
         return d->link.mtu < IPV6_MIN_MTU || add_address(n, default_addr[1]);
 }
 
-static bool add_gateway(struct ek_netctx *n)
+static bool add_gateway(struct ek_netctx *n, const char *gateway)
 {
-        const char *gateway = n->options->gateway;
         elko_ip ip;
         int error;
 
@@ -339,7 +339,8 @@ bool ek_netctx_open(struct ek_netctx *n, const struct ek_options *options,
 {
         *n = (struct ek_netctx){.options = options,
                                 .report = config->report != NULL ? config->report : stdout};
-        if (make_host(n, config) && make_link(n) && add_addresses(n) && add_gateway(n) &&
+        if (make_host(n, config) && make_link(n) && add_addresses(n) &&
+            add_gateway(n, options->gateway[0]) && add_gateway(n, options->gateway[1]) &&
             open_observers(n))
                 return true;
         ek_netctx_close(n);

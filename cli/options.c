@@ -116,7 +116,7 @@ static bool parse_gateway(void *target, const char *value, char *why, size_t why
                          "a gateway is an IPv4 or IPv6 address, without a prefix length");
                 return false;
         }
-        ((struct ek_options *)target)->gateway = value;
+        ((struct ek_options *)target)->gateway[!elko_ip_is_v4(&ip)] = value;
         return true;
 }
 
@@ -224,7 +224,12 @@ static const struct ek_opt network_opts[] = {
          .arg = "IP",
          .kind = EK_OPT_CALL,
          .parse = parse_gateway,
-         .help = "default route by this router; default: none"},
+         .help = "default route by this router; may be given for IPv4 and for IPv6; default: none"},
+        {.name = "offload",
+         .kind = EK_OPT_SET,
+         .offset = NETWORK(offload),
+         .help = "TUN and TAP: leave checksums and the cutting of segments to the kernel (virtio-net header); "
+                 "much faster; captures then show packets of up to 64 KiB"},
         {.name = "mtu",
          .arg = "BYTES",
          .kind = EK_OPT_COUNT,

@@ -62,7 +62,7 @@ struct ek_options {
         int link_fd;           /* FD */
         bool link_fd_is_tap;
         struct ek_text_list addr, host_addr;
-        const char *gateway;
+        const char *gateway[2]; /* one for each version of IP: [1] is IPv6's */
         uint64_t mtu; /* EK_OPT_UNSET: the link's own */
         bool has_mac;
         uint8_t mac[6];
@@ -74,6 +74,7 @@ struct ek_options {
         bool sack, timestamps, window_scale;
         unsigned ecn; /* enum elko_ecn, as in "off|request|classic" */
         bool nodelay, cork, keepalive;
+        bool offload; /* TUN, TAP */
         uint64_t keepalive_idle_ns;
         uint64_t user_timeout_ns;
         uint64_t rcvbuf, sndbuf, mss;

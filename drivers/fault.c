@@ -51,7 +51,7 @@ enum class {
 /* A packet on its way; on receipt the frame has one part. */
 struct item {
         struct elko_frame frame;
-        uint32_t flags; /* enum elko_packet_flag */
+        uint16_t flags; /* enum elko_packet_flag */
 };
 
 struct held {
@@ -207,6 +207,7 @@ static void put_out(struct fault *f, const struct item *item)
         p->data = item->frame.part[0].data;
         p->len = item->frame.len;
         p->flags = item->flags;
+        p->gso_size = item->frame.gso_size;
         f->drv.counters.rx_packets++;
         f->drv.counters.rx_bytes += p->len;
 }
@@ -376,7 +377,7 @@ static void alter(struct fault *f, struct lane *l, struct held *h, const struct 
                 corrupt(f, l, h);
         if (fate->truncate)
                 truncate_held(l, h);
-        h->item.flags &= ~(uint32_t)ELKO_PACKET_CSUM_OK;
+        h->item.flags &= (uint16_t)~ELKO_PACKET_CSUM_OK;
 }
 
 /* Hold a packet back until later ones have passed it. */
@@ -457,7 +458,10 @@ static int receive_inner(struct fault *f)
 
         for (int i = 0; i < n; i++) {
                 struct item item = {
-                        .frame = {.part = {{in[i].data, in[i].len}}, .parts = 1, .len = in[i].len},
+                        .frame = {.part = {{in[i].data, in[i].len}},
+                                  .parts = 1,
+                                  .len = in[i].len,
+                                  .gso_size = in[i].gso_size},
                         .flags = in[i].flags,
                 };
 

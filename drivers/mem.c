@@ -37,7 +37,8 @@ enum {
 struct slot {
         uint64_t departs, arrives;
         uint32_t at, len;
-        uint32_t flags; /* enum elko_packet_flag */
+        uint16_t flags; /* enum elko_packet_flag */
+        uint16_t gso_size;
 };
 
 struct lane {
@@ -195,7 +196,7 @@ static uint64_t serialization_ns(const struct lane *l, uint32_t len)
 }
 
 /* Send one packet; false: no room for it. */
-static bool lane_send(struct lane *l, const struct elko_frame *f, uint32_t flags, uint64_t now)
+static bool lane_send(struct lane *l, const struct elko_frame *f, uint16_t flags, uint64_t now)
 {
         uint32_t at = lane_room_at(l, f->len);
         struct slot *s;
@@ -211,6 +212,7 @@ static bool lane_send(struct lane *l, const struct elko_frame *f, uint32_t flags
         s->at = at;
         s->len = f->len;
         s->flags = flags;
+        s->gso_size = f->gso_size;
         s->departs = l->busy_until;
         s->arrives = l->busy_until + l->wire.delay_ns;
         l->fill = (at + f->len + ALIGN - 1) & ~(uint32_t)(ALIGN - 1);
@@ -277,6 +279,7 @@ static int mem_rx(struct elko_drv *d, struct elko_packet *out, size_t max)
                 out[n].data = l->bytes + s->at;
                 out[n].len = s->len;
                 out[n].flags = s->flags;
+                out[n].gso_size = s->gso_size;
                 d->counters.rx_packets++;
                 d->counters.rx_bytes += s->len;
                 l->next++;

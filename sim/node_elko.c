@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "node_elko.h"
 
+#include "drivers/gso.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -109,26 +111,18 @@ static void before_call(struct sim_elko *e)
 
 /* ---- out ---- */
 
-static void emit(struct sim_elko *e, const struct elko_frame *f)
+/* A packet is on the wire. */
+static void transmit(struct sim_elko *e, const uint8_t *packet, uint32_t len)
 {
-        uint8_t packet[SIM_MTU_MAX];
         struct sim_tcp_view tcp;
-        uint32_t len = 0;
         const char *bad;
         bool is_tcp;
 
-        if (f->len > e->cfg.mtu || f->parts == 0 || f->parts > ELKO_FRAME_PARTS) {
-                sim_fail(e->world, "I-39: %s: a frame of %u bytes in %u parts, the MTU is %u",
-                         e->name, f->len, f->parts, e->cfg.mtu);
+        if (len > e->cfg.mtu) {
+                sim_fail(e->world, "I-39: %s: a packet of %u bytes, the MTU is %u", e->name, len,
+                         e->cfg.mtu);
                 return;
         }
-        for (uint32_t i = 0; i < f->parts; i++) {
-                memcpy(packet + len, f->part[i].data, f->part[i].len);
-                len += f->part[i].len;
-        }
-        if (len != f->len)
-                sim_fail(e->world, "I-39: %s: parts are %u bytes, the frame %u", e->name, len,
-                         f->len);
         bad = sim_packet_judge(packet, len, &tcp, &is_tcp);
         if (bad != NULL)
                 sim_fail(e->world, "%s: %s", e->name, bad);
@@ -148,6 +142,31 @@ static void emit(struct sim_elko *e, const struct elko_frame *f)
                 p->from = p->to = (uint8_t)e->node;
                 sim_packet_touch(p);
                 sim_world_deliver(e->world, p, sim_now(e->world) + 1000);
+        }
+}
+
+/* What the device makes of it: one packet, or, with TSO, as many as it takes. */
+static void emit(struct sim_elko *e, const struct elko_frame *f)
+{
+        uint8_t packet[SIM_MTU_MAX];
+        uint32_t len = 0, n = elko_drv_gso_count(f, ELKO_MEDIUM_IP);
+
+        if (f->parts == 0 || f->parts > ELKO_FRAME_PARTS || n == 0 ||
+            (f->gso_size != 0 && (n < 2 || !e->cfg.tso)) ||
+            elko_drv_gso_longest(f, ELKO_MEDIUM_IP) > e->cfg.mtu) {
+                sim_fail(e->world,
+                         "I-39: %s: a frame of %u bytes in %u parts, cut by %u; the MTU is %u",
+                         e->name, f->len, f->parts, f->gso_size, e->cfg.mtu);
+                return;
+        }
+        for (uint32_t i = 0; i < f->parts; i++)
+                len += f->part[i].len;
+        if (len != f->len)
+                sim_fail(e->world, "I-39: %s: parts are %u bytes, the frame %u", e->name, len,
+                         f->len);
+        for (uint32_t i = 0; i < n; i++) {
+                len = elko_drv_gso_cut(f, ELKO_MEDIUM_IP, i, packet);
+                transmit(e, packet, len);
         }
 }
 
@@ -729,7 +748,11 @@ static void run(void *self, struct sim_world *w, uint64_t now)
 
 static bool create(struct sim_elko *e)
 {
-        struct elko_link_config link = {.medium = ELKO_MEDIUM_IP, .mtu = e->cfg.mtu, .name = "sim"};
+        struct elko_link_config link = {.medium = ELKO_MEDIUM_IP,
+                                        .mtu = e->cfg.mtu,
+                                        .name = "sim",
+                                        .flags =
+                                                e->cfg.tso ? ELKO_LINK_TX_CSUM | ELKO_LINK_TSO : 0};
         elko_ip v4 = sim_address((unsigned)e->node, false),
                 v6 = sim_address((unsigned)e->node, true);
         struct elko_memory_info m;

@@ -83,6 +83,7 @@ struct sim_elko_config {
         struct elko_config tcp;
         size_t region_bytes;
         bool starved; /* so small that it may not be enough for all */
+        bool tso;     /* its device cuts bursts into segments, and completes checksums */
         uint16_t mtu;
         uint32_t backlog, syn_queue;
         bool ask_verdict;

@@ -20,6 +20,7 @@ enum {
         STREAM_BEND,
         STREAM_CC,
         STREAM_ECN,
+        STREAM_NIC,
         LENGTH_LEAST = 320, /* packets */
         LENGTH_MOST = 500,
         LEAST_BYTES = 500, /* that an application sends at most */
@@ -335,6 +336,12 @@ static void bend_host(const struct sim_shape *s, struct sim_elko_config *c)
         }
 }
 
+/* A third of the hosts have a device that cuts segments. */
+static void draw_nic(struct sim_elko_config *c, struct sim_rng r)
+{
+        c->tso = one_in(&r, 3);
+}
+
 static void draw_host(struct sim_shape *s, struct sim_world *w, unsigned i)
 {
         struct sim_elko_config *c = &s->elko[i];
@@ -345,6 +352,7 @@ static void draw_host(struct sim_shape *s, struct sim_world *w, unsigned i)
         draw_tcp(&c->tcp, &r);
         draw_congestion(&c->tcp, sim_rng_make(sim_seed(w), STREAM_CC, i, 0));
         draw_ecn(&c->tcp, sim_rng_make(sim_seed(w), STREAM_ECN, i, 0));
+        draw_nic(c, sim_rng_make(sim_seed(w), STREAM_NIC, i, 0));
         c->faults = s->faults;
         c->region_bytes = USUAL_REGION;
         c->mtu = one_in(&r, 4) ? (uint16_t)sim_rng_log(&r, 576, 9000) : 1500;

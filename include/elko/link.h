@@ -26,7 +26,8 @@ enum elko_medium {
 enum elko_link_flag {
         ELKO_LINK_RX_CSUM = 1u << 0, /* the link verifies checksums: it marks packets that it did */
         ELKO_LINK_TX_CSUM = 1u << 1, /* the link completes TCP checksums from csum_start/_offset */
-        ELKO_LINK_TSO = 1u << 2, /* the link cuts frames with gso_size set (room for a later use) */
+        ELKO_LINK_TSO =
+                1u << 2, /* the link cuts frames with gso_size set; needs ELKO_LINK_TX_CSUM */
         ELKO_LINK_ANY_IP = 1u << 3, /* take packets for every unicast destination as our own */
 };
 
@@ -48,7 +49,10 @@ enum elko_packet_flag {
 struct elko_packet {
         const uint8_t *data; /* first byte of the IP header, or of the Ethernet header */
         uint32_t len;        /* bytes at data; trailing padding is allowed */
-        uint32_t flags;      /* enum elko_packet_flag */
+        uint16_t flags;      /* enum elko_packet_flag */
+        /* The link joined TCP segments of so many bytes of payload, the last one may have fewer (LRO, GRO, a virtual
+         * link whose sender has not cut them); 0: it is one segment. It changes what is counted, not what is done. */
+        uint16_t gso_size;
 };
 
 #define ELKO_FRAME_PARTS 3
@@ -62,7 +66,9 @@ struct elko_frame {
         struct elko_slice part[ELKO_FRAME_PARTS]; /* unused parts have len 0 and stand at the end */
         uint32_t parts;                           /* 1..ELKO_FRAME_PARTS */
         uint32_t len;                             /* sum of all parts, bytes */
-        uint16_t gso_size;    /* payload bytes per segment, 0: a single packet */
+        /* With ELKO_LINK_TSO: TCP payload bytes per segment, of which there are more than one. The link cuts, repeats
+         * the headers, numbers the segments, and leaves FIN and PSH to the last. 0: a single packet. */
+        uint16_t gso_size;
         uint16_t csum_start;  /* with ELKO_LINK_TX_CSUM: offset of the transport header, 0: done */
         uint16_t csum_offset; /* offset of the checksum field from csum_start */
         uint16_t reserved;

@@ -266,6 +266,7 @@ enum ek_ip_verdict ek_ip_input(struct ek_ipstack *ip, elko_link link, const stru
         out->link = link;
         out->drop = ELKO_DROP_NONE;
         out->csum_ok = (pkt->flags & ELKO_PACKET_CSUM_OK) != 0;
+        out->gso_size = pkt->gso_size;
         out->hdr.problem = EK_PROBLEM_NONE;
         if (cfg == NULL)
                 return dropped(ip, out, ELKO_DROP_IP_NOT_MINE);

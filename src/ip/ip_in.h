@@ -20,6 +20,7 @@ struct ek_ip_in {
         elko_link link;
         enum elko_drop drop;
         bool csum_ok;              /* the link has verified the transport checksum */
+        uint16_t gso_size;         /* elko_packet.gso_size */
         struct ek_icmp_error icmp; /* set for EK_IP_ICMP_ERROR only */
 };
 

@@ -25,7 +25,7 @@ static enum elko_drop validate(const struct ek_ip_in *in, struct ek_tcp_hdr *hdr
 
 static void to_tcb(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
-        tcb->stats.segs_in++;
+        tcb->stats.segs_in += seg->segs;
         tcb->stats.ack_recv_ms = ek_tcp_ms(t);
         ek_trace_in(t, seg, tcb);
         if (tcb->state == ELKO_TCP_SYN_SENT)
@@ -82,6 +82,15 @@ static void dispatch(struct ek_tcp *t, const struct ek_seg *seg)
         }
 }
 
+/* What the link says of how it came concerns counters, the peer's segment size, and when an ACK is due. */
+static void count_segments(struct ek_seg *seg, uint32_t len, uint32_t gso_size)
+{
+        bool joined = gso_size > 0 && gso_size < len;
+
+        seg->segs = (uint16_t)(joined ? (len + gso_size - 1) / gso_size : 1);
+        seg->seg_len = (uint16_t)(joined ? gso_size : len);
+}
+
 void ek_tcp_segment(struct ek_tcp *t, const struct ek_ip_in *in)
 {
         struct ek_tcp_hdr hdr;
@@ -92,7 +101,6 @@ void ek_tcp_segment(struct ek_tcp *t, const struct ek_ip_in *in)
                 ek_tcp_drop(t, NULL, NULL, bad);
                 return;
         }
-        t->ctr->tcp_segs_in++;
         seg = (struct ek_seg){
                 .key = {.local = in->hdr.dst,
                         .remote = in->hdr.src,
@@ -105,5 +113,7 @@ void ek_tcp_segment(struct ek_tcp *t, const struct ek_ip_in *in)
                 .link = in->link,
                 .ecn = in->hdr.tos & EK_ECN_MASK,
         };
+        count_segments(&seg, hdr.data_len, in->gso_size);
+        t->ctr->tcp_segs_in += seg.segs;
         dispatch(t, &seg);
 }

@@ -160,10 +160,10 @@ enum ek_verdict ek_step_7_text(struct ek_tcp *t, struct ek_tcb *tcb, const struc
                 ek_tcp_drop(t, seg, tcb, ELKO_DROP_TCP_AFTER_FIN);
                 return EK_NEXT;
         }
-        tcb->stats.data_segs_in++;
+        tcb->stats.data_segs_in += seg->segs;
         tcb->stats.data_recv_ms = ek_tcp_ms(t);
-        if (seg->hdr->data_len > tcb->delack.rcv_mss)
-                tcb->delack.rcv_mss = (uint16_t)ek_min_u32(seg->hdr->data_len, tcb->adv_mss);
+        if (seg->seg_len > tcb->delack.rcv_mss)
+                tcb->delack.rcv_mss = (uint16_t)ek_min_u32(seg->seg_len, tcb->adv_mss);
         x = trim(tcb, seg);
         if (x.len == 0) {
                 ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK_DUP);

@@ -15,7 +15,11 @@
 enum {
         SACK_HEAD_BYTES = 4, /* two NOPs, kind and length */
         SACK_BLOCK_BYTES = 8,
-        FRAMES_PER_VISIT = 32, /* of one connection before it is the next one's turn */
+        /* Of one connection before it is the next one's turn: */
+        FRAMES_PER_VISIT = 32,
+        BYTES_PER_VISIT = 256 << 10,
+        LONGEST_PACKET = 65535, /* what the length fields of IP can say */
+        HEADERS_MOST = 40 + 60,
         IPPROTO_TCP_ = 6,
 };
 
@@ -363,7 +367,7 @@ static void account_retransmission(struct ek_tcp *t, struct ek_tcb *tcb, const s
 
 static void account_new(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p, uint32_t mss)
 {
-        struct ek_txq_sent sent = {.now = t->now, .len = p->space};
+        struct ek_txq_sent sent = {.now = t->now, .len = p->space, .seg_len = (uint16_t)p->seg_len};
         bool pushed;
 
         if (p->flags & ELKO_SYN) {
@@ -384,7 +388,7 @@ static void account_new(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_pl
         ek_prr_on_sent(&tcb->act->prr, p->space);
         if (tcb->todo & EK_TODO_TLP)
                 ek_tlp_sent(t, tcb, false);
-        if (p->len > 0 && p->len < mss)
+        if (p->seg_len > 0 ? p->len % p->seg_len != 0 : p->len > 0 && p->len < mss)
                 tcb->snd_small = tcb->snd_nxt;
         if (p->why == ELKO_WHY_MTU_PROBE)
                 ek_mtu_on_sent(t, tcb, p->seq, p->len);
@@ -403,15 +407,18 @@ static void note_reply(const struct ek_tcp *t, struct ek_tcb *tcb)
 static void account(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p, uint32_t mss,
                     bool again)
 {
+        uint32_t segs = p->seg_len > 0 ? (p->len + p->seg_len - 1) / p->seg_len : 1;
+
         account_ack(t, tcb, p);
-        tcb->stats.segs_out++;
+        tcb->stats.segs_out += segs;
+        t->ctr->tcp_segs_out += segs - 1; /* write_frame() has counted one */
         if (p->len > 0) {
                 if (t->cfg.interactive_acks)
                         note_reply(t, tcb);
                 if (p->kind == EK_PLAN_DATA)
                         tcb->flags |= EK_TCB_BURST;
                 ek_pacer_on_sent(&tcb->act->pacer, p->len, mss, t->now, t->cfg.clock_resolution_ns);
-                tcb->stats.data_segs_out++;
+                tcb->stats.data_segs_out += segs;
                 tcb->stats.data_sent_ms = ek_tcp_ms(t) != 0 ? ek_tcp_ms(t) : 1;
         }
         if (p->kind == EK_PLAN_PROBE) {
@@ -480,6 +487,7 @@ static void emit(struct ek_tcp *t, struct target *to, struct ek_tcb *tcb, const 
         hdr.wnd = window_field(t, tcb, p);
         payload_at(tcb, p, payload);
         write_frame(t, to, &tcb->conn.key, &hdr, s->ttl, s->tos | ecn, payload);
+        to->frame->gso_size = (uint16_t)p->seg_len;
         account(t, tcb, p, mss, again);
         ek_trace_out(t, &tcb->conn.key, tcb, &hdr, (enum elko_tcp_state)tcb->state, p->why, again,
                      to->link);
@@ -555,7 +563,26 @@ void ek_tcp_neighbours_failed(struct ek_tcp *t)
                 on_unreachable(t, ek_tcb_touch(ek_container_of(n, struct ek_tcb, work)));
 }
 
-static struct ek_plan plan_for(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t mss, bool no_record)
+/* Payload that the link may get at once, to be cut there. A probe of a loss, the answer to a mark (CWR is on one
+ * segment, RFC 3168, 6.1.2) and AccECN's counter, which a device would take for that flag, are segments by themselves.
+ * A burst is no longer than what the pacer lets go. */
+static uint32_t gso_room(const struct target *to, const struct ek_tcb *tcb, uint32_t mss)
+{
+        const struct ek_pacer *pacer = &tcb->act->pacer;
+        uint32_t room = LONGEST_PACKET - HEADERS_MOST;
+
+        if (!(to->cfg->flags & ELKO_LINK_TSO) || (tcb->todo & EK_TODO_TLP) ||
+            ek_tcb_has(tcb, EK_TCB_ACCECN | EK_TCB_CWR))
+                return 0;
+        if (pacer->bytes_per_s != 0)
+                room = ek_min_u32(room, pacer->burst_left > 0
+                                                ? pacer->burst_left
+                                                : ek_pacer_quantum(pacer->bytes_per_s, mss));
+        return room > mss ? room : 0;
+}
+
+static struct ek_plan plan_for(struct ek_tcp *t, struct ek_tcb *tcb, const struct target *to,
+                               uint32_t mss, bool no_record)
 {
         const struct ek_settings *s = ek_tcb_settings(t, tcb);
         struct ek_plan_env env = {
@@ -571,6 +598,8 @@ static struct ek_plan plan_for(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t ms
 
         if (ek_tcb_has(tcb, EK_TCB_SMALL_PATH))
                 env.mtu_probe = ek_mtu_probe_len(t, tcb, mss);
+        if (env.mtu_probe == 0)
+                env.gso = gso_room(to, tcb, mss);
         if (tcb->todo & EK_TODO_SYN)
                 env.syn_data = ek_fast_open_syn_room(t, tcb);
         return ek_send_plan(tcb, &env);
@@ -639,7 +668,7 @@ static void finish_reset(struct ek_tcp *t, struct ek_tcb *tcb)
 static size_t visit(struct ek_tcp *t, struct ek_tcb *tcb, struct target *to,
                     struct elko_frame *frames, size_t made, size_t max)
 {
-        uint32_t mss = ek_tcb_eff_mss(t, tcb);
+        uint32_t mss = ek_tcb_eff_mss(t, tcb), bytes = 0;
         enum ek_neigh_result neigh;
         size_t n = 0;
 
@@ -648,8 +677,8 @@ static size_t visit(struct ek_tcp *t, struct ek_tcb *tcb, struct target *to,
                         on_unreachable(t, tcb);
                 return 0;
         }
-        while (n < max) {
-                struct ek_plan p = plan_for(t, tcb, mss, false);
+        while (n < max && bytes < BYTES_PER_VISIT) {
+                struct ek_plan p = plan_for(t, tcb, to, mss, false);
 
                 EK_WORK(1);
                 if (p.kind == EK_PLAN_NONE) {
@@ -658,7 +687,7 @@ static size_t visit(struct ek_tcp *t, struct ek_tcb *tcb, struct target *to,
                 }
                 if (needs_record(t, tcb, &p) && !has_record(t, tcb)) {
                         /* An ACK needs no record, and must not wait for memory (3.8.6.3). */
-                        p = plan_for(t, tcb, mss, true);
+                        p = plan_for(t, tcb, to, mss, true);
                         if (p.kind == EK_PLAN_NONE)
                                 return n;
                 }
@@ -667,12 +696,13 @@ static size_t visit(struct ek_tcp *t, struct ek_tcb *tcb, struct target *to,
                          * NewReno would send one, however small, for each round trip. */
                         ek_txq_merge_lost(&tcb->act->txq, &t->records, p.room,
                                           !ek_tcb_has(tcb, EK_TCB_SACK));
-                        p = plan_for(t, tcb, mss, false);
+                        p = plan_for(t, tcb, to, mss, false);
                 }
                 to->frame = &frames[made + n];
                 to->hdr = t->headers + (made + n) * EK_HDR_BYTES;
                 emit(t, to, tcb, &p, mss);
                 n++;
+                bytes += p.len;
                 if (p.kind == EK_PLAN_RST) {
                         finish_reset(t, tcb);
                         return n;

@@ -151,6 +151,22 @@ static bool is_last_of_burst(const struct ek_tcb *tcb, const struct ek_plan_env 
         return cwnd_room(tcb) < p->space + len;
 }
 
+/* How much may leave at once where the link cuts it: whole segments, as many as the congestion window has room for.
+ * The last may be a smaller one where it could follow by itself (PUSH_SMALL is for the first to leave). */
+static uint32_t burst_len(const struct ek_tcb *tcb, const struct ek_plan_env *env, uint32_t len,
+                          uint32_t unsent, bool fin)
+{
+        uint32_t room = cwnd_room(tcb), tail;
+
+        len = ek_min_u32(len, ek_max_u32(env->mss, room - (room > 0 && fin)));
+        tail = len % env->mss;
+        if (len < env->mss || tail == 0 ||
+            (len == unsent && !(tcb->todo & EK_TODO_PUSH_SMALL) &&
+             (ek_tcb_fin_pending(tcb) || small_may_go(tcb, env))))
+                return len;
+        return len - tail;
+}
+
 /* In SYN-RECEIVED a CLOSE "forms a FIN segment and sends it" if nothing waits to be sent (RFC 9293, 3.10.4). With Fast
  * Open data has gone by then, and the FIN follows it; a half-close waits for the handshake, as that of a connection
  * that is opened at both ends does. */
@@ -171,7 +187,12 @@ static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_e
                 return blocked(tcb->act->snd.len > 0 ? ELKO_LIMITED_APP : ELKO_LIMITED_NOTHING);
         if (usable == 0)
                 return blocked(ELKO_LIMITED_RWND);
-        p.len = ek_min_u32(ek_min_u32(unsent, ek_max_u32(env->mss, env->mtu_probe)), usable);
+        p.len = ek_max_u32(ek_max_u32(env->mss, env->mtu_probe), env->gso);
+        p.len = ek_min_u32(ek_min_u32(unsent, p.len), usable);
+        if (env->gso > 0 && p.len > env->mss)
+                p.len = burst_len(tcb, env, p.len, unsent, fin);
+        if (env->gso > 0 && p.len > env->mss)
+                p.seg_len = env->mss;
         fin = fin && p.len == unsent && usable > p.len;
         p.space = p.len + fin;
         if (p.len < env->mss && !fin) {
@@ -188,7 +209,7 @@ static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_e
         if (env->paced && p.len > 0 && !(tcb->todo & EK_TODO_TLP))
                 return blocked(ELKO_LIMITED_PACING);
         p.flags = ELKO_ACK;
-        if (p.len > env->mss)
+        if (p.len > env->mss && p.seg_len == 0)
                 p.why = ELKO_WHY_MTU_PROBE;
         if (p.len > 0 &&
             (p.len == unsent || (env->push_bursts && ek_tcb_has(tcb, EK_TCB_BURST) &&
@@ -227,8 +248,12 @@ static bool tests_timeout(const struct ek_tcb *tcb)
  * window. [RFC5682 3.1-2b] */
 static struct ek_plan plan_test(const struct ek_tcb *tcb, const struct ek_plan_env *env)
 {
-        struct ek_plan p = plan_data(tcb, env);
+        struct ek_plan_env alone = *env;
         uint32_t sent = seq_diff(tcb->snd_nxt, tcb->act->dupack.recover);
+        struct ek_plan p;
+
+        alone.gso = 0;
+        p = plan_data(tcb, &alone);
 
         return p.kind != EK_PLAN_NONE && sent + p.len > 2 * env->mss ? blocked(ELKO_LIMITED_CWND)
                                                                      : p;

@@ -25,6 +25,8 @@ struct ek_plan {
         uint32_t len;   /* payload bytes */
         uint32_t space; /* sequence space: payload, SYN, FIN */
         uint32_t room;  /* LOST: so much payload could go in this segment */
+        uint32_t
+                seg_len; /* DATA: it goes as segments of so much payload, which the link cuts; 0: as one */
         uint16_t flags;
         enum elko_why why;
         enum elko_limited_by limited_by; /* NONE: why there is nothing */
@@ -33,6 +35,7 @@ struct ek_plan {
 /* What the decision needs besides the connection. */
 struct ek_plan_env {
         uint32_t mss; /* effective */
+        uint32_t gso; /* payload that the link takes at once and cuts; 0: it cuts nothing */
         bool nodelay, cork;
         bool push_bursts;
         bool paced;                  /* the pacer's gate is closed */

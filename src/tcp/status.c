@@ -80,8 +80,8 @@ static void fill_counts(const struct ek_tcb *tcb, struct elko_tcp_info *out)
         /* Each transmission is under way, known to have arrived, or was repeated. A repetition of what had arrived did as
          * well (RFC 2883). */
         out->delivered = s->data_segs_out + s->dsack_dups;
-        out->delivered -= ek_min_u32(out->delivered, q->count - q->sacked_count + s->total_retrans -
-                                                             s->chrono.spare);
+        out->delivered -= ek_min_u32(out->delivered,
+                                     q->segs - q->sacked_segs + s->total_retrans - s->chrono.spare);
 }
 
 static void fill_ecn(struct ek_tcp *t, const struct ek_tcb *tcb, struct elko_tcp_info *out)
@@ -116,6 +116,12 @@ static void fill_times(const struct ek_tcp *t, const struct ek_tcb *tcb, struct 
                        out->sndbuf_limited_ns;
 }
 
+/* Of a burst that left as one frame, records of full segments were lost. */
+static uint32_t lost_segs(const struct ek_txq *q, uint32_t mss)
+{
+        return ek_max_u32(q->lost_count, (q->lost_bytes + mss - 1) / mss);
+}
+
 void ek_user_status(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_tcp_info *out)
 {
         const struct ek_txq *q = &tcb->act->txq;
@@ -148,10 +154,10 @@ void ek_user_status(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_tcp_info *
                 .snd_ssthresh = tcb->cong.out.ssthresh_bytes,
                 .snd_wnd = tcb->snd_wnd,
                 .rcv_wnd = ek_rcv_window_left(&tcb->win, tcb->rcv_nxt),
-                .unacked = q->count - q->sacked_count + q->sacked_segs,
+                .unacked = q->segs,
                 .sacked = q->sacked_segs,
                 .retrans = q->resent_count,
-                .lost = q->lost_count,
+                .lost = lost_segs(q, ek_max_u32(1, tcb->snd_mss)),
                 .flight = ek_tcb_flight(tcb),
                 .reordering = EK_DUPACK_THRESHOLD + tcb->cong.reordering,
                 .undone = tcb->cong.undone,

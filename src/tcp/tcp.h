@@ -126,8 +126,10 @@ struct ek_seg {
         seq_t seq, ack;
         uint32_t len; /* SEG.LEN: payload + SYN + FIN */
         elko_link link;
-        uint8_t ecn;   /* of the IP header: enum ek_ecn_codepoint */
-        bool unscaled; /* it came with a SYN: the window field is bytes (RFC 7323, 2.2) */
+        uint16_t segs;    /* it came as so many, which the link joined */
+        uint16_t seg_len; /* payload of the largest of these */
+        uint8_t ecn;      /* of the IP header: enum ek_ecn_codepoint */
+        bool unscaled;    /* it came with a SYN: the window field is bytes (RFC 7323, 2.2) */
 };
 
 static inline bool ek_seg_has(const struct ek_seg *seg, uint16_t flag)

@@ -316,6 +316,21 @@ static void move_all(struct ek_txlist *from, struct ek_txlist *to, const struct 
 
 /* ---- life of a record ---- */
 
+static uint32_t payload_bytes(const struct ek_txrec *rec)
+{
+        return rec->len - has(rec, EK_TXREC_SYN | EK_TXREC_FIN);
+}
+
+/* Of what was SACKed, records are joined and their segments are counted in the first word of the tag. */
+static uint32_t segs_of(const struct ek_txrec *rec)
+{
+        if (has(rec, EK_TXREC_SACKED))
+                return rec->tag[0];
+        if (rec->seg_len == 0 || payload_bytes(rec) <= rec->seg_len)
+                return 1;
+        return (payload_bytes(rec) + rec->seg_len - 1) / rec->seg_len;
+}
+
 static void release(struct ek_txq *q, struct ek_slab *slab, uint32_t idx)
 {
         q->count--;
@@ -335,6 +350,7 @@ static void pop_head(struct ek_txq *q, struct ek_slab *slab)
                 q->sacked_count--;
         }
         q->bytes -= rec->len;
+        q->segs -= segs_of(rec);
         tree_remove(q, slab, idx);
         q->head = rec->next;
         if (q->tail == idx)
@@ -372,7 +388,8 @@ bool ek_txq_push(struct ek_txq *q, struct ek_slab *slab, seq_t seq, const struct
                                  .len = sent->len,
                                  .next = EK_NIL,
                                  .flags = sent->flags,
-                                 .sends = 1};
+                                 .sends = 1,
+                                 .seg_len = sent->seg_len};
         memcpy(rec->tag, sent->tag, sizeof(rec->tag));
         tree_insert(q, slab, q->tail, EK_NIL, idx);
         list_insert(&q->flying, slab, q->flying.tail, idx);
@@ -384,6 +401,7 @@ bool ek_txq_push(struct ek_txq *q, struct ek_slab *slab, seq_t seq, const struct
         }
         q->tail = idx;
         q->count++;
+        q->segs += segs_of(rec);
         q->bytes += sent->len;
         return true;
 }
@@ -399,12 +417,14 @@ static bool split(struct ek_txq *q, struct ek_slab *slab, uint32_t idx, uint32_t
         rec = ek_slab_at(slab, idx);
         rest = ek_slab_at(slab, new_idx);
         EK_ASSERT(len > 0 && len < rec->len && !has(rec, EK_TXREC_SACKED));
+        q->segs -= segs_of(rec);
         *rest = *rec;
         rest->seq = seq_add(rec->seq, len);
         rest->len = rec->len - len;
         rest->flags &= (uint8_t)~EK_TXREC_SYN;
         rec->len = len;
         rec->flags &= (uint8_t) ~(EK_TXREC_FIN | EK_TXREC_PUSH); /* they are at the end */
+        q->segs += segs_of(rec) + segs_of(rest);
         tree_insert(q, slab, idx, rec->next, new_idx);
         list_insert(has(rec, EK_TXREC_LOST) ? &q->lost : &q->flying, slab, idx, new_idx);
         rec->next = new_idx;
@@ -418,7 +438,8 @@ static bool split(struct ek_txq *q, struct ek_slab *slab, uint32_t idx, uint32_t
         return true;
 }
 
-/* The record takes in the one behind it, which is in no list any more. */
+/* The record takes in the one behind it, which is in no list any more. What was SACKed keeps the number of its
+ * segments; the rest is to be sent as one. */
 static void absorb(struct ek_txq *q, struct ek_slab *slab, uint32_t idx)
 {
         struct ek_txrec *rec = ek_slab_at(slab, idx);
@@ -426,6 +447,12 @@ static void absorb(struct ek_txq *q, struct ek_slab *slab, uint32_t idx)
         struct ek_txrec *next = ek_slab_at(slab, next_idx);
 
         EK_WORK(1);
+        if (has(rec, EK_TXREC_SACKED)) {
+                rec->tag[0] += next->tag[0];
+        } else {
+                q->segs -= segs_of(rec) + segs_of(next) - 1;
+                rec->seg_len = 0;
+        }
         rec->len += next->len;
         rec->flags |= next->flags & (EK_TXREC_FIN | EK_TXREC_PUSH);
         if (next->sends > rec->sends)
@@ -488,10 +515,20 @@ static void trim(struct ek_txq *q, struct ek_txrec *rec, uint32_t n)
                 q->lost_bytes -= n;
         if (has(rec, EK_TXREC_SACKED))
                 q->sacked_bytes -= n;
+        q->segs -= segs_of(rec);
         rec->flags &= (uint8_t)~EK_TXREC_SYN;
         rec->seq = seq_add(rec->seq, n);
         rec->len -= n;
+        q->segs += segs_of(rec);
         q->bytes -= n;
+}
+
+/* The largest segment of the record's first `n` sequence numbers. */
+static uint32_t largest_of(const struct ek_txrec *rec, uint32_t n, bool whole)
+{
+        uint32_t payload = n - (whole && has(rec, EK_TXREC_FIN));
+
+        return rec->seg_len == 0 ? payload : ek_min_u32(payload, rec->seg_len);
 }
 
 static void note_acked(struct ek_txq *q, struct ek_txq_acked *out, const struct ek_txrec *rec,
@@ -510,8 +547,7 @@ static void note_acked(struct ek_txq *q, struct ek_txq_acked *out, const struct 
                 out->rtt_sent_at = rec->sent_at;
                 out->timed = true;
                 if (!has(rec, EK_TXREC_SYN))
-                        out->largest =
-                                ek_max_u32(out->largest, n - (whole && has(rec, EK_TXREC_FIN)));
+                        out->largest = ek_max_u32(out->largest, largest_of(rec, n, whole));
         }
         if (whole)
                 note_delivered(q, out, rec);
@@ -560,20 +596,18 @@ static uint32_t sack_one(struct ek_txq *q, struct ek_slab *slab, uint32_t before
         note_delivered(q, out, rec);
         unlist(q, slab, idx);
         unmark(q, slab, idx);
+        rec->tag[0] = segs_of(rec); /* from now on */
         rec->flags |= EK_TXREC_SACKED;
-        rec->tag[0] = 1; /* from now on: segments */
         q->sacked_bytes += rec->len;
-        q->sacked_segs++;
+        q->sacked_segs += rec->tag[0];
         q->sacked_count++;
         next = rec_at(slab, rec->next);
         if (next != NULL && has(next, EK_TXREC_SACKED)) {
-                rec->tag[0] += next->tag[0];
                 q->sacked_count--;
                 absorb(q, slab, idx);
         }
         if (prev == NULL || !has(prev, EK_TXREC_SACKED))
                 return idx;
-        prev->tag[0] += rec->tag[0];
         q->sacked_count--;
         absorb(q, slab, before);
         return before;
@@ -587,6 +621,8 @@ static uint32_t cut_out(struct ek_txq *q, struct ek_slab *slab, uint32_t idx, se
         struct ek_txrec *rec = ek_slab_at(slab, idx);
         uint32_t from = 0, to = rec->len;
 
+        if (rec->seg_len != 0)
+                grain = rec->seg_len;
         if (seq_lt(rec->seq, left))
                 from = (seq_diff(left, rec->seq) + grain - 1) / grain * grain;
         if (seq_lt(right, end_of(rec)))
@@ -634,7 +670,9 @@ void ek_txq_renege(struct ek_txq *q, struct ek_slab *slab)
 
                 EK_WORK(1);
                 if (has(rec, EK_TXREC_SACKED)) {
+                        q->segs -= segs_of(rec);
                         rec->flags &= (uint8_t)~EK_TXREC_SACKED;
+                        q->segs += segs_of(rec);
                         q->sacked_bytes -= rec->len;
                         q->sacked_segs -= rec->tag[0];
                         q->sacked_count--;
@@ -674,6 +712,8 @@ bool ek_txq_mark_head_lost(struct ek_txq *q, struct ek_slab *slab)
 
         if (rec == NULL || has(rec, EK_TXREC_LOST | EK_TXREC_SACKED))
                 return false;
+        if (segs_of(rec) > 1)
+                split(q, slab, q->head, rec->seg_len); /* without memory for that: all of it */
         lose(q, slab, q->head);
         return true;
 }
@@ -686,11 +726,6 @@ static uint32_t last(const struct ek_txq *q, const struct ek_slab *slab)
         if (idx != EK_NIL && has(rec_at(slab, idx), EK_TXREC_SACKED))
                 idx = previous(slab, idx);
         return idx;
-}
-
-static uint32_t payload_bytes(const struct ek_txrec *rec)
-{
-        return rec->len - has(rec, EK_TXREC_SYN | EK_TXREC_FIN);
 }
 
 bool ek_txq_mark_last_lost(struct ek_txq *q, struct ek_slab *slab, uint32_t max)
@@ -809,6 +844,8 @@ void ek_txq_on_resent(struct ek_txq *q, struct ek_slab *slab, const struct ek_tx
                 return;
         }
         unmark(q, slab, idx);
+        q->segs -= segs_of(rec) - 1;
+        rec->seg_len = 0;
         list_insert(&q->flying, slab, q->flying.tail, idx);
         q->resent_count++;
 }
@@ -816,7 +853,8 @@ void ek_txq_on_resent(struct ek_txq *q, struct ek_slab *slab, const struct ek_tx
 /* ---- checks ---- */
 
 struct totals {
-        uint32_t count, lost, lost_bytes, sacked, sacked_bytes, sacked_segs, resent, bytes, last;
+        uint32_t count, segs, lost, lost_bytes, sacked, sacked_bytes, sacked_segs, resent, bytes,
+                last;
         seq_t at;
 };
 
@@ -845,6 +883,7 @@ static bool check_record(const struct ek_txq *q, const struct ek_slab *slab, uin
         sum->sacked_segs += sacked ? rec->tag[0] : 0;
         sum->at = seq_add(sum->at, rec->len);
         sum->bytes += rec->len;
+        sum->segs += segs_of(rec);
         sum->count++;
         sum->last = idx;
         return true;
@@ -881,9 +920,10 @@ bool ek_txq_check(const struct ek_txq *q, const struct ek_slab *slab, seq_t una,
         if (!check_list(&q->flying, slab, 0, &flying) ||
             !check_list(&q->lost, slab, EK_TXREC_LOST, &lost))
                 return false;
-        return seq_eq(sum.at, nxt) && sum.count == q->count && sum.lost == q->lost_count &&
-               sum.lost_bytes == q->lost_bytes && sum.sacked_bytes == q->sacked_bytes &&
-               sum.sacked_segs == q->sacked_segs && sum.sacked == q->sacked_count &&
-               sum.resent == q->resent_count && sum.bytes == q->bytes && sum.last == q->tail &&
-               lost == q->lost_bytes && flying == ek_txq_pipe(q);
+        return seq_eq(sum.at, nxt) && sum.count == q->count && sum.segs == q->segs &&
+               sum.lost == q->lost_count && sum.lost_bytes == q->lost_bytes &&
+               sum.sacked_bytes == q->sacked_bytes && sum.sacked_segs == q->sacked_segs &&
+               sum.sacked == q->sacked_count && sum.resent == q->resent_count &&
+               sum.bytes == q->bytes && sum.last == q->tail && lost == q->lost_bytes &&
+               flying == ek_txq_pipe(q);
 }

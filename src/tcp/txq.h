@@ -32,7 +32,8 @@ struct ek_txrec {
         uint32_t tag[EK_TXREC_TAG_WORDS]; /* the sender's, given back with the ACK */
         uint8_t flags;                    /* enum ek_txrec_flag */
         uint8_t sends;                    /* transmissions, saturating; >= 1 */
-        uint16_t reserved;
+        uint16_t
+                seg_len; /* payload of its segments, the last may have less; 0: it is one segment */
 };
 
 /* Records by their last transmission, oldest first. */
@@ -46,6 +47,7 @@ struct ek_txq {
         struct ek_txlist flying;   /* neither SACKed nor lost */
         struct ek_txlist lost;
         uint32_t count;      /* records */
+        uint32_t segs;       /* segments, as they were sent */
         uint32_t lost_bytes; /* sequence space of the records marked lost */
         uint32_t lost_count;
         uint32_t sacked_bytes; /* same, SACKed */
@@ -66,10 +68,9 @@ struct ek_txq_acked {
         uint32_t records;
         uint32_t delivered; /* sequence space that was not known to have arrived before */
         uint32_t sacked;    /* ... by SACK */
-        uint32_t
-                largest; /* payload of the largest record that was sent once, of the cumulative ones */
-        uint32_t late;   /* records sent once that arrived after later ones */
-        seq_t late_from; /* the first of these begins here */
+        uint32_t largest;   /* payload of the largest segment sent once, of the cumulative ones */
+        uint32_t late;      /* records sent once that arrived after later ones */
+        seq_t late_from;    /* the first of these begins here */
         uint64_t
                 rtt_sent_at; /* when the newest record that was sent once left; 0: no sample (Karn) */
         uint64_t sack_sent_at; /* same, of those that were SACKed */
@@ -96,7 +97,8 @@ void ek_txq_clear(struct ek_txq *q, struct ek_slab *slab);
 /* One transmission that is leaving now. */
 struct ek_txq_sent {
         uint64_t now;
-        uint32_t len; /* sequence space */
+        uint32_t len;     /* sequence space */
+        uint16_t seg_len; /* it leaves as segments of so much payload, 0: as one */
         uint8_t flags;
         uint32_t tag[EK_TXREC_TAG_WORDS];
 };
@@ -107,16 +109,16 @@ bool ek_txq_push(struct ek_txq *q, struct ek_slab *slab, seq_t seq, const struct
 /* SND.UNA moves to `una`: drop what lies before it, trim the record that it cuts. */
 struct ek_txq_acked ek_txq_ack(struct ek_txq *q, struct ek_slab *slab, seq_t una);
 
-/* A SACK block inside of what is outstanding, and behind its first number. Of a record that it covers in
- * part, whole multiples of `grain` (the segment size) count. Blocks of one ACK in ascending order. */
+/* A SACK block inside of what is outstanding, and behind its first number. Of a record that it covers in part,
+ * whole segments count (of `grain` bytes, where it left as one). Blocks of one ACK in ascending order. */
 void ek_txq_sack(struct ek_txq *q, struct ek_slab *slab, seq_t left, seq_t right, uint32_t grain,
                  struct ek_txq_acked *out);
 
 /* The peer gave up what it had SACKed (RFC 2018, 8): that is lost. */
 void ek_txq_renege(struct ek_txq *q, struct ek_slab *slab);
 
-/* Mark lost what is not SACKed: everything, or the first record (fast retransmit), or the last `max` bytes of
- * payload (loss probe). */
+/* Mark lost what is not SACKed: everything, or the first segment (fast retransmit), or the last `max` bytes
+ * of payload (loss probe). */
 void ek_txq_mark_all_lost(struct ek_txq *q, struct ek_slab *slab);
 bool ek_txq_mark_head_lost(struct ek_txq *q, struct ek_slab *slab);
 bool ek_txq_mark_last_lost(struct ek_txq *q, struct ek_slab *slab, uint32_t max);

@@ -24,6 +24,7 @@ struct situation {
         bool bursts;     /* PSH at the end of each burst */
         bool frto;       /* a time-out is tested (RFC 5682) */
         uint32_t beyond; /* so many bytes of the flight left after it */
+        uint32_t gso;    /* the link takes so much at once */
         /* expected */
         enum ek_plan_kind kind;
         uint32_t len, space;
@@ -36,8 +37,11 @@ static struct ek_plan plan(const struct situation *s)
         struct ek_active act = {.snd = {.len = s->queued, .cap = 1u << 20}};
         struct ek_tcb tcb = {.act = &act, .state = ELKO_TCP_ESTABLISHED};
         struct ek_txrec rec = {.len = s->lost, .sends = 1, .flags = EK_TXREC_LOST};
-        struct ek_plan_env env = {
-                .mss = MSS, .nodelay = s->nodelay, .cork = s->cork, .push_bursts = s->bursts};
+        struct ek_plan_env env = {.mss = MSS,
+                                  .gso = s->gso,
+                                  .nodelay = s->nodelay,
+                                  .cork = s->cork,
+                                  .push_bursts = s->bursts};
         uint32_t fin = (s->flags & EK_TCB_FIN_SENT) != 0 && (s->flags & EK_TCB_FIN_ACKED) == 0;
 
         if (s->pushed)
@@ -262,6 +266,46 @@ EK_TEST(properties_of_random_situations)
 
                 check_properties(&s, &p);
         }
+}
+
+/* A link that cuts gets in one frame what would have left as segments one after the other: each piece of the burst is
+ * what is planned without such a link, when those before it are out. */
+EK_TEST(a_burst_is_what_single_segments_would_be)
+{
+        uint32_t bursts = 0, tails = 0, fins = 0;
+
+        for (uint32_t i = ek_test_rounds(300000); i > 0; i--) {
+                struct situation s = random_situation();
+                struct ek_plan burst, one;
+                uint32_t left;
+
+                s.gso = MSS + ek_test_below(64000);
+                s.lost = 0;
+                s.frto = ek_test_below(8) == 0;
+                s.beyond = s.frto ? ek_test_below(s.flight + 1) : 0;
+                burst = plan(&s);
+                CHECK_EQ(burst.seg_len, burst.len > MSS ? MSS : 0);
+                CHECK(burst.len <= MSS || burst.len <= s.gso);
+                bursts += burst.len > MSS;
+                tails += burst.len > MSS && burst.len % MSS != 0;
+                fins += burst.len > MSS && (burst.flags & ELKO_FIN);
+                s.gso = 0;
+                for (left = burst.len; left > MSS; left -= one.len) {
+                        one = plan(&s);
+                        CHECK_EQ(one.kind, EK_PLAN_DATA);
+                        CHECK_EQ(one.len, MSS);
+                        CHECK_EQ(one.seg_len, 0);
+                        CHECK_EQ(one.flags & ELKO_FIN, 0);
+                        s.flight += one.len;
+                        s.beyond += s.frto ? one.len : 0;
+                        s.todo &= ~(uint32_t)EK_TODO_PUSH_SMALL;
+                }
+                one = plan(&s);
+                CHECK_EQ(one.kind, burst.kind);
+                CHECK_EQ(one.len, left);
+                CHECK_EQ(one.flags, burst.flags);
+        }
+        CHECK(bursts > 0 && tails > 0 && fins > 0);
 }
 
 EK_TEST_MAIN();

@@ -17,6 +17,7 @@ struct byte {
         uint32_t tag; /* what the sender gave it */
         uint64_t sent_at;
         uint32_t sends;
+        uint32_t seg_len; /* of its record */
         bool lost, sacked;
 };
 
@@ -94,21 +95,30 @@ static struct ek_txq_sent sent(uint32_t len, uint8_t flags, uint64_t now, uint32
                 .now = now, .len = len, .flags = flags, .tag = {tag, ~tag, tag * 3}};
 }
 
-static void push(struct bench *x, uint32_t n, uint8_t flags)
+static void push_burst(struct bench *x, uint32_t n, uint8_t flags, uint32_t seg_len)
 {
         struct model *m = &x->m;
         struct ek_txq_sent what = sent(n, flags, x->now, ++m->tags);
 
+        what.seg_len = (uint16_t)seg_len;
         CHECK(ek_txq_push(&x->q, &x->slab, seq(x, m->nxt), &what));
         if (m->una == m->nxt)
                 m->fack = m->una;
         for (uint32_t i = 0; i < n; i++)
-                m->b[m->nxt + i] = (struct byte){
-                        .rec = m->recs, .tag = m->tags, .sent_at = x->now, .sends = 1};
+                m->b[m->nxt + i] = (struct byte){.rec = m->recs,
+                                                 .tag = m->tags,
+                                                 .sent_at = x->now,
+                                                 .sends = 1,
+                                                 .seg_len = seg_len};
         m->recs++;
         m->nxt += n;
         if (flags & EK_TXREC_FIN)
                 m->fin = m->nxt - 1;
+}
+
+static void push(struct bench *x, uint32_t n, uint8_t flags)
+{
+        push_burst(x, n, flags, 0);
 }
 
 static bool ends_record(const struct model *m, uint32_t i)
@@ -206,6 +216,7 @@ static void join_sacked(struct model *m)
                         m->b[j].rec = m->b[i].rec;
                         m->b[j].sent_at = sent_at;
                         m->b[j].sends = sends;
+                        m->b[j].seg_len = m->b[i].seg_len;
                 }
                 end += end == i;
         }
@@ -221,7 +232,7 @@ static void sack(struct bench *x, uint32_t left, uint32_t right, uint32_t grain)
 
         memset(arrived, 0, sizeof(arrived));
         for (from = m->una; from < m->nxt; from = to) {
-                uint32_t a = from, b;
+                uint32_t a = from, b, cut = m->b[from].seg_len != 0 ? m->b[from].seg_len : grain;
 
                 for (to = from + 1; !ends_record(m, to - 1);)
                         to++;
@@ -229,9 +240,9 @@ static void sack(struct bench *x, uint32_t left, uint32_t right, uint32_t grain)
                 if (m->b[from].sacked || right <= from || left >= to)
                         continue;
                 if (left > a)
-                        a += (left - a + grain - 1) / grain * grain;
+                        a += (left - a + cut - 1) / cut * cut;
                 if (right < b)
-                        b = from + (right - from) / grain * grain;
+                        b = from + (right - from) / cut * cut;
                 if (a >= b)
                         continue;
                 for (uint32_t i = from; i < a; i++)
@@ -285,6 +296,7 @@ static void renege(struct bench *x)
                         m->b[j] = (struct byte){.rec = m->b[j].rec,
                                                 .sent_at = newest,
                                                 .sends = sends,
+                                                .seg_len = m->b[j].seg_len,
                                                 .lost = true};
         }
         m->fack = m->una;
@@ -348,10 +360,18 @@ static void mark_head(struct bench *x)
 {
         struct model *m = &x->m;
         bool done = ek_txq_mark_head_lost(&x->q, &x->slab);
+        uint32_t end = m->una, seg_len = m->b[m->una].seg_len;
 
         CHECK_EQ(done, m->una < m->nxt && !m->b[m->una].lost && !m->b[m->una].sacked);
         if (!done)
                 return;
+        while (end < m->nxt && m->b[end].rec == m->b[m->una].rec)
+                end++;
+        if (seg_len != 0 && end - m->una - (m->fin < end) > seg_len) {
+                for (uint32_t i = m->una; i < m->una + seg_len; i++)
+                        m->b[i].rec = m->recs;
+                m->recs++;
+        }
         for (uint32_t i = m->una; i < m->nxt && m->b[i].rec == m->b[m->una].rec; i++)
                 m->b[i].lost = true;
 }
@@ -382,6 +402,7 @@ static void resend(struct bench *x)
                 m->b[i].sends++;
                 m->b[i].sent_at = x->now;
                 m->b[i].tag = m->tags;
+                m->b[i].seg_len = 0;
         }
         /* what is left of the record is one of its own now */
         for (uint32_t i = at; i < at + n; i++)
@@ -457,7 +478,8 @@ static void random_step(struct bench *x)
         case 2:
                 n = 1 + ek_test_below(20);
                 if (m->fin == SPACE && m->nxt + n < SPACE)
-                        push(x, n, ek_test_below(60) == 0 ? EK_TXREC_FIN : 0);
+                        push_burst(x, n, ek_test_below(60) == 0 ? EK_TXREC_FIN : 0,
+                                   n > 1 && ek_test_below(2) == 0 ? 1 + ek_test_below(n - 1) : 0);
                 return;
         case 3: ack(x, m->una + ek_test_below(m->nxt - m->una + 1)); return;
         case 4:
@@ -547,6 +569,48 @@ EK_TEST(a_lost_record_takes_in_what_is_flying)
         merge(&x, 4, true);
         CHECK_EQ(x.q.count, 3);
         compare(&x);
+        finish(&x);
+}
+
+/* What left as one frame and was cut by the link is counted in segments, and falls apart between them. [RFC6675 4-update] */
+EK_TEST(a_burst_is_counted_in_segments)
+{
+        struct ek_txq_sent burst = {.now = 1, .len = 10500, .seg_len = 1000};
+        struct ek_txq_acked got = {0};
+        static struct bench x;
+
+        start(&x, 0xfffff000u);
+        CHECK(ek_txq_push(&x.q, &x.slab, seq(&x, 0), &burst));
+        CHECK_EQ(x.q.count, 1);
+        CHECK_EQ(x.q.segs, 11);
+        got = ek_txq_ack(&x.q, &x.slab, seq(&x, 2000));
+        CHECK_EQ(got.largest, 1000);
+        CHECK_EQ(x.q.segs, 9);
+        /* The third is missing, and of the last but one the block names a part only. */
+        ek_txq_sack(&x.q, &x.slab, seq(&x, 3000), seq(&x, 9999), 1460, &got);
+        CHECK_EQ(got.sacked, 6000);
+        CHECK_EQ(x.q.sacked_segs, 6);
+        CHECK_EQ(x.q.segs, 9);
+        ek_txq_sack(&x.q, &x.slab, seq(&x, 9000), seq(&x, 10500), 1460, &got);
+        CHECK_EQ(x.q.sacked_segs, 8);
+        CHECK_EQ(x.q.sacked_count, 1);
+        CHECK_EQ(x.q.segs, 9);
+        CHECK(ek_txq_mark_head_lost(&x.q, &x.slab));
+        CHECK_EQ(x.q.lost_bytes, 1000);
+        finish(&x);
+
+        /* Without SACK only the first segment is known to be lost. */
+        start(&x, 0xfffff000u);
+        CHECK(ek_txq_push(&x.q, &x.slab, seq(&x, 0), &burst));
+        CHECK(ek_txq_mark_head_lost(&x.q, &x.slab));
+        CHECK_EQ(x.q.lost_bytes, 1000);
+        CHECK_EQ(x.q.segs, 11);
+        ek_txq_mark_all_lost(&x.q, &x.slab);
+        CHECK_EQ(x.q.lost_bytes, 10500);
+        ek_txq_on_resent(&x.q, &x.slab, &(struct ek_txq_sent){.now = 2, .len = 1000});
+        ek_txq_on_resent(&x.q, &x.slab, &(struct ek_txq_sent){.now = 3, .len = 1000});
+        CHECK_EQ(x.q.segs, 11);
+        CHECK_EQ(x.q.lost_bytes, 8500);
         finish(&x);
 }
 
