@@ -52,7 +52,7 @@ struct ek_listener *ek_listener_find(struct ek_tcp *t, const struct ek_key *key)
 struct ek_listener *ek_listener_new(struct ek_tcp *t, const elko_ip *local, uint16_t port,
                                     const struct elko_listen_config *cfg)
 {
-        uint32_t index = ek_pool_take(t, &t->listeners);
+        uint32_t index = ek_slab_alloc(&t->listeners);
         struct ek_listener *ls;
 
         if (index == EK_NIL)

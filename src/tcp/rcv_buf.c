@@ -79,6 +79,21 @@ uint32_t ek_rcv_buf_initial(struct ek_tcp *t, const struct ek_settings *settings
         return want;
 }
 
+/* A connection that has buffers may always have one chunk of records: without one nothing that it is given
+ * could ever be sent. The records in it come back, because what they stand for is acknowledged or given
+ * up. So it is not taken away while there is such a connection. */
+static bool trim_pools(struct ek_tcp *t)
+{
+        struct ek_slab *pools[] = {&t->tcbs,       &t->actives, &t->half_opens,
+                                   &t->time_waits, &t->records, &t->settings};
+        bool any = false;
+
+        for (unsigned i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
+                if (pools[i] != &t->records || ek_slab_live(&t->actives) == 0)
+                        any |= ek_slab_trim(pools[i]);
+        return any;
+}
+
 static bool reserve(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t space)
 {
         uint32_t block = (uint32_t)ek_region_block_bytes(t->region, space);
@@ -101,7 +116,7 @@ bool ek_rcv_buf_open(struct ek_tcp *t, struct ek_tcb *tcb, seq_t rcv_nxt, uint32
         while (space >= floor && !reserve(t, tcb, space))
                 space /= 2;
         /* Pools keep empty chunks for a next object, and this connection is what they are kept for. */
-        if (space < floor && least > 0 && ek_pools_trim(t) && reserve(t, tcb, floor))
+        if (space < floor && least > 0 && trim_pools(t) && reserve(t, tcb, floor))
                 space = floor;
         if (space < floor && least > 0)
                 return false;
@@ -248,7 +263,7 @@ bool ek_snd_buf_ensure(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t want)
                         cap /= 2;
         }
         /* Without any ring nothing goes on: the empty chunks that pools keep are worth less. */
-        if (base == NULL && old_cap == 0 && ek_pools_trim(t)) {
+        if (base == NULL && old_cap == 0 && trim_pools(t)) {
                 cap = least;
                 base = ek_region_alloc(t->region, cap);
         }

@@ -230,33 +230,6 @@ bool ek_tcp_init(struct ek_tcp *t, struct ek_region *region, struct ek_ipstack *
                ek_slab_index_limit(&t->half_opens) <= EK_HALF_OPEN_NIL;
 }
 
-/* ---- pools ---- */
-
-/* Each pool keeps one empty chunk for its next object. When the region is full these chunks are worth more
- * elsewhere. But a connection that has buffers may always have one chunk of records: without one nothing that
- * it is given could ever be sent. The records in it come back, because what they stand for is acknowledged or
- * given up. So it is not taken away while there is such a connection. */
-bool ek_pools_trim(struct ek_tcp *t)
-{
-        struct ek_slab *pools[] = {&t->tcbs,    &t->actives,   &t->half_opens, &t->time_waits,
-                                   &t->records, &t->listeners, &t->settings,   &t->accecns};
-        bool any = false;
-
-        for (unsigned i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
-                if (pools[i] != &t->records || ek_slab_live(&t->actives) == 0)
-                        any |= ek_slab_trim(pools[i]);
-        return any;
-}
-
-uint32_t ek_pool_take(struct ek_tcp *t, struct ek_slab *pool)
-{
-        uint32_t index = ek_slab_alloc(pool);
-
-        if (index == EK_NIL && ek_pools_trim(t))
-                index = ek_slab_alloc(pool);
-        return index;
-}
-
 /* ---- settings ---- */
 
 const struct ek_settings *ek_tcb_settings(const struct ek_tcp *t, const struct ek_tcb *tcb)
@@ -269,7 +242,7 @@ struct ek_settings *ek_tcb_own_settings(struct ek_tcp *t, uint32_t *index)
         struct ek_settings *own;
 
         if (*index == EK_NIL) {
-                uint32_t fresh = ek_pool_take(t, &t->settings);
+                uint32_t fresh = ek_slab_alloc(&t->settings);
 
                 if (fresh == EK_NIL)
                         return NULL;
@@ -286,7 +259,7 @@ static void go_idle(struct ek_tcb *tcb);
 
 struct ek_tcb *ek_tcb_new(struct ek_tcp *t, const struct ek_key *key)
 {
-        uint32_t index = ek_pool_take(t, &t->tcbs);
+        uint32_t index = ek_slab_alloc(&t->tcbs);
         struct ek_tcb *tcb;
 
         if (index == EK_NIL) {
@@ -333,27 +306,13 @@ static void go_idle(struct ek_tcb *tcb)
         tcb->act = (struct ek_active *)(uintptr_t)&ek_active_none;
 }
 
-/* An active half comes with the chunk of records that ek_pools_trim() leaves to it. */
-static uint32_t take_active(struct ek_tcp *t)
-{
-        uint32_t index = ek_pool_take(t, &t->actives);
-
-        if (index == EK_NIL)
-                return EK_NIL;
-        if (!ek_slab_reserve(&t->records) && !(ek_pools_trim(t) && ek_slab_reserve(&t->records))) {
-                ek_slab_free(&t->actives, index);
-                return EK_NIL;
-        }
-        return index;
-}
-
 bool ek_tcb_activate(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         uint32_t index;
 
         if (ek_tcb_is_active(tcb))
                 return true;
-        index = take_active(t);
+        index = ek_slab_reserve(&t->records) ? ek_slab_alloc(&t->actives) : EK_NIL;
         if (index == EK_NIL) {
                 t->ctr->nomem++;
                 return false;

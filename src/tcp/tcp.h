@@ -228,10 +228,6 @@ void ek_tcb_owe_ack(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_why why);
 void ek_tcb_tell(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t event_bits);
 
 const struct ek_settings *ek_tcb_settings(const struct ek_tcp *t, const struct ek_tcb *tcb);
-/* A new object of one of t's pools, or EK_NIL: no memory, even with what the other pools had to spare. */
-uint32_t ek_pool_take(struct ek_tcp *t, struct ek_slab *pool);
-/* Give back what pools keep for a next object. False: nothing. */
-bool ek_pools_trim(struct ek_tcp *t);
 struct ek_settings *ek_tcb_own_settings(struct ek_tcp *t, uint32_t *index); /* NULL: no memory */
 
 /* Queue a stateless reply; false: limit. */

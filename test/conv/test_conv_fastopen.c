@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "conv_seg.h"
-#include "hog.h"
-#include "stack/stack.h"
 
 /*
  * TCP Fast Open, RFC 7413: cookies asked for, given, returned; data with the SYN, taken or not; time-outs,
@@ -303,11 +301,11 @@ CONV_TEST(a_cookie_without_memory)
         serve(c, 4);
         cookie = get_cookie(c);
         conv_flow(c, 1);
-        hog_take(c->st->region);
+        elko_fail_alloc(c->st, 1, true);
         conv_in(c, "S 0:300(300) win 65535 <" SYN_OPTIONS ",%s>", cookie);
         conv_out(c, "S. 0:0(0) ack 1 <...>");
         conv_listen_event(c, 0);
-        hog_give(c->st->region);
+        elko_fail_alloc(c->st, 0, false);
         conv_in(c, "P. 1:301(300) ack 1");
         conv_out(c, ". 1:1(0) ack 301");
         conv_listen_event(c, ELKO_EV_ACCEPT);
