@@ -15,7 +15,10 @@
  * to other tuples changes nothing.
  */
 
-enum { TICK_NS = 4000 };
+enum {
+        TICK_NS = 4000,
+        TS_TICK_MAX_MS = 512
+}; /* RFC 7323, 5.4: a timestamp clock has 1 s at most */
 
 uint32_t ek_iss_ticks(const struct ek_tcp *t)
 {
@@ -71,8 +74,36 @@ uint32_t ek_iss_ts_offset(const struct ek_tcp *t, const struct ek_key *key)
         return (uint32_t)ek_siphash24(&t->secrets.ts, key, sizeof(*key));
 }
 
+/* [RFC7323 5.4a 5.4c] */
 uint32_t ek_tcb_ts_clock(const struct ek_tcp *t, const struct ek_tcb *tcb)
 {
-        return ek_tcp_ms(t) +
-               (ek_tcb_is_active(tcb) ? tcb->act->ts_offset : ek_iss_ts_offset(t, &tcb->conn.key));
+        const struct ek_active *a = tcb->act;
+        uint32_t ms = ek_tcp_ms(t);
+
+        if (!ek_tcb_is_active(tcb))
+                return ms + ek_iss_ts_offset(t, &tcb->conn.key);
+        if (a->ts_tick != 0)
+                ms -= (ms - a->ts_phase) & (a->ts_tick - 1u);
+        return ms + a->ts_offset;
+}
+
+/*
+ * The path reorders: the timestamp clock ticks slower, once in a round trip about. A retransmission that fills a hole
+ * carries the newest timestamp, and what left a little before it and was held back comes with an older one; the
+ * receiver's PAWS must drop it (RFC 7323, 5.3, which calls this unlikely). With the same timestamp it is taken. What is
+ * sent again left a round trip ago or more, so its copies still differ, which is what RFC 3522 needs. The phase keeps the
+ * clock from going back; a connection without a phase, as after a silence, is ahead of one that has it.
+ * [RFC7323 5.4a 5.4c]
+ */
+void ek_tcb_ts_slow_down(const struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        uint64_t rtt_ms = tcb->rtt.min_rtt_ns / 1000000;
+        uint16_t tick = TS_TICK_MAX_MS;
+
+        while (tick > rtt_ms)
+                tick /= 2;
+        if (tick <= ek_max_u32(tcb->act->ts_tick, 1) || !ek_tcb_is_active(tcb))
+                return;
+        tcb->act->ts_tick = tick;
+        tcb->act->ts_phase = (uint16_t)ek_tcp_ms(t);
 }

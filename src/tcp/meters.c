@@ -138,7 +138,7 @@ void ek_meter_received(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg
                                            ek_rcv_window_left(&tcb->win, tcb->rcv_nxt), t->now);
                 return;
         }
-        if (!(opt->present & ELKO_OPT_TIMESTAMPS) || opt->ts_ecr == 0 ||
+        if (!(opt->present & ELKO_OPT_TIMESTAMPS) || opt->ts_ecr == 0 || tcb->act->ts_tick != 0 ||
             seg->hdr->data_len < tcb->delack.rcv_mss)
                 return;
         age_ms = ek_tcb_ts_clock(t, tcb) - opt->ts_ecr;

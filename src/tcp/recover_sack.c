@@ -120,6 +120,7 @@ static void update_rack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_sa
                 ek_rack_on_delivered(r, acked->rack_sent_at, acked->rack_end, t->now);
         if (acked->late > 0) {
                 tcb->cong.reord_seen += acked->late;
+                ek_tcb_ts_slow_down(t, tcb);
                 segs = (seq_diff(tcb->act->txq.fack, acked->late_from) + mss - 1) / mss;
                 segs -= ek_min_u32(segs, EK_DUPACK_THRESHOLD);
                 tcb->cong.reordering =

@@ -115,7 +115,8 @@ static void advance_una(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_se
 
 /*
  * One sample for each ACK: from the record that was acknowledged last, if it was sent once; else the
- * timestamp tells which copy was answered (RFC 7323, 4.1), in whole milliseconds.
+ * timestamp tells which copy was answered (RFC 7323, 4.1), in whole milliseconds. A clock that ticks once in a round
+ * trip (iss.c) tells nothing of it.
  * [RFC9293 MUST-18; RFC7323 4.1b; RFC6298 3a 3b]
  */
 static void measure(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg,
@@ -126,7 +127,8 @@ static void measure(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *s
         if (ev->acked.timed) {
                 ev->rtt_ns = ek_max_u64(1, t->now - ev->acked.rtt_sent_at);
         } else if (ev->acked.retransmitted && ek_tcb_has(tcb, EK_TCB_TS) &&
-                   (opt->present & ELKO_OPT_TIMESTAMPS) && opt->ts_ecr != 0) {
+                   tcb->act->ts_tick == 0 && (opt->present & ELKO_OPT_TIMESTAMPS) &&
+                   opt->ts_ecr != 0) {
                 uint32_t ms = ek_tcb_ts_clock(t, tcb) - opt->ts_ecr;
 
                 /* A value that we can't have sent within R2 is not ours. */

@@ -236,6 +236,8 @@ struct ek_active {
         struct ek_ring snd, rcv;
         struct ek_txq txq;
         uint32_t ts_offset; /* ek_tcb_ts_clock() */
+        uint16_t ts_tick;   /* ms; 0: the stack's */
+        uint16_t ts_phase;  /* its clock, modulo 2^16, when that began */
         struct ek_cwnd_usage usage;
         uint32_t inflation;     /* RFC 5681 3.2: segments known to have left the network, bytes */
         uint32_t inflation_max; /* flight at the last progress in recovery */

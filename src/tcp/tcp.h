@@ -255,6 +255,7 @@ void ek_iss_given_up(struct ek_tcp *t, const struct ek_key *key, seq_t iss);
 uint32_t ek_iss_ts_offset(const struct ek_tcp *t, const struct ek_key *key);
 /* The clock of a connection's timestamps, ms. An idle one computes its offset again. */
 uint32_t ek_tcb_ts_clock(const struct ek_tcp *t, const struct ek_tcb *tcb);
+void ek_tcb_ts_slow_down(const struct ek_tcp *t, struct ek_tcb *tcb);
 
 /* ---- options.c: what we offer and accept ---- */
 bool ek_options_scale_first(const struct ek_tcp *t);

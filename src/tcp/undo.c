@@ -97,6 +97,7 @@ void ek_undo_do(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_undo_why why)
          * for the reordering window (RFC 8985, 6.2, step 4). */
         if (why != EK_UNDO_FRTO) {
                 c->reord_seen++;
+                ek_tcb_ts_slow_down(t, tcb);
                 ek_rack_on_ack(&tcb->act->rack, tcb->snd_una, tcb->snd_nxt, true);
         }
         tcb->act->undo.possible = false;

@@ -59,6 +59,63 @@ static void sacked(struct conv *c, unsigned segs, unsigned from, unsigned to)
         conv_in(c, ". 1:1(0) ack %u <sack %u:%u>", 1 + segs * m, 1 + from * m, 1 + to * m);
 }
 
+/*
+ * On a path that reorders the timestamp clock ticks once in a round trip at most, so that what is held back is not older
+ * for PAWS than a retransmission that overtook it (RFC 7323, 5.3). It never goes back, and a retransmission's
+ * timestamp is newer than its first copy's.
+ * [RFC7323 5.4a 5.4c]
+ */
+CONV_TEST(timestamps_where_the_path_reorders)
+{
+        unsigned m, sent = 10;
+
+        conv_start(c, NULL);
+        conv_listen(c);
+        conv_in(c, "S 0:0(0) win 65535 <mss %u,sackOK,TS val 100 ecr 0,wscale 7>", c->mss);
+        conv_out(c, "S. 0:0(0) ack 1 <...>");
+        conv_advance(c, ELKO_MS(100));
+        conv_in(c, ". 1:1(0) ack 1 <TS val 200 ecr 0>");
+        conv_accept(c);
+        m = c->mss -= 12;
+        conv_send(c, 40 * m);
+        for (unsigned i = 0; i < sent; i++)
+                conv_out(c, ". %u:%u(%u) ack 1 <TS val 100 ecr 200>", 1 + i * m, 1 + (i + 1) * m,
+                         m);
+        conv_advance(c, ELKO_MS(100));
+        conv_in(c, ". 1:1(0) ack 1 <sack %u:%u,TS val 300 ecr 100>", 1 + m, 1 + 2 * m);
+        conv_out(c, ". %u:%u(%u) ack 1 <TS val 200 ecr 300>", 1 + sent * m, 1 + (sent + 1) * m, m);
+        sent++;
+        /* the first one was overtaken: 64 ms is what fits into a round trip of 100 ms */
+        conv_in(c, ". 1:1(0) ack %u <TS val 300 ecr 100>", 1 + 2 * m);
+        CONV_CHECK(c, conv_info(c).reord_seen > 0);
+        for (unsigned at = 200; at <= 264; at += 32) {
+                unsigned val = at < 264 ? 200 : 264;
+
+                for (; conv_info(c).data_segs_out > sent; sent++)
+                        conv_out(c, ". %u:%u(%u) ack 1 <TS val %u ecr 300>", 1 + sent * m,
+                                 1 + (sent + 1) * m, m, val);
+                CONV_CHECK(c, sent > 11);
+                conv_advance(c, ELKO_MS(32));
+                if (at < 264)
+                        conv_in(c, ". 1:1(0) ack %u <TS val 300 ecr 100>",
+                                1 + (3 + (at - 200) / 32) * m);
+        }
+        /* what is left; then two are lost, and their copies' timestamps are newer */
+        conv_in(c, ". 1:1(0) ack %u <TS val 400 ecr 264>", 1 + 6 * m);
+        for (; conv_info(c).data_segs_out > sent; sent++)
+                conv_out(c, ". %u:%u(%u) ack 1 <TS val 264 ecr 400>", 1 + sent * m,
+                         1 + (sent + 1) * m, m);
+        conv_advance(c, ELKO_MS(99));
+        conv_in(c, ". 1:1(0) ack %u <sack %u:%u,TS val 500 ecr 264>", 1 + 6 * m, 1 + 8 * m,
+                1 + 18 * m);
+        for (unsigned i = 6; i < 8; i++)
+                conv_out(c, ". %u:%u(%u) ack 1 <TS val 392 ecr 500>", 1 + i * m, 1 + (i + 1) * m,
+                         m);
+        for (; conv_info(c).data_segs_out > sent + 2; sent++)
+                conv_out(c, ". %u:%u(%u) ack 1 <TS val 392 ecr 500>", 1 + sent * m,
+                         1 + (sent + 1) * m, m);
+}
+
 /* What is SACKed makes room for new data; this does not count for ssthresh. In the end cwnd is ssthresh.
  * [RFC6675 4-nextseg-2 5-3 5-4b 5-a 5-b; RFC6937 3-6; RFC2018 5.1a] */
 CONV_TEST(limited_transmit_and_prr)
