@@ -94,8 +94,9 @@ static int set_sysctls(const struct end *e, struct elko_drv_why *why)
         error = set_sysctl("tcp_rmem", rmem, why);
         if (error == 0)
                 error = set_sysctl("tcp_wmem", wmem, why);
-        if (error == 0 && c->ecn)
-                error = set_sysctl("tcp_ecn", "1", why);
+        /* Linux has AccECN since 6.18; an older one says here that it has not. */
+        if (error == 0 && c->ecn != EK_LAB_ECN_OFF)
+                error = set_sysctl("tcp_ecn", c->ecn == EK_LAB_ECN_ACCURATE ? "3" : "1", why);
         return error;
 }
 

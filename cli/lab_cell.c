@@ -224,10 +224,17 @@ static bool parse_receiver(struct ek_lab_cell *c, const char *value, char *why, 
 
 static bool parse_ecn(struct ek_lab_cell *c, const char *value, char *why, size_t why_len)
 {
-        c->ecn = strcmp(value, "on") == 0;
-        if (c->ecn || strcmp(value, "off") == 0)
-                return true;
-        snprintf(why, why_len, "it must be on or off");
+        static const char *const names[] = {[EK_LAB_ECN_OFF] = "off",
+                                            [EK_LAB_ECN_ON] = "on",
+                                            [EK_LAB_ECN_ACCURATE] = "accurate"};
+
+        for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+                if (strcmp(value, names[i]) == 0) {
+                        c->ecn = i;
+                        return true;
+                }
+        }
+        snprintf(why, why_len, "it must be on, accurate or off");
         return false;
 }
 
@@ -259,8 +266,8 @@ static const struct key keys[] = {
          "droptail"},
         {"mark", "TIME", SPAN, AT(mark_ns), ELKO_US(1), ELKO_SEC(10), NULL,
          "threshold of --queue ecn, as time at the rate; default 1ms"},
-        {"ecn", "on|off", CUSTOM, 0, 0, 0, parse_ecn,
-         "both ends ask for ECN (RFC 3168); default off"},
+        {"ecn", "on|accurate|off", CUSTOM, 0, 0, 0, parse_ecn,
+         "both ends ask for ECN (RFC 3168), or for AccECN (RFC 9768); default off"},
         {"loss", "SHARE", SHARE, AT(loss_ppm), 0, MILLION, NULL,
          "of the data's packets, by chance, like 0.7%; default 0"},
         {"burst", "N[/SHARE]", CUSTOM, 0, 0, 0, parse_burst,
@@ -524,8 +531,8 @@ void ek_lab_cell_describe(const struct ek_lab_cell *c, char *out, size_t len)
         for (unsigned i = 0; i < c->steps; i++)
                 add(out, len, ", x%g from %s", c->step[i].permille / 1e3,
                     ek_util_format_span(c->step[i].at, text));
-        if (c->ecn)
-                add(out, len, ", ECN");
+        if (c->ecn != EK_LAB_ECN_OFF)
+                add(out, len, c->ecn == EK_LAB_ECN_ACCURATE ? ", AccECN" : ", ECN");
         if (c->tick_ns > 0)
                 add(out, len, ", elko's clock ticks every %s",
                     ek_util_format_span(c->tick_ns, text));

@@ -17,6 +17,8 @@
 
 enum { EK_LAB_NAME = 96, EK_LAB_WORD = 48 };
 
+enum ek_lab_ecn { EK_LAB_ECN_OFF, EK_LAB_ECN_ON, EK_LAB_ECN_ACCURATE };
+
 /* "The default, which depends on other values." */
 #define EK_LAB_AUTO UINT64_MAX
 
@@ -42,8 +44,8 @@ struct ek_lab_cell {
         struct ek_lab_peers peers; /* each alone, in turn */
         struct ek_lab_peers flows; /* all at once; not empty: instead of the peers */
         unsigned receiver;         /* 0: the kernel, 1: elko */
-        bool ecn;
-        uint64_t tick_ns; /* of elko's clock; 0: as fine as it is */
+        unsigned ecn;              /* enum ek_lab_ecn */
+        uint64_t tick_ns;          /* of elko's clock; 0: as fine as it is */
 
         /* the experiment */
         uint64_t time_ns; /* AUTO: 8 s; with flows 60 s */

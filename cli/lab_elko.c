@@ -199,7 +199,9 @@ static void make_config(const struct ek_lab_elko_config *config, struct elko_con
         /* A kernel keeps every hole; half of a window is holes when slow start overshoots. */
         out->max_ooo_ranges = 4096;
         out->max_connections = out->max_half_open = out->max_time_wait = 64;
-        out->ecn = cell->ecn ? ELKO_ECN_CLASSIC : ELKO_ECN_OFF;
+        out->ecn = cell->ecn == EK_LAB_ECN_ACCURATE ? ELKO_ECN_ACCURATE
+                   : cell->ecn == EK_LAB_ECN_ON     ? ELKO_ECN_CLASSIC
+                                                    : ELKO_ECN_OFF;
         if (cell->tick_ns > 1)
                 out->clock_resolution_ns = cell->tick_ns;
         for (unsigned i = 0; i < ELKO_SEED_BYTES; i++)

@@ -125,7 +125,7 @@ EK_TEST(every_key_is_set)
         CHECK_EQ(w.dir[0].step[0].permille, 100);
         CHECK_EQ(c.tick_ns, ELKO_US(500));
         CHECK_EQ(ek_lab_cell_time(&c), ELKO_SEC(12));
-        CHECK(c.seeds == 7 && c.seed == 100 && c.receiver == 1 && c.ecn);
+        CHECK(c.seeds == 7 && c.seed == 100 && c.receiver == 1 && c.ecn == EK_LAB_ECN_ON);
         CHECK(c.stagger_ns == ELKO_SEC(1) && c.floor_ppm == 950000);
         CHECK_STR_EQ(c.ref, "clean");
 }
@@ -154,7 +154,7 @@ EK_TEST(every_refusal_says_what_is_right)
                 {"buffer", "100", "a buffer is a size from 1500 to 4G"},
                 {"queue", "red", "a queue is droptail, codel or ecn"},
                 {"mark", "0", "it must be a time from 1 us"},
-                {"ecn", "yes", "it must be on or off"},
+                {"ecn", "yes", "it must be on, accurate or off"},
                 {"step", "4s", "a step is TIME:FACTOR"},
                 {"step", "4s:0.1,2s:1", "in order of time"},
                 {"step", "", "a step is TIME:FACTOR"},
