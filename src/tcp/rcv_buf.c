@@ -152,8 +152,8 @@ bool ek_rcv_buf_ensure(struct ek_tcp *t, struct ek_tcb *tcb)
         return true;
 }
 
-/* Double the space: the peer fills it in less than a round trip. */
-static void grow(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t max)
+/* Double the space. */
+static bool grow(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t max)
 {
         uint32_t space = tcb->win.space >= max / 2 ? max : tcb->win.space * 2;
         size_t block = ek_region_block_bytes(t->region, space);
@@ -163,11 +163,11 @@ static void grow(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t max)
 
         if (block <= old_cap) {
                 tcb->win.space = space;
-                return;
+                return true;
         }
         base = may_grow(t, block) ? ek_region_alloc(t->region, block) : NULL;
         if (base == NULL)
-                return; /* not now: an ordinary result */
+                return false; /* not now: an ordinary result */
         top = ek_reasm_top(&tcb->act->reasm);
         if (tcb->act->rcv.cap == 0) {
                 ek_ring_attach(&tcb->act->rcv, base, (uint32_t)block);
@@ -184,6 +184,7 @@ static void grow(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t max)
                 ek_region_free(t->region, old, old_cap);
         }
         tcb->win.space = space;
+        return true;
 }
 
 /* Behind the peer's FIN no text is taken (RFC 9293, 3.10.7.4, seventh), so the window needs no memory any
@@ -208,13 +209,15 @@ void ek_rcv_buf_on_taken(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t n)
 {
         uint32_t max = ek_tcb_settings(t, tcb)->rcv_buf_max;
         uint64_t rtt = tcb->rtt.srtt_ns != 0 ? tcb->rtt.srtt_ns : ELKO_MS(100);
+        uint32_t wanted;
 
         if (ek_tcb_has(tcb, EK_TCB_FIN_RCVD)) {
                 ek_rcv_buf_on_end(t, tcb);
                 return;
         }
-        if (ek_rcv_window_on_taken(&tcb->win, n, rtt, t->now, max))
-                grow(t, tcb, max);
+        wanted = ek_rcv_window_on_taken(&tcb->win, n, rtt, t->now);
+        while (tcb->win.space < ek_min_u32(wanted, max) && grow(t, tcb, max))
+                ;
         if (ek_rcv_window_wants_update(&tcb->win, tcb->rcv_nxt, tcb->act->rcv.len,
                                        tcb->delack.rcv_mss, tcb->rcv_wscale) &&
             tcb->state >= ELKO_TCP_ESTABLISHED && tcb->state <= ELKO_TCP_FIN_WAIT_2)

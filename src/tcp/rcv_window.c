@@ -16,8 +16,8 @@ void ek_rcv_window_init(struct ek_rcv_window *w, uint32_t space, seq_t rcv_nxt, 
 {
         w->space = space;
         w->edge = rcv_nxt;
-        w->taken = 0;
-        w->mark_at = now;
+        w->taken = w->taken_before = 0;
+        w->mark_us = (uint32_t)(now / 1000);
 }
 
 /* [RFC7323 2.4-1] */
@@ -89,16 +89,24 @@ bool ek_rcv_window_wants_update(const struct ek_rcv_window *w, seq_t rcv_nxt, ui
         return offer - left >= ek_min_u32(step, ek_max_u32(1, w->space / 2));
 }
 
-bool ek_rcv_window_on_taken(struct ek_rcv_window *w, uint32_t n, uint64_t rtt_ns, uint64_t now,
-                            uint32_t max)
+/*
+ * What was taken in a round trip comes again in the next one, and a hole at its beginning must not stop the peer: twice
+ * that. If it was more than in the round trip before, then the peer is in slow start, and doubles what it sends while
+ * the next edge is on its way: the difference counts four times more.
+ */
+uint32_t ek_rcv_window_on_taken(struct ek_rcv_window *w, uint32_t n, uint64_t rtt_ns, uint64_t now)
 {
-        bool grow;
+        uint32_t us = (uint32_t)(now / 1000);
+        uint64_t wanted;
 
-        w->taken = w->taken + n < w->taken ? UINT32_MAX : w->taken + n;
-        if (now - w->mark_at < rtt_ns)
-                return false;
-        grow = w->taken >= w->space / 2 && w->space < max;
+        w->taken = (uint32_t)ek_min_u64(UINT32_MAX, (uint64_t)w->taken + n);
+        if ((uint32_t)(us - w->mark_us) < ek_max_u64(rtt_ns / 1000, 1))
+                return 0;
+        wanted = 2ull * w->taken;
+        if (w->taken > w->taken_before)
+                wanted += 4ull * (w->taken - w->taken_before);
+        w->taken_before = w->taken;
         w->taken = 0;
-        w->mark_at = now;
-        return grow;
+        w->mark_us = us;
+        return (uint32_t)ek_min_u64(UINT32_MAX, wanted);
 }

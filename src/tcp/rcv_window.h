@@ -10,10 +10,11 @@
 struct ek_rcv_window {
         uint32_t space; /* receive buffer that this connection may fill */
         seq_t edge; /* right edge as the peer computes it: ACK + (WIN << scale) of what we sent */
-        /* growth: what the application took since `mark_at` */
+        /* growth: what the application took since `mark_us` */
         uint32_t taken;
         uint32_t reserved; /* the caller's: bytes reserved in the region for the promise */
-        uint64_t mark_at;
+        uint32_t mark_us;
+        uint32_t taken_before; /* in the round trip before */
 };
 
 /* The window field of the next segment. */
@@ -41,9 +42,7 @@ void ek_rcv_window_on_sent(struct ek_rcv_window *w, seq_t rcv_nxt, uint32_t byte
 bool ek_rcv_window_wants_update(const struct ek_rcv_window *w, seq_t rcv_nxt, uint32_t used,
                                 uint32_t mss, uint8_t scale);
 
-/* The application took `n` bytes; true: it keeps up with more than half a window per round trip, so a
- * larger space would help (at most `max`). */
-bool ek_rcv_window_on_taken(struct ek_rcv_window *w, uint32_t n, uint64_t rtt_ns, uint64_t now,
-                            uint32_t max);
+/* The application took `n` bytes: the space with which it could go on like that, at the end of each round trip; else 0. */
+uint32_t ek_rcv_window_on_taken(struct ek_rcv_window *w, uint32_t n, uint64_t rtt_ns, uint64_t now);
 
 #endif

@@ -28,6 +28,7 @@ struct path {
         uint32_t rcv_buf; /* what the receiver offers; 0: as much as it can */
         double loss, late;
         bool no_sack, no_ts;
+        bool own_buf; /* the receiver begins with what is the default, and grows */
 };
 
 struct packet {
@@ -148,6 +149,8 @@ static void make(unsigned i)
         cfg.timestamps = !p->no_ts;
         cfg.snd_buf_bytes = cfg.snd_buf_max_bytes = 8 << 20;
         cfg.rcv_buf_bytes = cfg.rcv_buf_max_bytes = p->rcv_buf != 0 ? p->rcv_buf : 8 << 20;
+        if (p->own_buf)
+                cfg.rcv_buf_bytes = 64 << 10;
         cfg.max_connections = 16;
         if (region[i] == NULL)
                 region[i] = aligned_alloc(4096, REGION);
@@ -309,6 +312,27 @@ EK_TEST(reordering_and_a_full_queue)
         if (getenv("PATHS") != NULL)
                 printf("a full queue, 5 %% held back 5 ms: %5.1f of %5.1f Mbit/s\n", got, clean);
         CHECK(got >= 0.95 * clean);
+}
+
+/* The receiver's window grows as fast as the sender's slow start. */
+EK_TEST(a_window_that_keeps_up)
+{
+        static const uint64_t rtt[] = {ELKO_MS(20), ELKO_MS(100), ELKO_MS(300)};
+
+        for (unsigned i = 0; i < 3; i++) {
+                struct path p = path_of(100000000, rtt[i]);
+                struct elko_tcp_info info;
+                double large = goodput(&p, 4, NULL), grown;
+
+                p.own_buf = true;
+                grown = goodput(&p, 4, &info);
+                if (getenv("PATHS") != NULL)
+                        printf("rtt %3u ms: %5.1f of %5.1f Mbit/s, %u ms limited by the window\n",
+                               (unsigned)(rtt[i] / 1000000), grown, large,
+                               (unsigned)(info.rwnd_limited_ns / 1000000));
+                CHECK(grown >= 0.99 * large);
+                CHECK(info.rwnd_limited_ns < rtt[i] / 4);
+        }
 }
 
 /* The mean of runs, each with the same luck for every clock. */

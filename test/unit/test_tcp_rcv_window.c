@@ -7,6 +7,8 @@
  */
 #include "tcp/rcv_window.h"
 
+#include <elko/elko.h>
+
 #include "ek_test.h"
 
 struct bench {
@@ -181,20 +183,29 @@ EK_TEST(a8_3_no_silly_windows)
         CHECK(bytes / segments >= 500);
 }
 
-/* Growth: only when the application takes more than half of the space within a round trip. */
+/* Growth: twice what the application takes in a round trip; in slow start, when it takes more and more, enough for twice
+ * as much in the next one. */
 EK_TEST(grows_for_a_fast_reader)
 {
+        const uint64_t rtt = ELKO_MS(1);
         struct bench b;
 
         start(&b, 65536, 0, 1460);
-        CHECK(!ek_rcv_window_on_taken(&b.w, 60000, 1000, 500, 1 << 20)); /* too early to tell */
-        CHECK(ek_rcv_window_on_taken(&b.w, 1, 1000, 1000, 1 << 20));
-        CHECK(!ek_rcv_window_on_taken(&b.w, 30000, 1000, 2000, 1 << 20)); /* too little */
-        CHECK(!ek_rcv_window_on_taken(&b.w, 60000, 1000, 3000, 65536));   /* at the limit */
-        CHECK(ek_rcv_window_on_taken(&b.w, UINT32_MAX, 1000, 4000, 1 << 20));
-        CHECK(!ek_rcv_window_on_taken(&b.w, UINT32_MAX, 1000, 4001, 1 << 20));
-        ek_rcv_window_on_taken(&b.w, UINT32_MAX, 1000, 4002, 1 << 20); /* saturates */
-        CHECK(ek_rcv_window_on_taken(&b.w, 1, 1000, 5000, 1 << 20));
+        CHECK_EQ(ek_rcv_window_on_taken(&b.w, 9999, rtt, rtt / 2), 0); /* too early to tell */
+        CHECK_EQ(ek_rcv_window_on_taken(&b.w, 1, rtt, rtt), 60000);
+        CHECK_EQ(ek_rcv_window_on_taken(&b.w, 10000, rtt, 2 * rtt), 20000);
+        CHECK_EQ(ek_rcv_window_on_taken(&b.w, 5000, rtt, 3 * rtt), 10000);
+        /* doubling: what is taken next, and as much again, which leaves meanwhile */
+        for (uint32_t n = 10000, i = 4; i < 10; i++, n *= 2)
+                CHECK_EQ(ek_rcv_window_on_taken(&b.w, n, rtt, i * rtt), 4 * n);
+        CHECK_EQ(ek_rcv_window_on_taken(&b.w, UINT32_MAX, rtt, 10 * rtt), UINT32_MAX);
+        CHECK_EQ(ek_rcv_window_on_taken(&b.w, UINT32_MAX, rtt, 10 * rtt + 1), 0);
+        CHECK_EQ(ek_rcv_window_on_taken(&b.w, UINT32_MAX, rtt, 10 * rtt + 2), 0); /* saturates */
+        CHECK_EQ(ek_rcv_window_on_taken(&b.w, 1, rtt, 11 * rtt), UINT32_MAX);
+        /* microseconds come round */
+        CHECK_EQ(ek_rcv_window_on_taken(&b.w, 1, rtt, ELKO_US(UINT32_MAX)), 2);
+        CHECK_EQ(ek_rcv_window_on_taken(&b.w, 1, rtt, ELKO_US(UINT32_MAX) + rtt / 2), 0);
+        CHECK_EQ(ek_rcv_window_on_taken(&b.w, 1, rtt, ELKO_US(UINT32_MAX) + rtt), 8);
 }
 
 EK_TEST_MAIN();
