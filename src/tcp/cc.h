@@ -17,12 +17,15 @@ enum { EK_CWND_MAX = 1u << 30 };
  */
 struct ek_hystart {
         uint64_t last_min_ns, round_min_ns; /* EK_NEVER: no sample */
-        uint64_t baseline_ns; /* of Conservative Slow Start (CSS); EK_NEVER: not in CSS */
-        uint64_t tick_ns;     /* of the clock */
-        uint32_t samples;     /* in this round */
-        uint32_t credit;      /* bytes that CSS has not turned into growth yet */
+        uint64_t baseline_ns;         /* of Conservative Slow Start (CSS); EK_NEVER: not in CSS */
+        uint64_t tick_ns;             /* of the clock */
+        uint32_t samples;             /* in this round */
+        uint32_t credit;              /* bytes that CSS has not turned into growth yet */
+        uint64_t train_at, train_end; /* of ACKs, since the round began */
         uint8_t css_rounds;
         bool over; /* it applies to the first slow start only (4.3) */
+        bool in_train;
+        bool by_train; /* CSS began with a train, and no delay has confirmed it yet */
 };
 
 void ek_hystart_init(struct ek_hystart *h, uint64_t clock_resolution_ns);

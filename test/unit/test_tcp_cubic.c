@@ -425,6 +425,79 @@ EK_TEST(no_hystart_with_a_threshold)
         CHECK_EQ(b.out.cwnd_bytes, before + 60 * MSS);
 }
 
+/* A train of ACKs: 60 in 60 ms of a round trip of 100 ms. After 50 ms of it slow start goes on at a quarter of its
+ * speed; a longer round trip in the next round ends it. */
+EK_TEST(a_train_of_acks)
+{
+        struct bench b;
+        uint32_t before;
+
+        start(&b, MSS, ELKO_MS(100));
+        hy_round(&b, 20, ELKO_MS(100));
+        CHECK_EQ(b.out.cwnd_bytes, 30 * MSS);
+        hy_round(&b, 60, ELKO_MS(100));
+        /* 50 segments for the ACKs of 0 to 49 ms, 10 quarters for the rest */
+        CHECK_EQ(b.out.cwnd_bytes / MSS, 82);
+        before = b.out.cwnd_bytes;
+        hy_round(&b, 7, ELKO_MS(113));
+        CHECK_EQ(b.out.ssthresh_bytes, UINT32_MAX);
+        hy_round(&b, 1, ELKO_MS(113)); /* a round of its own: one sample */
+        CHECK_EQ(b.out.ssthresh_bytes, UINT32_MAX);
+        hy_round(&b, 8, ELKO_MS(113));
+        CHECK_EQ(b.out.cwnd_bytes, before + 4 * MSS);
+        CHECK_EQ(b.out.ssthresh_bytes, b.out.cwnd_bytes);
+}
+
+/* Nothing confirms it: three rounds later slow start resumes. */
+EK_TEST(a_train_without_a_queue)
+{
+        struct bench b;
+        uint32_t before;
+
+        start(&b, MSS, ELKO_MS(100));
+        hy_round(&b, 60, ELKO_MS(100));
+        for (int round = 0; round < 3; round++) {
+                before = b.out.cwnd_bytes;
+                hy_round(&b, 40, ELKO_MS(round == 0 ? 100 : 112)); /* below the margin of 12.5 ms */
+                CHECK_EQ(b.out.cwnd_bytes, before + 10 * MSS);
+        }
+        before = b.out.cwnd_bytes;
+        hy_round(&b, 40, ELKO_MS(100));
+        CHECK_EQ(b.out.cwnd_bytes, before + 40 * MSS);
+        CHECK_EQ(b.out.ssthresh_bytes, UINT32_MAX);
+}
+
+/* What is no train: two of 40 ms with a pause between them; where departures are paced, anything shorter than the round
+ * trip; what a clock of 15 ms shows of it. */
+EK_TEST(no_train)
+{
+        struct elko_cc_init paced = {.now = ELKO_SEC(1),
+                                     .mss = MSS,
+                                     .initial_cwnd_bytes = 10 * MSS,
+                                     .clock_resolution_ns = 1,
+                                     .paced = true};
+        struct bench b;
+
+        start(&b, MSS, ELKO_MS(100));
+        for (int i = 0; i < 80; i++) {
+                b.now += i == 40 ? ELKO_MS(8) : ELKO_MS(1);
+                ack_as(&b, MSS, true, i == 0);
+        }
+        CHECK_EQ(b.out.cwnd_bytes, 90 * MSS);
+        start(&b, MSS, ELKO_MS(100));
+        elko_cc_cubic.init(b.priv, &b.out, &paced);
+        hy_round(&b, 98, ELKO_MS(100));
+        CHECK_EQ(b.out.cwnd_bytes, 108 * MSS);
+        hy_round(&b, 105, ELKO_MS(100));
+        CHECK_EQ(b.out.cwnd_bytes, (108 + 100 + 1) * MSS + MSS / 4);
+        start(&b, MSS, ELKO_MS(100));
+        for (int i = 0; i < 90; i++) {
+                b.now = ELKO_SEC(2) + ELKO_MS(i / 15 * 15);
+                ack_as(&b, MSS, true, i == 0);
+        }
+        CHECK_EQ(b.out.cwnd_bytes, 100 * MSS);
+}
+
 /* ---- on a path ---- */
 
 static double goodput(uint64_t rate, uint64_t rtt, uint32_t buffer, uint32_t ppm, uint64_t tick,
@@ -472,6 +545,25 @@ EK_TEST(slow_start_ends_early)
         ccb_run(&b, b.now + ELKO_SEC(4));
         CHECK(dropped * 2 < b.dropped);
         ccb_free(&b);
+}
+
+/* With the train of ACKs a buffer of one BDP sees no loss, and the path is full from then on; at several places of the
+ * doubling between half a BDP and all of it. [RFC9438 4.10a 4.10b] */
+EK_TEST(slow_start_ends_in_time)
+{
+        for (uint32_t rate = 8000000; rate <= 16000000; rate += 1000000) {
+                struct ccb b = {.seed = 3};
+                uint64_t full;
+
+                ccb_init(&b, &elko_cc_cubic, rate, ELKO_MS(100), rate / 10);
+                ccb_run(&b, b.now + ELKO_SEC(1));
+                full = b.delivered;
+                ccb_run(&b, b.now + ELKO_SEC(2));
+                CHECK_EQ(b.dropped, 0);
+                CHECK(b.out.ssthresh_bytes != UINT32_MAX);
+                CHECK(b.delivered - full > rate / 100 * 199);
+                ccb_free(&b);
+        }
 }
 
 /* RFC 9438's response function, figure for p = 10^-3 .. 10^-2: W = 1.054 / p^(3/4) * (C/.4)^(1/4) RTT^(3/4), or Reno's where
