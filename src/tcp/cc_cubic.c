@@ -34,7 +34,7 @@ enum {
 struct undo {
         uint64_t epoch_at, k_ns;
         uint32_t cwnd, ssthresh, cwnd_prior, w_max, w_est;
-        bool in_epoch, from_zero, valid;
+        bool in_epoch, from_zero, hystart_over, valid;
 };
 
 struct cubic {
@@ -207,6 +207,7 @@ static void save(struct cubic *c, const struct elko_cc_out *out)
                 .w_est = c->w_est,
                 .in_epoch = c->in_epoch,
                 .from_zero = c->from_zero,
+                .hystart_over = c->hystart.over,
                 .valid = true,
         };
 }
@@ -262,6 +263,8 @@ static void cubic_undo(void *priv, struct elko_cc_out *out)
                 c->w_est = u->w_est;
                 c->in_epoch = u->in_epoch;
                 c->from_zero = u->from_zero;
+                /* It may still be the first slow start, which goes on until the queue is seen. */
+                c->hystart.over = u->hystart_over;
         }
         c->undo.valid = false;
 }

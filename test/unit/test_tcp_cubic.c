@@ -353,6 +353,22 @@ EK_TEST(hystart_exits)
         CHECK(b.out.cwnd_bytes - before < 10 * MSS); /* congestion avoidance */
 }
 
+/* A loss that was none did not end the first slow start, nor HyStart++: the queue is still looked for. */
+EK_TEST(hystart_after_an_undo)
+{
+        struct bench b;
+
+        start(&b, MSS, ELKO_MS(50));
+        hy_round(&b, 10, ELKO_MS(50));
+        congestion(&b, ELKO_CONGESTION_LOSS, 10 * MSS);
+        elko_cc_cubic.undo(b.priv, &b.out);
+        hy_round(&b, 20, ELKO_MS(50));
+        for (int round = 0; round < 6; round++)
+                hy_round(&b, 40, ELKO_MS(66));
+        hy_round(&b, 1, ELKO_MS(66));
+        CHECK(b.out.ssthresh_bytes != UINT32_MAX);
+}
+
 /* (4.2) Shorter again than when CSS began: it was jitter, slow start resumes. [RFC9406 4.2h] */
 EK_TEST(hystart_resumes)
 {
