@@ -13,6 +13,11 @@
  * slow start is HyStart++'s (RFC 9406). ECN marks come from shorter queues than losses, so they lower the window
  * less (ABE, RFC 8511).
  *
+ * Deviation: when three losses in a row were found with an empty queue - the shortest round trip of the last round trip
+ * was the path's own, to a sixteenth and to 4 ms - then it is by chance that the path loses, and not for want of room.
+ * The next one lowers the window to 80 %, as RFC 8511 does where a mark tells of a short queue. Nobody is pressed who
+ * waits in a queue that there is not; with the first loss that comes with a queue it is 70 % again.
+ *
  * Windows are in bytes, time is in ns; the cubes are of microseconds, and grow no more after 250 s from K:
  * by then the window has gained 10^6 segments.
  *
@@ -23,17 +28,23 @@
 enum {
         BETA = 70,     /* percent of the window that stays, (4.6) */
         BETA_ECN = 85, /* RFC 8511, 3.1 */
+        /* the deviation */
+        BETA_CHANCE = 80,
+        CHANCE_LOSSES = 3,
+        QUIET_DIVISOR = 16,
         US_PER_S = 1000000,
         ALPHA_NUM = 9, /* alpha = 3 (1 - beta) / (1 + beta) = 9 / 17, (4.3) */
         ALPHA_DEN = 17,
 };
 
-#define SPAN_MAX_US 250000000u
+#define SPAN_MAX_US  250000000u
+#define QUIET_MAX_NS 4000000u /* as RFC 9406 has it */
 
 /* What a spurious loss gives back (4.9.2). */
 struct undo {
         uint64_t epoch_at, k_ns;
         uint32_t cwnd, ssthresh, cwnd_prior, w_max, w_est;
+        uint8_t by_chance;
         bool in_epoch, from_zero, hystart_over, valid;
 };
 
@@ -45,7 +56,10 @@ struct cubic {
         uint64_t credit;     /* (target - cwnd) * bytes, not yet growth */
         uint64_t est_credit; /* alpha's numerator * bytes * mss */
         uint32_t w_max, w_est, cwnd_prior;
-        uint32_t left; /* cwnd as it was left in congestion avoidance */
+        uint32_t left;                            /* cwnd as it was left in congestion avoidance */
+        uint64_t min_rtt_ns;                      /* the path's */
+        uint64_t round_min_ns, last_round_min_ns; /* EK_NEVER: no sample */
+        uint8_t by_chance; /* losses in a row without a queue; up to CHANCE_LOSSES */
         bool in_epoch;
         bool from_zero; /* the next epoch begins with K = 0: after a time-out, after HyStart++ */
         bool waiting;   /* for the application */
@@ -94,7 +108,12 @@ static void cubic_init(void *priv, struct elko_cc_out *out, const struct elko_cc
 {
         struct cubic *c = priv;
 
-        *c = (struct cubic){.from_zero = true, .bursts = ev->paced || ev->slow_start_bursts};
+        *c = (struct cubic){
+                .from_zero = true,
+                .bursts = ev->paced || ev->slow_start_bursts,
+                .round_min_ns = EK_NEVER,
+                .last_round_min_ns = EK_NEVER,
+        };
         ek_hystart_init(&c->hystart, ev->clock_resolution_ns);
         out->cwnd_bytes = ev->initial_cwnd_bytes;
         out->ssthresh_bytes = UINT32_MAX;
@@ -178,10 +197,32 @@ static void slow_start(struct cubic *c, struct elko_cc_out *out, const struct el
         c->from_zero = true;
 }
 
+static void watch_queue(struct cubic *c, const struct elko_cc_ack *ev)
+{
+        c->min_rtt_ns = ev->min_rtt_ns;
+        if (ev->round_start) {
+                c->last_round_min_ns = c->round_min_ns;
+                c->round_min_ns = EK_NEVER;
+        }
+        if (ev->rtt_ns != 0)
+                c->round_min_ns = ek_min_u64(c->round_min_ns, ev->rtt_ns);
+}
+
+/* What was found lost now left in the last round trip, or in this one. */
+static bool is_queue_empty(const struct cubic *c)
+{
+        uint64_t bound = c->min_rtt_ns + ek_min_u64(c->min_rtt_ns / QUIET_DIVISOR, QUIET_MAX_NS) +
+                         c->hystart.tick_ns;
+
+        return c->min_rtt_ns != 0 && c->last_round_min_ns <= bound &&
+               (c->round_min_ns <= bound || c->round_min_ns == EK_NEVER);
+}
+
 static void cubic_on_ack(void *priv, struct elko_cc_out *out, const struct elko_cc_ack *ev)
 {
         struct cubic *c = priv;
 
+        watch_queue(c, ev);
         if (ev->in_recovery || ev->acked_bytes == 0)
                 return;
         if (!ev->cwnd_limited) {
@@ -208,15 +249,32 @@ static void save(struct cubic *c, const struct elko_cc_out *out)
                 .in_epoch = c->in_epoch,
                 .from_zero = c->from_zero,
                 .hystart_over = c->hystart.over,
+                .by_chance = c->by_chance,
                 .valid = true,
         };
+}
+
+/* What stays of the window, in percent. */
+static uint32_t beta_of(struct cubic *c, enum elko_congestion kind)
+{
+        bool by_chance = c->by_chance >= CHANCE_LOSSES;
+
+        if (kind == ELKO_CONGESTION_ECN)
+                return BETA_ECN;
+        if (kind != ELKO_CONGESTION_LOSS || !is_queue_empty(c))
+                c->by_chance = 0;
+        else if (by_chance)
+                return BETA_CHANCE;
+        else
+                c->by_chance++;
+        return BETA;
 }
 
 /* [RFC9438 4.6a 4.6b 4.6c 4.7 4.8a; RFC8511 3.1] */
 static void reduce(struct cubic *c, struct elko_cc_out *out, const struct elko_cc_event *ev)
 {
         bool ecn = ev->kind == ELKO_CONGESTION_ECN;
-        uint32_t beta = ecn ? BETA_ECN : BETA, cwnd = out->cwnd_bytes;
+        uint32_t beta = beta_of(c, ev->kind), cwnd = out->cwnd_bytes;
         uint32_t share = (uint32_t)((uint64_t)ev->flight_bytes * beta / 100);
 
         /* Fast convergence: less than the last time, so somebody else needs room. */
@@ -265,6 +323,7 @@ static void cubic_undo(void *priv, struct elko_cc_out *out)
                 c->from_zero = u->from_zero;
                 /* It may still be the first slow start, which goes on until the queue is seen. */
                 c->hystart.over = u->hystart_over;
+                c->by_chance = u->by_chance;
         }
         c->undo.valid = false;
 }

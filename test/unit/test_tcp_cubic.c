@@ -15,6 +15,7 @@ struct bench {
         uint64_t priv[ELKO_CC_PRIVATE_BYTES / 8];
         struct elko_cc_out out;
         uint64_t now, rtt;
+        uint64_t min_rtt; /* 0: the same */
         uint32_t mss;
 };
 
@@ -37,7 +38,7 @@ static void ack_as(struct bench *b, uint32_t bytes, bool limited, bool round_sta
                                  .newly_delivered = bytes,
                                  .rtt_ns = b->rtt,
                                  .srtt_ns = b->rtt,
-                                 .min_rtt_ns = b->rtt,
+                                 .min_rtt_ns = b->min_rtt != 0 ? b->min_rtt : b->rtt,
                                  .cwnd_limited = limited,
                                  .round_start = round_start};
 
@@ -165,6 +166,40 @@ EK_TEST(multiplicative_decrease)
         congestion(&b, ELKO_CONGESTION_ECN, MSS);
         CHECK_EQ(b.out.cwnd_bytes, MSS);
         CHECK_EQ(b.out.ssthresh_bytes, 2 * MSS);
+}
+
+/* The deviation: three losses without a queue, and the next ones leave 80 %; with a queue, or after a time-out, it is 70 %
+ * again. A queue is what is longer than the path by a sixteenth, or by 4 ms. */
+EK_TEST(losses_by_chance)
+{
+        static const struct {
+                uint64_t min_us, rtt_us;
+                bool quiet;
+        } c[] = {{10000, 10000, true},
+                 {10000, 10600, true},
+                 {10000, 10700, false},
+                 {100000, 103900, true},
+                 {100000, 104100, false}};
+
+        for (unsigned k = 0; k < sizeof(c) / sizeof(c[0]); k++) {
+                struct bench b;
+
+                start(&b, MSS, ELKO_US(c[k].rtt_us));
+                b.min_rtt = ELKO_US(c[k].min_us);
+                for (int i = 0; i < 5; i++) {
+                        round_trip(&b);
+                        round_trip(&b);
+                        at_window(&b, 100);
+                        CHECK_EQ(b.out.cwnd_bytes, (c[k].quiet && i >= 3 ? 80u : 70u) * MSS);
+                }
+                round_trip(&b);
+                congestion(&b, ELKO_CONGESTION_TIMEOUT, 100 * MSS);
+                CHECK_EQ(b.out.ssthresh_bytes, 70 * MSS);
+                round_trip(&b);
+                round_trip(&b);
+                at_window(&b, 100);
+                CHECK_EQ(b.out.cwnd_bytes, 70 * MSS);
+        }
 }
 
 /* (4.7) Less than the last time: W_max is 0.85 of the window, and the curve is flat there, so the plateau comes
@@ -587,18 +622,26 @@ EK_TEST(slow_start_ends_in_time)
  * which is what the formula is for. */
 EK_TEST(response_function)
 {
-        static struct ccb b;
-        double w, want, cubic, reno;
+        /* The second time without a queue: the general formula with what the deviation leaves of a window. */
+        static const double betas[] = {0.7, 0.8};
 
-        b = (struct ccb){.pkt = b.pkt, .loss_nth = 1000};
-        ccb_init(&b, &elko_cc_cubic, 125000000, ELKO_MS(100), 1u << 30);
-        ccb_run(&b, b.now + ELKO_SEC(300));
-        w = (double)b.delivered / 300 * 0.1 / MSS;
-        cubic = 1.054 * pow(0.1, 0.75) / pow(0.001, 0.75);
-        reno = 1.2 / sqrt(0.001);
-        want = cubic > reno ? cubic : reno;
-        CHECK(near(w, want, 20));
-        ccb_free(&b);
+        for (int i = 0; i < 2; i++) {
+                static struct ccb b;
+                double w, want, cubic, reno, beta = betas[i], alpha = 9.0 / 17;
+
+                b = (struct ccb){.pkt = b.pkt, .loss_nth = 1000};
+                ccb_init(&b, &elko_cc_cubic, 125000000, ELKO_MS(100), 1u << 30);
+                if (i == 0)
+                        b.min_rtt /= 2; /* somebody else's queue */
+                ccb_run(&b, b.now + ELKO_SEC(300));
+                w = (double)b.delivered / 300 * 0.1 / MSS;
+                cubic = pow(0.4 * (3 + beta) / (4 * (1 - beta)), 0.25) * pow(0.1, 0.75) /
+                        pow(0.001, 0.75);
+                reno = sqrt(alpha * (1 + beta) / (2 * (1 - beta))) / sqrt(0.001);
+                want = cubic > reno ? cubic : reno;
+                CHECK(near(w, want, 20));
+                ccb_free(&b);
+        }
 }
 
 /* Clocks of 1 us, 500 us and 15 ms: the same goodput within 5 %, with and without loss. */
