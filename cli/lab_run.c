@@ -187,9 +187,18 @@ static bool take_due(struct run *r, int dir)
 
 /* ---- flows and samples ---- */
 
+/* Two flows that begin at the same instant, or a fixed time apart, stay in step with each other on a path without
+ * chance, and it is always the same one whose packets find the queue full (traffic phase effects: Floyd and Jacobson,
+ * 1992). So each seed has its own distance, up to a round trip more. */
 static uint64_t start_of(const struct run *r, unsigned flow)
 {
-        return r->start + flow * r->cell->stagger_ns;
+        uint64_t z = r->config->seed * 0x9e3779b97f4a7c15u + flow;
+
+        if (flow == 0)
+                return r->start;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+        return r->start + flow * r->cell->stagger_ns + (z >> 32) % (r->cell->rtt_ns + 1);
 }
 
 static bool start_flows(struct run *r)
