@@ -113,7 +113,7 @@ static void look(struct ek_hystart *h)
                 begin_css(h, h->round_min_ns, false);
 }
 
-/* The deviation. */
+/* The deviation. A clock must tell a pause from none. */
 static void watch_train(struct ek_hystart *h, const struct elko_cc_ack *ev, bool paced)
 {
         uint64_t rtt = ev->min_rtt_ns;
@@ -125,7 +125,8 @@ static void watch_train(struct ek_hystart *h, const struct elko_cc_ack *ev, bool
                 h->in_train = false;
         }
         h->train_end = ev->now;
-        if (h->in_train && h->baseline_ns == EK_NEVER && h->samples >= N_RTT_SAMPLE && rtt != 0 &&
+        if (h->in_train && h->baseline_ns == EK_NEVER && h->samples >= N_RTT_SAMPLE &&
+            rtt / TRAIN_GAP_DIVISOR >= h->tick_ns &&
             ev->now - h->train_at >= (paced ? rtt : rtt / 2))
                 begin_css(h, rtt, true);
 }
