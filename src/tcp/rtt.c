@@ -7,7 +7,10 @@
  * sent once, unless a timestamp tells which copy was answered) is the caller's to decide.
  *
  * Deviation: RFC 7323, 4.2 would have samples count the less, the more of them come in one round trip. The
- * estimate follows the path sooner without, and the floor keeps the time-out from being too short.
+ * estimate follows the path sooner without. But then RTTVAR forgets within a round trip, too, and where that is longer
+ * than the floor, the time-out would be no more than SRTT: it would expire before the answer to a fast retransmission,
+ * behind a queue that grows, and before RACK's reordering window has passed. So it is half a round trip longer
+ * at least, which is more than (2.3) asks for.
  */
 
 #define AFTER_LOST_SYN_NS 3000000000u
@@ -51,6 +54,8 @@ uint64_t ek_rtt_rto(const struct ek_rtt *r, const struct ek_rtt_limits *lim)
                 rto = ek_max_u64(lim->granularity_ns, 4 * r->rttvar_ns);
                 if (lim->floor_on_variance)
                         rto = ek_max_u64(rto, lim->min_ns);
+                else
+                        rto = ek_max_u64(rto, r->srtt_ns / 2);
                 rto += r->srtt_ns;
                 rto = ek_max_u64(rto, lim->min_ns);
         }

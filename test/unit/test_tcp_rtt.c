@@ -37,6 +37,24 @@ EK_TEST(first_measurement)
         CHECK_EQ(ek_rtt_rto(&r, &limits), ELKO_MS(1200));
 }
 
+/* However steady the path, the time-out is half a round trip more; less than the floor it is not. */
+EK_TEST(a_steady_path)
+{
+        static const uint32_t ms[][2] = {{20, 200}, {133, 200}, {200, 300}, {300, 450}, {600, 900}};
+
+        for (unsigned i = 0; i < sizeof(ms) / sizeof(ms[0]); i++) {
+                struct ek_rtt_limits linux_like = limits;
+                struct ek_rtt r = {0};
+
+                for (int k = 0; k < 1000; k++)
+                        ek_rtt_on_sample(&r, ELKO_MS(ms[i][0]));
+                CHECK(ek_rtt_rto(&r, &limits) / 1000000 + 1 >= ms[i][1]);
+                CHECK(ek_rtt_rto(&r, &limits) / 1000000 <= ms[i][1]);
+                linux_like.floor_on_variance = true;
+                CHECK(ek_rtt_rto(&r, &linux_like) / 1000000 <= ms[i][0] + 200);
+        }
+}
+
 /* (2.3) RTTVAR = 3/4 RTTVAR + 1/4 |SRTT - R'|, with the old SRTT; SRTT = 7/8 SRTT + 1/8 R'.
  * [RFC9293 MUST-18; RFC7323 4.2; RFC6298 2.3a 2.3b 2.3c] */
 EK_TEST(later_measurements)
