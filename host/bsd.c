@@ -371,7 +371,8 @@ static int disconnect(struct elko_bsd *b, struct bsd_sock *s)
         s->handle = ELKO_SOCK_NONE;
         s->kind = BSD_NEW;
         s->read_shut = s->write_shut = s->error_told = s->was_open = false;
-        s->active = s->connect_told = s->eof = s->deferred = false;
+        s->active = s->connect_told = s->eof = s->deferred = s->urgent_taken = false;
+        s->urgent_end = 0;
         s->syn_data = 0;
         bsd_send_forget(s);
         bsd_eor_free(s);
@@ -433,7 +434,8 @@ int bsd_connect_state(struct elko_bsd *b, struct bsd_sock *s, bool *open)
         }
 }
 
-int bsd_open(struct elko_bsd *b, struct bsd_sock *s, const elko_endpoint *remote, unsigned option)
+int bsd_open(struct elko_bsd *b, struct bsd_sock *s, const elko_endpoint *remote,
+             enum elko_fastopen option)
 {
         int r = elko_connect(b->st, remote, s->bound ? &s->local : NULL, &s->handle);
 
@@ -446,7 +448,7 @@ int bsd_open(struct elko_bsd *b, struct bsd_sock *s, const elko_endpoint *remote
         s->active = true;
         s->error = 0;
         elko_set_user(b->st, s->handle, s);
-        if (option != 0)
+        if (option != ELKO_FASTOPEN_OFF)
                 elko_set_option(b->st, s->handle, ELKO_OPTION_FASTOPEN, option);
         bsd_apply_options(b, s);
         return 0;
@@ -472,7 +474,7 @@ int elko_bsd_connect(struct elko_bsd *b, int fd, const struct sockaddr *addr, so
                 return error;
         if (s->opt.fastopen_connect)
                 return bsd_fast_connect(b, s, &remote);
-        error = bsd_open(b, s, &remote, 0);
+        error = bsd_open(b, s, &remote, ELKO_FASTOPEN_OFF);
         return error != 0 ? error : -EINPROGRESS;
 }
 
@@ -488,6 +490,8 @@ static void on_event(struct elko_bsd *b, struct bsd_sock *s, const struct elko_e
         }
         if (ev->bits & ELKO_EV_EOF)
                 s->eof = true;
+        if (ev->bits & ELKO_EV_URGENT)
+                bsd_urgent_news(b, s);
         if ((ev->bits & ELKO_EV_SOFT_ERROR) && ev->error != ELKO_ETIMEDOUT) {
                 s->soft_error = bsd_errno(ev->error);
                 s->soft_at = elko_now(b->st);
@@ -540,8 +544,9 @@ int64_t bsd_ready(struct elko_bsd *b, const struct bsd_sock *s)
         return s->handle == ELKO_SOCK_NONE ? ELKO_ENOTCONN : elko_recv_ready(b->st, s->handle);
 }
 
-/* MSG_PEEK, and MSG_TRUNC, which throws away. */
-static ssize_t look(struct elko_bsd *b, struct bsd_sock *s, uint8_t *buf, size_t len, int flags)
+/* MSG_PEEK, and MSG_TRUNC, which throws away. `skip`: bytes that are passed over. */
+static ssize_t look(struct elko_bsd *b, struct bsd_sock *s, uint8_t *buf, size_t len, int flags,
+                    size_t skip)
 {
         struct elko_slice part[2];
         int64_t r = elko_recv_peek(b->st, s->handle, part);
@@ -550,15 +555,17 @@ static ssize_t look(struct elko_bsd *b, struct bsd_sock *s, uint8_t *buf, size_t
         if (r <= 0)
                 return r;
         for (unsigned i = 0; i < 2 && n < len; i++) {
-                size_t take = part[i].len < len - n ? part[i].len : len - n;
+                size_t from = skip < part[i].len ? skip : part[i].len;
+                size_t take = part[i].len - from < len - n ? part[i].len - from : len - n;
 
+                skip -= from;
                 if (!(flags & MSG_TRUNC) && take > 0)
-                        memcpy(buf + n, part[i].data, take);
+                        memcpy(buf + n, (const uint8_t *)part[i].data + from, take);
                 n += take;
         }
         if (!(flags & MSG_PEEK))
                 elko_recv_consume(b->st, s->handle, n);
-        return (ssize_t)n;
+        return n > 0 ? (ssize_t)n : ELKO_EAGAIN;
 }
 
 /* SO_RCVLOWAT: a call that may wait does so until there is that much, or nothing more will come. */
@@ -581,6 +588,7 @@ ssize_t elko_bsd_recv(struct elko_bsd *b, int fd, void *buf, size_t len, int fla
 {
         int error;
         struct bsd_sock *s = bsd_get(b, fd, &error);
+        size_t skip;
         int64_t r;
 
         if (s == NULL)
@@ -591,9 +599,9 @@ ssize_t elko_bsd_recv(struct elko_bsd *b, int fd, void *buf, size_t len, int fla
 
                 return bsd_errq_take(b, s, &none);
         }
-        if (flags & MSG_OOB)
-                return -EINVAL;
         elko_bsd_update(b);
+        if (flags & MSG_OOB)
+                return bsd_urgent_recv(b, s, buf, len, flags);
         if (s->kind == BSD_NEW || s->kind == BSD_LISTENER)
                 return s->error != 0 ? last_words(s) : -ENOTCONN;
         if (s->kind == BSD_CONNECTING)
@@ -604,9 +612,12 @@ ssize_t elko_bsd_recv(struct elko_bsd *b, int fd, void *buf, size_t len, int fla
                 return last_words(s);
         if (bsd_recv_waits(b, s, len, flags))
                 return -EAGAIN;
+        len = bsd_urgent_limit(b, s, len, &skip);
+        if (skip > 0 && !(flags & MSG_PEEK))
+                skip = elko_recv_consume(b->st, s->handle, skip) != ELKO_OK;
         if (bsd_ready(b, s) > 0 && buf == NULL && !(flags & MSG_TRUNC))
                 return -EFAULT;
-        r = flags & (MSG_PEEK | MSG_TRUNC) ? look(b, s, buf, len, flags)
+        r = flags & (MSG_PEEK | MSG_TRUNC) ? look(b, s, buf, len, flags, skip)
                                            : elko_recv(b->st, s->handle, buf, len);
         if (r > 0)
                 return (ssize_t)r;
@@ -647,8 +658,6 @@ ssize_t bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, int fl
                 if (!open)
                         return n;
         }
-        if (flags & MSG_OOB)
-                return -EOPNOTSUPP;
         elko_bsd_update(b);
         if (s->error != 0 && (s->kind == BSD_DEAD || s->kind == BSD_NEW))
                 return last_words(s);
@@ -669,7 +678,8 @@ ssize_t bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, int fl
                 r = bsd_eor_keep(b, s, buf, len);
         else
                 r = elko_send(b->st, s->handle, buf, len,
-                              (flags & MSG_MORE) || len < whole ? ELKO_SEND_MORE : 0);
+                              ((flags & MSG_MORE) || len < whole ? ELKO_SEND_MORE : 0u) |
+                                      (flags & MSG_OOB ? ELKO_SEND_URGENT : 0u));
         if (r >= 0) {
                 bsd_mark_sent(s, (size_t)r, flags, stamps);
                 bsd_send_count(b, s, (size_t)r);
@@ -684,13 +694,11 @@ ssize_t bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, int fl
 
 /* ---- shutdown, close ---- */
 
-/* In SYN-RECEIVED, after the peer's SYN met ours. */
-static bool is_crossing(struct elko_bsd *b, const struct bsd_sock *s)
+static bool is_in(struct elko_bsd *b, const struct bsd_sock *s, enum elko_tcp_state state)
 {
         struct elko_tcp_info info;
 
-        return elko_tcp_info_get(b->st, s->handle, &info) == ELKO_OK &&
-               info.state == ELKO_TCP_SYN_RECEIVED;
+        return elko_tcp_info_get(b->st, s->handle, &info) == ELKO_OK && info.state == state;
 }
 
 int elko_bsd_shutdown(struct elko_bsd *b, int fd, int how)
@@ -715,7 +723,8 @@ int elko_bsd_shutdown(struct elko_bsd *b, int fd, int how)
         if (s->kind == BSD_NEW || s->kind == BSD_DEAD)
                 return -ENOTCONN;
         /* Before the connection is open Linux gives it up: there is nothing to end in order. */
-        if (s->kind == BSD_CONNECTING && !is_crossing(b, s)) {
+        if (s->kind == BSD_CONNECTING && !is_in(b, s, ELKO_TCP_SYN_RECEIVED)) {
+                /* In SYN-RECEIVED the peer's SYN has met ours. */
                 s->news++;
                 return disconnect(b, s);
         }
@@ -747,7 +756,9 @@ int elko_bsd_close(struct elko_bsd *b, int fd)
         if (s->handle != ELKO_SOCK_NONE) {
                 bsd_eor_release(b, s, true);
                 elko_set_user(b->st, s->handle, NULL);
-                if (s->opt.linger.l_onoff && s->opt.linger.l_linger == 0 && s->kind != BSD_LISTENER)
+                if (s->kind != BSD_LISTENER &&
+                    ((s->opt.linger.l_onoff && s->opt.linger.l_linger == 0) ||
+                     (s->opt.linger2 < 0 && is_in(b, s, ELKO_TCP_FIN_WAIT_2))))
                         elko_abort(b->st, s->handle);
                 else
                         elko_close(b->st, s->handle);
@@ -769,6 +780,7 @@ unsigned elko_bsd_poll(struct elko_bsd *b, int fd)
 {
         struct bsd_sock *s;
         unsigned r = 0;
+        int64_t target;
 
         if (fd < 0 || fd >= b->top || b->sock[fd].kind == BSD_FREE)
                 return POLLNVAL;
@@ -793,8 +805,13 @@ unsigned elko_bsd_poll(struct elko_bsd *b, int fd)
         case BSD_PIPE_IN: return bsd_pipe_poll(s);
         default: break;
         }
-        if (bsd_ready(b, s) >= (s->opt.rcv_lowat > 1 ? s->opt.rcv_lowat : 1))
+        target = s->opt.rcv_lowat > 1 ? s->opt.rcv_lowat : 1;
+        if (!s->opt.oob_inline && bsd_at_mark(b, s))
+                target++;
+        if (bsd_ready(b, s) >= target)
                 r |= POLLIN | POLLRDNORM;
+        if (bsd_urgent_waits(b, s))
+                r |= POLLPRI;
         /* The end of the stream is told as soon as it is known, whatever is unread before it. */
         if (s->eof || s->read_shut || s->kind == BSD_DEAD)
                 r |= POLLIN | POLLRDNORM | POLLRDHUP;
@@ -851,8 +868,12 @@ int elko_bsd_ioctl(struct elko_bsd *b, int fd, unsigned long request, int *arg)
         if (s->kind == BSD_LISTENER)
                 return -EINVAL;
         if (request == FIONREAD) {
-                n = bsd_ready(b, s);
+                n = bsd_urgent_ready(b, s);
                 *arg = n > 0 ? (int)n : 0;
+                return 0;
+        }
+        if (request == SIOCATMARK) {
+                *arg = bsd_at_mark(b, s);
                 return 0;
         }
         if (request != SIOCOUTQ && request != SIOCOUTQNSD)

@@ -7,7 +7,7 @@
  * how many connections it will take by a cookie alone; accept() gives them out before the handshake is over.
  *
  * The stack needs the data before the SYN leaves. So the connection is made with its SYN held back
- * (ELKO_OPTION_FASTOPEN, 2), is given what the SYN can carry, and is let go.
+ * (ELKO_FASTOPEN_HOLD), is given what the SYN can carry, and is let go.
  */
 #include "host/bsd_priv.h"
 
@@ -21,9 +21,6 @@ enum { OPT_FASTOPEN_CONNECT = 30, OPT_FASTOPEN_KEY = 33, OPT_FASTOPEN_NO_COOKIE 
 
 enum {
         KEY_BYTES = 16,
-        SEND_NOW = 1,
-        HOLD = 2,
-        ASK = 3,
         MOST_PENDING = 4096 /* net.core.somaxconn */
 };
 
@@ -37,7 +34,7 @@ bool bsd_fast_begins(const struct bsd_sock *s, int flags)
 /* Make the connection, its SYN held back. Bytes that the SYN can carry, or -errno. */
 static int64_t begin(struct elko_bsd *b, struct bsd_sock *s, const elko_endpoint *remote)
 {
-        int r = bsd_open(b, s, remote, HOLD);
+        int r = bsd_open(b, s, remote, ELKO_FASTOPEN_HOLD);
         int64_t room;
 
         if (r != 0)
@@ -52,7 +49,7 @@ static int64_t begin(struct elko_bsd *b, struct bsd_sock *s, const elko_endpoint
 
 static void let_go(struct elko_bsd *b, struct bsd_sock *s)
 {
-        elko_set_option(b->st, s->handle, ELKO_OPTION_FASTOPEN, SEND_NOW);
+        elko_set_option(b->st, s->handle, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_SEND);
 }
 
 int bsd_fast_connect(struct elko_bsd *b, struct bsd_sock *s, const elko_endpoint *remote)
@@ -125,7 +122,7 @@ ssize_t bsd_fast_send(struct elko_bsd *b, struct bsd_sock *s, const struct msghd
         n = give(b, s, msg, (size_t)room);
         if (n <
             0) { /* Linux opens all the same, without the cookie; the error is for what is sent next */
-                elko_set_option(b->st, s->handle, ELKO_OPTION_FASTOPEN, ASK);
+                elko_set_option(b->st, s->handle, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_ASK);
                 n = 0;
         } else {
                 let_go(b, s);

@@ -97,7 +97,9 @@ ssize_t elko_bsd_recvmsg(struct elko_bsd *b, int fd, struct msghdr *msg, int fla
         r = recv_parts(b, fd, msg, flags);
         if (r < 0)
                 return r;
-        msg->msg_flags = 0;
+        msg->msg_flags = flags & MSG_OOB;
+        if ((flags & MSG_OOB) && length(msg) == 0)
+                msg->msg_flags |= MSG_TRUNC;
         msg->msg_namelen = 0;
         if (s->opt.inq) {
                 left = bytes_left(b, s);

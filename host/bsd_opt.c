@@ -23,13 +23,20 @@ enum {
         OPT_IPV6_MTU = 24,
 };
 
+enum {
+        LINGER2_DEFAULT = 60,
+        LINGER2_MOST = 120,
+        CLAMP_LEAST = 1152,
+        DEFER_MOST = 6,
+        SYN_COUNT_DEFAULT = 6
+};
+
 void bsd_default_options(struct bsd_options *o)
 {
         *o = (struct bsd_options){.keep_idle = 7200,
                                   .keep_interval = 75,
                                   .keep_count = 9,
                                   .quick_ack = 1,
-                                  .syn_count = 6,
                                   .rcv_lowat = 1,
                                   .incoming_cpu = -1,
                                   .mtu_discover = IP_PMTUDISC_WANT,
@@ -67,6 +74,41 @@ static void apply_keepalive(struct elko_bsd *b, struct bsd_sock *s)
         set(b, s, ELKO_OPTION_KEEPALIVE, s->opt.keepalive != 0);
 }
 
+static void then_syn_count(struct elko_bsd *b, struct bsd_sock *s)
+{
+        set(b, s, ELKO_OPTION_SYN_RETRIES, (uint64_t)s->opt.syn_count);
+}
+
+/* Seconds; below 0: none at all, and what is in that state is reset by close(). */
+static void then_linger2(struct elko_bsd *b, struct bsd_sock *s)
+{
+        if (s->opt.linger2 > LINGER2_MOST)
+                s->opt.linger2 = LINGER2_MOST;
+        if (s->opt.linger2 < 0)
+                s->opt.linger2 = -1;
+        set(b, s, ELKO_OPTION_FIN_WAIT_2,
+            s->opt.linger2 < 0 ? 1 : ELKO_SEC((uint64_t)s->opt.linger2));
+}
+
+static void then_clamp(struct elko_bsd *b, struct bsd_sock *s)
+{
+        if (s->opt.clamp != 0 && s->opt.clamp < CLAMP_LEAST)
+                s->opt.clamp = CLAMP_LEAST;
+        set(b, s, ELKO_OPTION_WINDOW_CLAMP, (uint64_t)s->opt.clamp);
+}
+
+/* Linux counts the time-outs of the SYN,ACK that these seconds hold: 1, 3, 7, ... */
+static void then_defer(struct elko_bsd *b, struct bsd_sock *s)
+{
+        uint64_t n = 0;
+
+        while (n < DEFER_MOST && (1 << n) - 1 < s->opt.defer_accept)
+                n++;
+        s->opt.defer_accept = (1 << n) - 1;
+        if (s->kind == BSD_LISTENER)
+                set(b, s, ELKO_OPTION_DEFER_ACCEPT, n);
+}
+
 void bsd_apply_options(struct elko_bsd *b, struct bsd_sock *s)
 {
         const struct bsd_options *o = &s->opt;
@@ -88,6 +130,14 @@ void bsd_apply_options(struct elko_bsd *b, struct bsd_sock *s)
                 set(b, s, ELKO_OPTION_TTL, (uint64_t)o->ttl);
         if (o->tos >= 0)
                 set(b, s, ELKO_OPTION_TOS, (uint64_t)o->tos & 0xfc);
+        if (o->syn_count != 0)
+                then_syn_count(b, s);
+        if (o->linger2 != 0)
+                then_linger2(b, s);
+        if (o->clamp != 0)
+                then_clamp(b, s);
+        if (o->defer_accept != 0)
+                then_defer(b, s);
         if (o->max_pacing_rate != UINT64_MAX)
                 set(b, s, ELKO_OPTION_MAX_PACING_RATE, o->max_pacing_rate);
         if (o->congestion != NULL)
@@ -156,10 +206,10 @@ static const struct place places[] = {
         {IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767, AT(keep_idle), apply_keepalive, false},
         {IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767, AT(keep_interval), apply_keepalive, false},
         {IPPROTO_TCP, TCP_KEEPCNT, 1, 127, AT(keep_count), apply_keepalive, false},
-        {IPPROTO_TCP, TCP_SYNCNT, 1, 127, AT(syn_count), NULL, false},
-        {IPPROTO_TCP, TCP_LINGER2, INT32_MIN, INT32_MAX, AT(linger2), NULL, false},
-        {IPPROTO_TCP, TCP_DEFER_ACCEPT, INT32_MIN, INT32_MAX, AT(defer_accept), NULL, false},
-        {IPPROTO_TCP, TCP_WINDOW_CLAMP, 0, INT32_MAX, AT(clamp), NULL, false},
+        {IPPROTO_TCP, TCP_SYNCNT, 1, 127, AT(syn_count), then_syn_count, false},
+        {IPPROTO_TCP, TCP_LINGER2, INT32_MIN, INT32_MAX, AT(linger2), then_linger2, false},
+        {IPPROTO_TCP, TCP_DEFER_ACCEPT, INT32_MIN, INT32_MAX, AT(defer_accept), then_defer, false},
+        {IPPROTO_TCP, TCP_WINDOW_CLAMP, 0, INT32_MAX, AT(clamp), then_clamp, false},
         {IPPROTO_TCP, TCP_QUICKACK, INT32_MIN, INT32_MAX, AT(quick_ack), then_quick_ack, true},
         {IPPROTO_TCP, TCP_USER_TIMEOUT, 0, INT32_MAX, AT(user_timeout_ms), then_user_timeout,
          false},
@@ -528,6 +578,10 @@ int elko_bsd_getsockopt(struct elko_bsd *b, int fd, int level, int name, void *v
                         v = 0;
                 else if (p->at == AT(max_seg) && v == 0)
                         v = 536;
+                else if (p->at == AT(syn_count) && v == 0)
+                        v = SYN_COUNT_DEFAULT;
+                else if (p->at == AT(linger2) && v == 0)
+                        v = LINGER2_DEFAULT;
                 return give_int(value, len, v);
         }
         if (level == SOL_SOCKET)
@@ -622,6 +676,8 @@ int elko_bsd_setsockopt(struct elko_bsd *b, int fd, int level, int name, const v
                 return -EINVAL;
         if (p->at == AT(ttl) && v == 0)
                 return -EINVAL;
+        if (p->at == AT(clamp) && v == 0 && s->handle != ELKO_SOCK_NONE)
+                return -EINVAL; /* only for a socket that is new */
         if (p->at == AT(rcv_lowat))
                 v = v < 0 ? INT32_MAX : v == 0 ? 1 : v;
         *value_at(s, p) = p->truth ? v != 0 : v;

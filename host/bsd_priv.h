@@ -76,6 +76,8 @@ struct bsd_sock {
         struct bsd_report *reports; /* the error queue */
         uint32_t zerocopy_id;       /* of the next call with MSG_ZEROCOPY */
         struct bsd_pipe *pipe;      /* PIPE_OUT, PIPE_IN */
+        uint64_t urgent_end;        /* offset behind the urgent byte; 0: there was none */
+        bool urgent_taken;          /* with MSG_OOB */
         uint64_t stamp_base;        /* SOF_TIMESTAMPING_OPT_ID: the stream's offset that is 0 */
         /* EPOLL */
         struct bsd_watch *watches;
@@ -120,7 +122,8 @@ void bsd_default_options(struct bsd_options *o);
 int64_t bsd_ready(struct elko_bsd *b, const struct bsd_sock *s);
 
 /* Make the connection and have its SYN sent; `option`: ELKO_OPTION_FASTOPEN. 0 or -errno. */
-int bsd_open(struct elko_bsd *b, struct bsd_sock *s, const elko_endpoint *remote, unsigned option);
+int bsd_open(struct elko_bsd *b, struct bsd_sock *s, const elko_endpoint *remote,
+             enum elko_fastopen option);
 /* What connect() answers in the state the socket is in, or 0 and *again: it is new, or was told just now. */
 int bsd_connect_state(struct elko_bsd *b, struct bsd_sock *s, bool *open);
 
@@ -163,6 +166,19 @@ void bsd_put_control(struct msghdr *msg, size_t *used, int level, int type, cons
 /* elko_bsd_send(), with stamps for this call alone. */
 ssize_t bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, int flags,
                  unsigned stamps);
+
+/* ---- bsd_urgent.c ---- */
+
+/* The peer's urgent pointer has moved. */
+void bsd_urgent_news(struct elko_bsd *b, struct bsd_sock *s);
+/* SIOCATMARK, POLLPRI, FIONREAD. */
+bool bsd_at_mark(struct elko_bsd *b, struct bsd_sock *s);
+bool bsd_urgent_waits(struct elko_bsd *b, struct bsd_sock *s);
+int64_t bsd_urgent_ready(struct elko_bsd *b, struct bsd_sock *s);
+/* How many of `len` bytes a call may read, behind the first *skip of the stream. */
+size_t bsd_urgent_limit(struct elko_bsd *b, struct bsd_sock *s, size_t len, size_t *skip);
+/* recv(MSG_OOB). */
+ssize_t bsd_urgent_recv(struct elko_bsd *b, struct bsd_sock *s, void *buf, size_t len, int flags);
 
 /* ---- bsd_sndbuf.c ---- */
 

@@ -91,6 +91,7 @@ const char *elko_tcp_state_name(enum elko_tcp_state state);
         X(TCP_ACCEPT_QUEUE, "accept queue full")                                                   \
         X(TCP_COOKIE, "acknowledgement with a wrong or old SYN cookie")                            \
         X(TCP_HALF_OPEN_SEQ, "segment that does not fit the half-open connection")                 \
+        X(TCP_DEFERRED, "ACK without data, of a listener with DEFER_ACCEPT")                       \
         /* TCP, RFC 9293 3.10.7.3 and 3.10.7.4 */                                                  \
         X(TCP_SYN_SENT, "segment that does not answer our SYN")                                    \
         X(TCP_SEQ, "sequence numbers outside of the receive window")                               \

@@ -67,6 +67,9 @@ int elko_connect(elko_stack *st, const elko_endpoint *remote, const elko_endpoin
 
 enum elko_send_flag {
         ELKO_SEND_MORE = 1u << 0, /* more follows at once: hold back a small last segment */
+        /* Up to its last byte that is taken the stream is urgent (RFC 9293, 3.8.5). RFC 6093 advises new programs
+         * against this. */
+        ELKO_SEND_URGENT = 1u << 1,
 };
 
 /* Queue up to `len` bytes (copied). Returns how many were taken, EAGAIN when none fit (a WRITABLE
@@ -91,6 +94,10 @@ int64_t elko_recv(elko_stack *st, elko_sock s, void *buf, size_t len);
  * the stack), then consume as many as were used. Returns as elko_recv(). */
 int64_t elko_recv_peek(elko_stack *st, elko_sock s, struct elko_slice out[2]);
 int elko_recv_consume(elko_stack *st, elko_sock s, size_t len);
+
+/* How many of the bytes that elko_recv() gives next are urgent (RFC 9293, 3.8.5), those included that have not come yet; 0:
+ * none. They are bytes of the stream as all others. Errors: EBADF. */
+int64_t elko_recv_urgent(elko_stack *st, elko_sock s);
 
 /* ---- CLOSE, ABORT ---- */
 
@@ -136,13 +143,30 @@ int elko_abort(elko_stack *st, elko_sock s);
         X(PACING, "space segments over the round trip, whatever the algorithm asks for")            \
         X(MAX_PACING_RATE, "send no faster, bytes of payload per second; 0: no limit")              \
         X(FASTOPEN,                                                                                 \
-          "Fast Open (RFC 7413). Before the SYN of a connection has left, 0 to 3: let data "        \
-          "that is queued by then go with it, if a cookie is known, else ask for one; 2: and "      \
-          "keep it until the option becomes another; 3: ask for one although one is known. "        \
-          "Listener: "                                                                              \
-          "so many connections of the stack may be open by a cookie alone, 0..65535")               \
+          "Fast Open (RFC 7413). Of a connection before its SYN has left, enum elko_fastopen. "     \
+          "Listener: so many connections of the stack may be open by a cookie alone, 0..65535")     \
         X(FASTOPEN_NO_COOKIE,                                                                       \
-          "Fast Open without cookies, among hosts that trust each other's addresses (RFC 7413, 7.3)")
+          "Fast Open without cookies, among hosts that trust each other's addresses (RFC 7413, 7.3)") \
+        X(SYN_RETRIES,                                                                              \
+          "SYNs that are sent again before the connection fails, besides those that the stack "     \
+          "sends at even intervals, 1..127; 0: as many as the stack's R2 for SYNs has time for")    \
+        X(FIN_WAIT_2, "time in FIN-WAIT-2 after close, ns; 0: the stack's")                         \
+        X(WINDOW_CLAMP, "largest window to announce, bytes; 0: the receive buffer")                 \
+        X(DEFER_ACCEPT,                                                                             \
+          "listener: so many time-outs of the SYN+ACK pass before a client's ACK without data "     \
+          "opens the connection, 0..6")
+
+/* Values of ELKO_OPTION_FASTOPEN for a connection (RFC 7413, 4.2). */
+enum elko_fastopen {
+        ELKO_FASTOPEN_OFF,
+        /* What is queued when the SYN leaves goes with it if a cookie of the server is known; else the SYN asks for one. */
+        ELKO_FASTOPEN_SEND,
+        /* The same, but the SYN waits until the option has another value: for who has its data later. */
+        ELKO_FASTOPEN_HOLD,
+        /* The SYN asks for a cookie though one is known, and no data goes with it. */
+        ELKO_FASTOPEN_ASK,
+        ELKO_FASTOPEN_COUNT
+};
 
 enum elko_option {
 #define ELKO_X(name, text) ELKO_OPTION_##name,
@@ -152,7 +176,7 @@ enum elko_option {
 };
 
 /* Set on a connection, or on a listener for the connections that it will open. EINVAL: out of range;
- * EAGAIN: RCV_BUF_MAX of a listener with handshakes under way, which have announced the present one. */
+ * EAGAIN: RCV_BUF_MAX or WINDOW_CLAMP of a listener with handshakes under way, which have announced the present one. */
 int elko_set_option(elko_stack *st, elko_sock s, enum elko_option option, uint64_t value);
 int elko_get_option(elko_stack *st, elko_sock s, enum elko_option option, uint64_t *value);
 

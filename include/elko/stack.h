@@ -236,6 +236,7 @@ enum elko_event_bit {
         ELKO_EV_SOFT_ERROR = 1u << 8,
         ELKO_EV_CLOSED = 1u << 9, /* both directions are closed; only elko_close() is left */
         ELKO_EV_ECHO = 1u << 10,  /* no socket: elko_echo_next() has an echo reply */
+        ELKO_EV_URGENT = 1u << 11, /* the peer's urgent pointer has moved: elko_recv_urgent() tells where */
 };
 
 struct elko_event {

@@ -253,7 +253,7 @@ static bool in(uint64_t v, uint64_t lo, uint64_t hi)
         return v >= lo && v <= hi;
 }
 
-enum { BUF_LEAST = 2048, BUF_MOST = 1 << 30, FASTOPEN_HOLD = 2, FASTOPEN_FORGET = 3 };
+enum { BUF_LEAST = 2048, BUF_MOST = 1 << 30, SYN_RETRIES_MOST = 127 };
 
 /* [RFC9293 MUST-40; RFC5681 4.2b] */
 static bool set_span_or_switch(struct ek_settings *s, enum elko_option option, uint64_t v)
@@ -269,6 +269,7 @@ static bool set_span_or_switch(struct ek_settings *s, enum elko_option option, u
         case ELKO_OPTION_KEEPALIVE_INTERVAL: s->keepalive_interval_ns = v; return v >= ELKO_SEC(1);
         case ELKO_OPTION_USER_TIMEOUT: s->user_timeout_ns = v; return true;
         case ELKO_OPTION_LINGER: s->linger_ns = v; return true;
+        case ELKO_OPTION_FIN_WAIT_2: s->fin_wait_2_ns = v; return true;
         case ELKO_OPTION_DELACK: s->delack_ns = v; return v < ELKO_MS(500); /* RFC 9293, 3.8.6.3 */
         default: return false;
         }
@@ -289,6 +290,11 @@ static bool set_number(struct ek_settings *s, enum elko_option option, uint64_t 
         case ELKO_OPTION_FASTOPEN_NO_COOKIE: s->fastopen_no_cookie = v == 1; return v <= 1;
         case ELKO_OPTION_FASTOPEN: s->fastopen = (uint16_t)v; return v <= UINT16_MAX;
         case ELKO_OPTION_ECN: s->ecn = (uint8_t)v; return v < ELKO_ECN_COUNT;
+        case ELKO_OPTION_SYN_RETRIES: s->syn_retries = (uint8_t)v; return v <= SYN_RETRIES_MOST;
+        case ELKO_OPTION_WINDOW_CLAMP: s->window_clamp = (uint32_t)v; return v <= BUF_MOST;
+        case ELKO_OPTION_DEFER_ACCEPT:
+                s->defer_accept = (uint8_t)v;
+                return v <= EK_HALF_OPEN_MAX_RETRIES;
         case ELKO_OPTION_TOS:
                 s->tos = (uint8_t)v;
                 return v <= 255 && (v & 3) == 0; /* the low bits are ECN's */
@@ -306,15 +312,15 @@ static void apply(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_option option)
         if (option == ELKO_OPTION_KEEPALIVE || option == ELKO_OPTION_KEEPALIVE_IDLE)
                 ek_tcb_rearm_keepalive(t, tcb);
         if (option == ELKO_OPTION_FASTOPEN)
-                ek_fast_open_hold(t, tcb, s->fastopen == FASTOPEN_HOLD);
+                ek_fast_open_hold(t, tcb, s->fastopen == ELKO_FASTOPEN_HOLD);
         if (tcb->state == ELKO_TCP_SYN_SENT && seq_eq(tcb->snd_nxt, tcb->iss)) {
                 /* The SYN has not left: it still can announce something else. */
                 ek_tcb_release_receive(t, tcb);
                 ek_rcv_buf_open(t, tcb, seq_make(0), 0);
-                tcb->rcv_wscale = ek_options_rcv_wscale(t, s->rcv_buf_max);
+                tcb->rcv_wscale = ek_options_rcv_wscale(t, s);
                 tcb->adv_mss = ek_tcp_adv_mss(t, &tcb->conn.key, s->max_seg);
         }
-        if (option == ELKO_OPTION_USER_TIMEOUT && tcb->at[EK_DL_ABORT] != EK_NEVER)
+        if ((option == ELKO_OPTION_USER_TIMEOUT || option == ELKO_OPTION_SYN_RETRIES) && tcb->at[EK_DL_ABORT] != EK_NEVER)
                 ek_tcb_arm(t, tcb, EK_DL_ABORT, ek_time_add(t->now, ek_tcb_r2(t, tcb)));
         if (option == ELKO_OPTION_PACING || option == ELKO_OPTION_MAX_PACING_RATE)
                 ek_cong_pace(t, tcb);
@@ -330,10 +336,11 @@ int ek_sock_set_option(struct ek_tcp *t, elko_sock s, enum elko_option option, u
         if (ls == NULL && tcb == NULL)
                 return ELKO_EBADF;
         /* SYN+ACKs that are not answered yet have announced the present one, and its scale. */
-        if (ls != NULL && option == ELKO_OPTION_RCV_BUF_MAX &&
+        if (ls != NULL &&
+            (option == ELKO_OPTION_RCV_BUF_MAX || option == ELKO_OPTION_WINDOW_CLAMP) &&
             (ls->half_open > 0 || t->now < t->cookies_until))
                 return ELKO_EAGAIN;
-        if (tcb != NULL && option == ELKO_OPTION_FASTOPEN && value > FASTOPEN_FORGET)
+        if (tcb != NULL && option == ELKO_OPTION_FASTOPEN && value >= ELKO_FASTOPEN_COUNT)
                 return ELKO_EINVAL;
         own = ek_tcb_own_settings(t, ls != NULL ? &ls->settings : &tcb->settings);
         if (own == NULL)
@@ -369,6 +376,10 @@ int ek_sock_get_option(struct ek_tcp *t, elko_sock s, enum elko_option option, u
         case ELKO_OPTION_KEEPALIVE_COUNT: *value = v->keepalive_count; break;
         case ELKO_OPTION_USER_TIMEOUT: *value = v->user_timeout_ns; break;
         case ELKO_OPTION_LINGER: *value = v->linger_ns; break;
+        case ELKO_OPTION_FIN_WAIT_2: *value = v->fin_wait_2_ns; break;
+        case ELKO_OPTION_SYN_RETRIES: *value = v->syn_retries; break;
+        case ELKO_OPTION_WINDOW_CLAMP: *value = v->window_clamp; break;
+        case ELKO_OPTION_DEFER_ACCEPT: *value = v->defer_accept; break;
         case ELKO_OPTION_SND_BUF_MAX: *value = v->snd_buf_max; break;
         case ELKO_OPTION_RCV_BUF_MAX: *value = v->rcv_buf_max; break;
         case ELKO_OPTION_MAX_SEG: *value = v->max_seg; break;

@@ -90,6 +90,13 @@ int elko_recv_consume(elko_stack *st, elko_sock s, size_t len)
         return tcb == NULL ? ELKO_EBADF : ek_user_consume(&st->tcp, tcb, len);
 }
 
+int64_t elko_recv_urgent(elko_stack *st, elko_sock s)
+{
+        struct ek_tcb *tcb = ek_handle_tcb(&st->tcp, s);
+
+        return tcb == NULL ? ELKO_EBADF : ek_user_urgent(tcb);
+}
+
 int64_t elko_recv_ready(elko_stack *st, elko_sock s)
 {
         struct ek_tcb *tcb = ek_handle_tcb(&st->tcp, s);

@@ -35,13 +35,11 @@ static bool needs_no_cookie(const struct ek_tcp *t, const struct ek_tcb *tcb)
         return ek_tcb_settings(t, tcb)->fastopen_no_cookie;
 }
 
-enum { FORGET = 3 }; /* ELKO_OPTION_FASTOPEN: ask for a cookie whatever is known */
-
 static const struct ek_tfo_entry *known(struct ek_tcp *t, const struct ek_tcb *tcb)
 {
         struct ek_tfo_path path = path_of(&tcb->conn.key);
 
-        if (ek_tcb_settings(t, tcb)->fastopen == FORGET)
+        if (ek_tcb_settings(t, tcb)->fastopen == ELKO_FASTOPEN_ASK)
                 return NULL;
         return ek_tfo_find(&t->fastopen, &t->secrets.fastopen, &path, t->now);
 }
@@ -105,7 +103,7 @@ void ek_fast_open_hold(struct ek_tcp *t, struct ek_tcb *tcb, bool hold)
                 return;
         }
         tcb->todo |= EK_TODO_SYN;
-        ek_tcb_arm(t, tcb, EK_DL_ABORT, ek_time_add(t->now, t->cfg.r2_syn_ns));
+        ek_tcb_arm(t, tcb, EK_DL_ABORT, ek_time_add(t->now, ek_tcb_r2(t, tcb)));
         ek_tcb_has_work(t, tcb);
 }
 

@@ -157,31 +157,68 @@ uint32_t ek_half_open_age(const struct ek_tcp *t, const struct ek_half_open *ho)
         return ek_iss_ticks(t) - ho->born;
 }
 
-static uint64_t age_of(struct ek_tcp *t, uint32_t index)
+static uint64_t age_ns(const struct ek_tcp *t, const struct ek_half_open *ho)
 {
-        uint32_t ticks = ek_half_open_age(t, ek_half_open_at(t, index));
+        return (uint64_t)ek_half_open_age(t, ho) * TICK_NS + t->now % TICK_NS;
+}
 
-        return (uint64_t)ticks * TICK_NS + t->now % TICK_NS;
+const struct ek_settings *ek_half_open_settings(struct ek_tcp *t, const struct ek_half_open *ho)
+{
+        const struct ek_listener *ls = ek_listener_find(t, &ho->conn.key);
+
+        return ls == NULL || ls->settings == EK_NIL ? &t->defaults
+                                                    : ek_slab_at(&t->settings, ls->settings);
+}
+
+uint32_t ek_half_open_timeouts(const struct ek_tcp *t, const struct ek_half_open *ho)
+{
+        uint64_t age = age_ns(t, ho);
+        unsigned stage = EK_HO_WAIT;
+
+        while (stage + 1 < EK_HO_STAGES && due_after(t, stage) <= age)
+                stage++;
+        return stage - EK_HO_WAIT;
+}
+
+bool ek_half_open_is_silent(struct ek_tcp *t, const struct ek_half_open *ho)
+{
+        return ek_half_open_is_deferred(ho) &&
+               ek_half_open_timeouts(t, ho) < ek_half_open_settings(t, ho)->defer_accept;
+}
+
+void ek_half_open_passed(struct ek_tcp *t, uint32_t index)
+{
+        uint32_t k = ek_half_open_timeouts(t, ek_half_open_at(t, index));
+
+        ek_half_open_move(t, index, (enum ek_half_open_stage)(EK_HO_WAIT + k));
 }
 
 void ek_half_open_sent(struct ek_tcp *t, uint32_t index)
 {
         struct ek_half_open *ho = ek_half_open_at(t, index);
-        uint64_t age = age_of(t, index);
-        unsigned stage = EK_HO_WAIT;
 
-        while (stage + 1 < EK_HO_STAGES && due_after(t, stage) <= age)
-                stage++;
-        ek_half_open_move(t, index, (enum ek_half_open_stage)stage);
+        ek_half_open_passed(t, index);
+        if (ho->tries == 0)
+                ho->fastopen = 0;
         if (ho->tries < EK_HALF_OPEN_MAX_TRIES)
                 ho->tries = (ho->tries + 1u) & 7;
 }
 
 static uint64_t due_at(struct ek_tcp *t, unsigned stage, uint32_t index)
 {
-        uint64_t age = age_of(t, index), after = due_after(t, stage);
+        uint64_t age = age_ns(t, ek_half_open_at(t, index)), after = due_after(t, stage);
 
         return age >= after ? t->now : t->now + (after - age);
+}
+
+/* One that is only deferred gets its SYN+ACK once more at least, to see whether the peer is still there. */
+static uint32_t retries(struct ek_tcp *t, uint32_t index)
+{
+        const struct ek_half_open *ho = ek_half_open_at(t, index);
+
+        if (!ek_half_open_is_deferred(ho))
+                return t->cfg.synack_retries;
+        return ek_max_u32(t->cfg.synack_retries, ek_half_open_settings(t, ho)->defer_accept);
 }
 
 /* [RFC4987 3.3] */
@@ -190,7 +227,7 @@ static void on_due(struct ek_tcp *t, unsigned stage, uint32_t index)
         struct ek_key key = ek_half_open_at(t, index)->conn.key;
 
         ek_trace_timer(t, &key, NULL, ELKO_TIMER_SYN_ACK, ELKO_TCP_SYN_RECEIVED);
-        if (stage != EK_HO_UNDECIDED && stage - EK_HO_WAIT < t->cfg.synack_retries) {
+        if (stage != EK_HO_UNDECIDED && stage - EK_HO_WAIT < retries(t, index)) {
                 ek_half_open_move(t, index, EK_HO_SEND);
                 return;
         }

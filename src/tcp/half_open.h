@@ -55,7 +55,8 @@ struct ek_half_open {
         uint32_t
                 mark : 1; /* undecided: the application has seen it; afterwards: the SYN+ACK announces
                             * the small window, memory is short */
-        uint32_t fastopen : 1; /* the first SYN+ACK carries a Fast Open cookie */
+        uint32_t fastopen : 1; /* the first SYN+ACK carries a Fast Open cookie; when that is sent: an ACK
+                                * has come, and data is waited for (ELKO_OPTION_DEFER_ACCEPT) */
         uint32_t prev : 17;
         uint32_t mss_code : 11;    /* the peer's MSS option: ek_half_open_mss(); 0: none */
         uint32_t fastopen_exp : 1; /* ... in the experimental option */
@@ -68,6 +69,12 @@ EK_STATIC_ASSERT(sizeof(struct ek_half_open) == 60, "half-open entry");
 static inline bool ek_half_open_is_small(const struct ek_half_open *ho)
 {
         return ho->tries > 0 && ho->mark;
+}
+
+/* Did its ACK come, and bring nothing that the listener would be woken for? */
+static inline bool ek_half_open_is_deferred(const struct ek_half_open *ho)
+{
+        return ho->tries > 0 && ho->fastopen;
 }
 
 /*
@@ -99,10 +106,21 @@ uint32_t ek_half_open_age(const struct ek_tcp *t, const struct ek_half_open *ho)
 /* A SYN+ACK left, or could not: wait for the answer. */
 void ek_half_open_sent(struct ek_tcp *t, uint32_t index);
 
+/* How many time-outs of its SYN+ACK have passed. */
+uint32_t ek_half_open_timeouts(const struct ek_tcp *t, const struct ek_half_open *ho);
+
+/* The peer has our SYN+ACK, so it is not sent again before the time to wait for data is over. */
+bool ek_half_open_is_silent(struct ek_tcp *t, const struct ek_half_open *ho);
+/* It was silent. */
+void ek_half_open_passed(struct ek_tcp *t, uint32_t index);
+
 /* Out of its list and of the table, and freed. */
 void ek_half_open_free(struct ek_tcp *t, uint32_t index);
 
 struct ek_half_open *ek_half_open_at(struct ek_tcp *t, uint32_t index);
+
+/* Of its listener; the stack's if that is gone. */
+const struct ek_settings *ek_half_open_settings(struct ek_tcp *t, const struct ek_half_open *ho);
 
 /* The SYN+ACK's sequence number. */
 seq_t ek_half_open_iss(struct ek_tcp *t, const struct ek_half_open *ho);

@@ -11,8 +11,9 @@ enum { LOWEST_SCALED = 65535 };
 
 /* The least scale with which the largest buffer of this connection fits the field (RFC 7323, 2.3).
  * [RFC7323 2.3b] */
-uint8_t ek_options_rcv_wscale(const struct ek_tcp *t, uint32_t rcv_buf_max)
+uint8_t ek_options_rcv_wscale(const struct ek_tcp *t, const struct ek_settings *settings)
 {
+        uint32_t rcv_buf_max = ek_min_u32(settings->rcv_buf_max, ek_rcv_buf_clamp(settings));
         uint8_t scale = 0;
 
         if (!t->cfg.window_scale)

@@ -41,7 +41,7 @@ static bool may_grow(struct ek_tcp *t, size_t block)
 /* No window smaller than this, nor than one unit of the scale, could ever be announced. */
 static uint32_t least_window(const struct ek_tcp *t, const struct ek_settings *settings)
 {
-        return ek_max_u32(LEAST_WINDOW, 1u << ek_options_rcv_wscale(t, settings->rcv_buf_max));
+        return ek_max_u32(LEAST_WINDOW, 1u << ek_options_rcv_wscale(t, settings));
 }
 
 /*
@@ -51,9 +51,29 @@ static uint32_t least_window(const struct ek_tcp *t, const struct ek_settings *s
  */
 uint32_t ek_rcv_buf_syn_ack(const struct ek_tcp *t, const struct ek_settings *settings, bool small)
 {
-        uint32_t full = ek_min_u32(t->cfg.rcv_buf_bytes, settings->rcv_buf_max);
+        uint32_t full = ek_min_u32(ek_min_u32(t->cfg.rcv_buf_bytes, settings->rcv_buf_max),
+                                   ek_rcv_buf_clamp(settings));
 
         return ek_min_u32(UINT16_MAX, small ? ek_min_u32(full, least_window(t, settings)) : full);
+}
+
+/* ELKO_OPTION_WINDOW_CLAMP: no window is larger, whatever memory there is. */
+uint32_t ek_rcv_buf_clamp(const struct ek_settings *settings)
+{
+        return settings->window_clamp != 0 ? settings->window_clamp : UINT32_MAX;
+}
+
+/* The receive window as it is to be offered, and *used of it: with a clamp it is a small buffer that is as empty as the
+ * large one has room for it. */
+struct ek_rcv_window ek_rcv_buf_window(const struct ek_tcp *t, const struct ek_tcb *tcb,
+                                       uint32_t *used)
+{
+        struct ek_rcv_window w = tcb->win;
+        uint32_t room = w.space - ek_min_u32(w.space, tcb->act->rcv.len);
+
+        w.space = ek_min_u32(w.space, ek_rcv_buf_clamp(ek_tcb_settings(t, tcb)));
+        *used = w.space - ek_min_u32(w.space, room);
+        return w;
 }
 
 bool ek_rcv_buf_is_short(struct ek_tcp *t, const struct ek_settings *settings)
@@ -209,7 +229,8 @@ void ek_rcv_buf_on_taken(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t n)
 {
         uint32_t max = ek_tcb_settings(t, tcb)->rcv_buf_max;
         uint64_t rtt = tcb->rtt.srtt_ns != 0 ? tcb->rtt.srtt_ns : ELKO_MS(100);
-        uint32_t wanted;
+        struct ek_rcv_window w;
+        uint32_t wanted, used;
 
         if (ek_tcb_has(tcb, EK_TCB_FIN_RCVD)) {
                 ek_rcv_buf_on_end(t, tcb);
@@ -218,8 +239,9 @@ void ek_rcv_buf_on_taken(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t n)
         wanted = ek_rcv_window_on_taken(&tcb->win, n, rtt, t->now);
         while (tcb->win.space < ek_min_u32(wanted, max) && grow(t, tcb, max))
                 ;
-        if (ek_rcv_window_wants_update(&tcb->win, tcb->rcv_nxt, tcb->act->rcv.len,
-                                       tcb->delack.rcv_mss, tcb->rcv_wscale) &&
+        w = ek_rcv_buf_window(t, tcb, &used);
+        if (ek_rcv_window_wants_update(&w, tcb->rcv_nxt, used, tcb->delack.rcv_mss,
+                                       tcb->rcv_wscale) &&
             tcb->state >= ELKO_TCP_ESTABLISHED && tcb->state <= ELKO_TCP_FIN_WAIT_2)
                 ek_tcb_owe_ack(t, tcb, ELKO_WHY_WINDOW);
 }

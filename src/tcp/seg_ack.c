@@ -182,7 +182,7 @@ static enum ek_verdict on_fin_acked(struct ek_tcp *t, struct ek_tcb *tcb)
                 if (ek_tcb_has(tcb, EK_TCB_ORPHAN))
                         ek_tcb_arm(t, tcb, EK_DL_CLOSE,
                                    ek_min_u64(tcb->at[EK_DL_CLOSE],
-                                              ek_time_add(t->now, t->cfg.fin_wait_2_ns)));
+                                              ek_time_add(t->now, ek_tcb_fin_wait_2(t, tcb))));
                 return EK_NEXT;
         case ELKO_TCP_CLOSING: ek_tcb_to_time_wait(t, tcb); return EK_DONE;
         case ELKO_TCP_LAST_ACK:

@@ -162,8 +162,9 @@ static void on_unacceptable(struct ek_tcp *t, struct ek_tcb *tcb, const struct e
         }
         /* "Special allowance should be made to accept valid ACKs": two ends whose segments crossed
          * both find them unacceptable, and only the ACK field gets them out. */
-        if ((is_probe(tcb, seg) || is_after_probe(tcb, seg)) && !ek_seg_has(seg, ELKO_SYN))
-                ek_step_5_ack(t, tcb, seg);
+        if ((is_probe(tcb, seg) || is_after_probe(tcb, seg)) && !ek_seg_has(seg, ELKO_SYN) &&
+            ek_step_5_ack(t, tcb, seg) == EK_NEXT)
+                ek_step_6_urgent(t, tcb, seg); /* "and URGs" */
         t->ctr->drops[ELKO_DROP_TCP_SEQ]++;
         ek_trace_drop(t, seg, tcb, ELKO_DROP_TCP_SEQ);
 }
@@ -279,11 +280,9 @@ void ek_seg_on_synchronized(struct ek_tcp *t, struct ek_tcb *tcb, const struct e
         process(t, tcb, seg);
 }
 
-/* [RFC9293 MUST-30 MUST-31 MUST-32 MUST-33 3.10.7.4-6] */
 void ek_seg_steps_6_to_8(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
-        /* Sixth, check the URG bit. Deviation from MUST-32: urgent data stays in band and no pointer is
-         * kept (RFC 6093 advises against its use; pointers into the stream broke many stacks). */
+        ek_step_6_urgent(t, tcb, seg);
         if (ek_step_7_text(t, tcb, seg) == EK_DONE)
                 return;
         ek_step_8_fin(t, tcb, seg);

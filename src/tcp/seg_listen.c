@@ -33,7 +33,7 @@ static void answer_with_cookie(struct ek_tcp *t, struct ek_listener *ls, const s
                 .flags = ELKO_SYN | ELKO_ACK,
                 .wnd = UINT16_MAX,
                 .mss = ek_tcp_adv_mss(t, &seg->key, settings->max_seg),
-                .wscale = wscale ? ek_options_rcv_wscale(t, settings->rcv_buf_max) : 0xff,
+                .wscale = wscale ? ek_options_rcv_wscale(t, settings) : 0xff,
                 .why = ELKO_WHY_COOKIE,
                 .sack = sack,
                 .ts = ts,

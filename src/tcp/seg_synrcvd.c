@@ -80,7 +80,7 @@ static struct ek_tcb *make_tcb(struct ek_tcp *t, struct ek_listener *ls, const s
         tcb->snd_small = o->iss;
         tcb->stats.segs_in = 2; /* the SYN, and the segment that is being processed */
         tcb->adv_mss = ek_tcp_adv_mss(t, key, ek_tcb_settings(t, tcb)->max_seg);
-        tcb->rcv_wscale = ek_options_rcv_wscale(t, ek_tcb_settings(t, tcb)->rcv_buf_max);
+        tcb->rcv_wscale = ek_options_rcv_wscale(t, ek_tcb_settings(t, tcb));
         opt.mss = o->peer_mss;
         opt.present = o->peer_mss != 0 ? ELKO_OPT_MSS : 0;
         if (o->wscale != EK_HALF_OPEN_NO_WSCALE) {
@@ -170,7 +170,8 @@ static bool promote(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
                 return false;
         }
         o.again = (uint8_t)(ho->tries - 1);
-        if (ho->tries == 1) /* Karn: only a SYN+ACK that was sent once */
+        /* Karn: only a SYN+ACK that was sent once; and this is the answer to it. */
+        if (ho->tries == 1 && !ek_half_open_is_deferred(ho))
                 o.rtt_ns = ek_max_u64(1, (uint64_t)ek_half_open_age(t, ho) * 4000);
         tcb = make_tcb(t, ls, &seg->key, &o);
         if (tcb == NULL) {
@@ -182,18 +183,10 @@ static bool promote(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
         return true;
 }
 
-static const struct ek_settings *settings_of(struct ek_tcp *t, const struct ek_half_open *ho)
-{
-        const struct ek_listener *ls = ek_listener_find(t, &ho->conn.key);
-
-        return ls == NULL || ls->settings == EK_NIL ? &t->defaults
-                                                    : ek_slab_at(&t->settings, ls->settings);
-}
-
 /* First step of 3.10.7.4 with RCV.NXT = IRS + 1 and the window that the SYN+ACK announced. */
 static bool in_window(struct ek_tcp *t, const struct ek_half_open *ho, const struct ek_seg *seg)
 {
-        uint32_t wnd = ek_rcv_buf_syn_ack(t, settings_of(t, ho), ek_half_open_is_small(ho));
+        uint32_t wnd = ek_rcv_buf_syn_ack(t, ek_half_open_settings(t, ho), ek_half_open_is_small(ho));
         seq_t rcv_nxt = seq_make(ho->irs + 1);
 
         return seq_in(seg->seq, rcv_nxt, wnd) ||
@@ -203,9 +196,9 @@ static bool in_window(struct ek_tcp *t, const struct ek_half_open *ho, const str
 /* The window that the SYN+ACK announced, as a field of a segment that is none: scaled. */
 static uint16_t announced_window(struct ek_tcp *t, const struct ek_half_open *ho)
 {
-        const struct ek_settings *s = settings_of(t, ho);
+        const struct ek_settings *s = ek_half_open_settings(t, ho);
         uint8_t scale =
-                ho->wscale == EK_HALF_OPEN_NO_WSCALE ? 0 : ek_options_rcv_wscale(t, s->rcv_buf_max);
+                ho->wscale == EK_HALF_OPEN_NO_WSCALE ? 0 : ek_options_rcv_wscale(t, s);
 
         return (uint16_t)(ek_rcv_buf_syn_ack(t, s, ek_half_open_is_small(ho)) >> scale);
 }
@@ -235,7 +228,7 @@ static void acknowledge(struct ek_tcp *t, uint32_t index, const struct ek_seg *s
 static void answer_again(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
 {
         struct ek_half_open *ho = ek_half_open_at(t, index);
-        const struct ek_settings *s = settings_of(t, ho);
+        const struct ek_settings *s = ek_half_open_settings(t, ho);
         bool wscale = ho->wscale != EK_HALF_OPEN_NO_WSCALE;
         struct ek_stateless r = {
                 .key = seg->key,
@@ -244,7 +237,7 @@ static void answer_again(struct ek_tcp *t, uint32_t index, const struct ek_seg *
                 .flags = ELKO_SYN | ELKO_ACK | ek_ecn_syn_ack_flags((enum ek_ecn_offer)ho->ecn),
                 .wnd = (uint16_t)ek_rcv_buf_syn_ack(t, s, ek_half_open_is_small(ho)),
                 .mss = ek_tcp_adv_mss(t, &seg->key, s->max_seg),
-                .wscale = wscale ? ek_options_rcv_wscale(t, s->rcv_buf_max) : 0xff,
+                .wscale = wscale ? ek_options_rcv_wscale(t, s) : 0xff,
                 .why = ELKO_WHY_SYN_ACK,
                 .sack = ho->sack,
                 .ts = ho->ts,
@@ -265,7 +258,7 @@ static void on_syn(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
         struct ek_listener *ls = ek_listener_find(t, &seg->key);
 
         if (seg->seq.v == ho->irs) {
-                if (!ek_ecn_again(ho, settings_of(t, ho), seg)) {
+                if (!ek_ecn_again(ho, ek_half_open_settings(t, ho), seg)) {
                         ek_half_open_free(t, index);
                         ek_seg_on_closed(t, seg, ELKO_DROP_TCP_HALF_OPEN_SEQ);
                         return;
@@ -386,6 +379,12 @@ bool ek_seg_on_half_open(struct ek_tcp *t, uint32_t index, const struct ek_seg *
             (int32_t)(opt->ts_val - ho->ts_recent) < 0) {
                 acknowledge(t, index, seg);
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_PAWS);
+                return false;
+        }
+        /* It is in order, but the listener would rather not hear of it before there is data to be read. */
+        if (seg->len == 0 && ek_half_open_timeouts(t, ho) < ek_half_open_settings(t, ho)->defer_accept) {
+                ho->fastopen = 1;
+                ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_DEFERRED);
                 return false;
         }
         return promote(t, index, seg);

@@ -162,7 +162,7 @@ static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
         hdr.wnd = (uint16_t)ek_rcv_buf_syn_ack(t, s, ho->mark);
         if (ho->wscale != EK_HALF_OPEN_NO_WSCALE) {
                 hdr.opt.present |= ELKO_OPT_WSCALE;
-                hdr.opt.wscale = ek_options_rcv_wscale(t, s->rcv_buf_max);
+                hdr.opt.wscale = ek_options_rcv_wscale(t, s);
         }
         if (ho->sack)
                 hdr.opt.present |= ELKO_OPT_SACK_PERMITTED;
@@ -286,6 +286,8 @@ static void data_options(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_p
 /* The window field; SYNs are never scaled (RFC 7323, 2.2). [RFC7323 2.2d] */
 static uint16_t window_field(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p)
 {
+        uint32_t used;
+        struct ek_rcv_window w = ek_rcv_buf_window(t, tcb, &used);
         struct ek_rcv_adv adv;
 
         if (p->flags & ELKO_RST)
@@ -295,9 +297,8 @@ static uint16_t window_field(struct ek_tcp *t, struct ek_tcb *tcb, const struct 
                 return (uint16_t)ek_min_u32(UINT16_MAX,
                                             ek_tcb_is_fast_open(tcb)
                                                     ? ek_rcv_window_left(&tcb->win, tcb->rcv_nxt)
-                                                    : tcb->win.space);
-        adv = ek_rcv_window_plan(&tcb->win, tcb->rcv_nxt, tcb->act->rcv.len, tcb->delack.rcv_mss,
-                                 tcb->rcv_wscale);
+                                                    : w.space);
+        adv = ek_rcv_window_plan(&w, tcb->rcv_nxt, used, tcb->delack.rcv_mss, tcb->rcv_wscale);
         ek_rcv_window_on_sent(&tcb->win, tcb->rcv_nxt, adv.bytes);
         if (adv.field == 0 && !ek_tcb_has(tcb, EK_TCB_FIN_RCVD))
                 t->ctr->tcp_zero_window_adv++;
@@ -485,6 +486,7 @@ static void emit(struct ek_tcp *t, struct target *to, struct ek_tcb *tcb, const 
                 data_options(t, tcb, p, mss, &hdr.opt);
         ecn = ek_ecn_mark(t, tcb, p, !again, &hdr.opt, &hdr.flags);
         hdr.wnd = window_field(t, tcb, p);
+        ek_urgent_mark(tcb, &hdr);
         payload_at(tcb, p, payload);
         write_frame(t, to, &tcb->conn.key, &hdr, s->ttl, s->tos | ecn, payload);
         to->frame->gso_size = (uint16_t)p->seg_len;
@@ -587,7 +589,7 @@ static struct ek_plan plan_for(struct ek_tcp *t, struct ek_tcb *tcb, const struc
         const struct ek_settings *s = ek_tcb_settings(t, tcb);
         struct ek_plan_env env = {
                 .mss = mss,
-                .nodelay = s->nodelay,
+                .nodelay = s->nodelay || ek_urgent_is_sending(tcb), /* it is urgent */
                 .cork = s->cork,
                 .push_bursts = t->cfg.push_bursts,
                 .paced = !ek_pacer_is_open(&tcb->act->pacer, t->now, t->cfg.clock_resolution_ns) ||
@@ -763,6 +765,10 @@ static size_t output_half_open(struct ek_tcp *t, struct target *to, struct elko_
                 }
                 if (route.link != to->link) {
                         ek_half_open_move(t, index, EK_HO_SEND);
+                        continue;
+                }
+                if (ek_half_open_is_silent(t, ho)) {
+                        ek_half_open_passed(t, index);
                         continue;
                 }
                 /* Without a neighbour it counts as sent and lost: the timer repeats it. */

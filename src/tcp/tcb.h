@@ -70,6 +70,10 @@ struct ek_settings {
         uint16_t max_seg; /* 0: by the path */
         uint8_t ttl, tos;
         uint8_t ecn;             /* enum elko_ecn */
+        uint64_t fin_wait_2_ns;  /* 0: the stack's */
+        uint32_t window_clamp;   /* 0: none */
+        uint8_t syn_retries;     /* 0: R2 alone */
+        uint8_t defer_accept;    /* ELKO_OPTION_DEFER_ACCEPT */
         uint16_t fastopen;       /* ELKO_OPTION_FASTOPEN */
         bool fastopen_no_cookie; /* ELKO_OPTION_FASTOPEN_NO_COOKIE */
         bool nodelay, keepalive, cork, quickack;
@@ -242,6 +246,7 @@ struct ek_active {
         uint32_t inflation;     /* RFC 5681 3.2: segments known to have left the network, bytes */
         uint32_t inflation_max; /* flight at the last progress in recovery */
         struct ek_reasm reasm;
+        uint64_t snd_up, rcv_up; /* urgent pointers, offsets in the stream; 0: none (urgent.c) */
         struct ek_dupack dupack;
         struct ek_rack rack;
         struct ek_prr prr;
@@ -335,8 +340,9 @@ static inline uint32_t ek_tcb_data_in_flight(const struct ek_tcb *tcb)
 {
         uint32_t n = ek_tcb_flight(tcb);
 
-        if (n > 0 && seq_eq(tcb->snd_una, tcb->iss))
-                n--; /* SYN */
+        /* SYN. Later the same number comes again, every 4 GiB, and is a byte's. */
+        if (n > 0 && tcb->state <= ELKO_TCP_SYN_RECEIVED && seq_eq(tcb->snd_una, tcb->iss))
+                n--;
         if (n > 0 && (tcb->flags & EK_TCB_FIN_SENT) && !(tcb->flags & EK_TCB_FIN_ACKED))
                 n--;
         return n;

@@ -363,7 +363,7 @@ bool ek_tcb_deactivate(struct ek_tcp *t, struct ek_tcb *tcb)
 
         if (!ek_tcb_is_active(tcb))
                 return true;
-        if (!is_empty(tcb->act))
+        if (!is_empty(tcb->act) || ek_urgent_is_ahead(tcb))
                 return false;
         free_ring(t, &tcb->act->snd);
         free_receive(t, tcb->act);

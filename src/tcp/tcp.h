@@ -259,7 +259,7 @@ void ek_tcb_ts_slow_down(const struct ek_tcp *t, struct ek_tcb *tcb);
 
 /* ---- options.c: what we offer and accept ---- */
 bool ek_options_scale_first(const struct ek_tcp *t);
-uint8_t ek_options_rcv_wscale(const struct ek_tcp *t, uint32_t rcv_buf_max);
+uint8_t ek_options_rcv_wscale(const struct ek_tcp *t, const struct ek_settings *settings);
 void ek_options_on_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tcp_opts *opt);
 void ek_options_for_syn(const struct ek_tcp *t, const struct ek_tcb *tcb, struct ek_tcp_opts *out);
 uint32_t ek_options_data_bytes(const struct ek_tcb *tcb); /* options in every data segment */
@@ -322,9 +322,16 @@ enum ek_verdict ek_step_2_reset(struct ek_tcp *t, struct ek_tcb *tcb, const stru
 enum ek_verdict ek_step_4_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
 bool ek_ack_in_range(const struct ek_tcb *tcb, seq_t ack);
 enum ek_verdict ek_step_5_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
+void ek_step_6_urgent(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
 enum ek_verdict ek_step_7_text(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
 void ek_step_8_fin(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
 void ek_challenge_ack(struct ek_tcp *t, struct ek_tcb *tcb, bool limited);
+
+/* urgent.c */
+bool ek_urgent_is_ahead(const struct ek_tcb *tcb);
+bool ek_urgent_is_sending(const struct ek_tcb *tcb);
+void ek_urgent_queued(struct ek_tcb *tcb);
+void ek_urgent_mark(const struct ek_tcb *tcb, struct ek_tcp_hdr *hdr);
 
 /* recover_sack.c: where SACK was negotiated */
 struct ek_sack_ack {
@@ -458,10 +465,14 @@ void ek_tcb_on_answer(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_tcb_rearm_keepalive(struct ek_tcp *t, struct ek_tcb *tcb);
 void ek_tcb_arm_persist(struct ek_tcp *t, struct ek_tcb *tcb);
 uint64_t ek_tcb_r2(const struct ek_tcp *t, const struct ek_tcb *tcb);
+uint64_t ek_tcb_fin_wait_2(const struct ek_tcp *t, const struct ek_tcb *tcb);
 
 /* receive memory (rcv_buf.c) */
 bool ek_rcv_buf_ensure(struct ek_tcp *t, struct ek_tcb *tcb);
 bool ek_rcv_buf_open(struct ek_tcp *t, struct ek_tcb *tcb, seq_t rcv_nxt, uint32_t least);
+uint32_t ek_rcv_buf_clamp(const struct ek_settings *settings);
+struct ek_rcv_window ek_rcv_buf_window(const struct ek_tcp *t, const struct ek_tcb *tcb,
+                                       uint32_t *used);
 uint32_t ek_rcv_buf_syn_ack(const struct ek_tcp *t, const struct ek_settings *settings, bool small);
 bool ek_rcv_buf_is_short(struct ek_tcp *t, const struct ek_settings *settings);
 void ek_rcv_buf_on_end(struct ek_tcp *t, struct ek_tcb *tcb);

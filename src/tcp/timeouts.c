@@ -20,7 +20,17 @@ uint64_t ek_tcb_r2(const struct ek_tcp *t, const struct ek_tcb *tcb)
                 return ek_min_u64(user, t->cfg.r2_ns);
         if (user != 0)
                 return user;
+        if (tcb->state == ELKO_TCP_SYN_SENT && ek_tcb_settings(t, tcb)->syn_retries != 0)
+                return EK_NEVER; /* they are counted: on_rto() */
         return tcb->state <= ELKO_TCP_SYN_RECEIVED ? t->cfg.r2_syn_ns : t->cfg.r2_ns;
+}
+
+/* How long an orphan waits for its peer to close. */
+uint64_t ek_tcb_fin_wait_2(const struct ek_tcp *t, const struct ek_tcb *tcb)
+{
+        uint64_t own = ek_tcb_settings(t, tcb)->fin_wait_2_ns;
+
+        return own != 0 ? own : t->cfg.fin_wait_2_ns;
 }
 
 #define OVERRIDE_MAX_NS ELKO_SEC(1)
@@ -103,12 +113,36 @@ static void on_r1(struct ek_tcp *t, struct ek_tcb *tcb)
         ek_tcb_tell(t, tcb, ELKO_EV_SOFT_ERROR);
 }
 
+/* [RFC9293 MUST-20] */
+static void on_abort(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        int error = ELKO_ETIMEDOUT;
+
+        /* RFC 1122, 4.2.3.9: a soft error is the better explanation. */
+        if (tcb->soft_error != 0)
+                error = -(int)tcb->soft_error;
+        ek_tcb_fail(t, tcb, error, "user timeout");
+}
+
+/* The user said how often a SYN goes again (RFC 9293, 3.8.3, R2 as a count). */
+static bool syns_are_over(const struct ek_tcp *t, const struct ek_tcb *tcb)
+{
+        uint32_t most = ek_tcb_settings(t, tcb)->syn_retries;
+
+        return tcb->state == ELKO_TCP_SYN_SENT && most != 0 &&
+               tcb->stats.total_rto >= most + t->cfg.syn_linear_timeouts;
+}
+
 /* [RFC9293 MUST-22; RFC6298 5.6] */
 static void on_rto(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         if (ek_txq_is_empty(&tcb->act->txq)) {
                 /* There was no memory for the record of a first SYN: now, perhaps. */
                 ek_tcb_has_work(t, tcb);
+                return;
+        }
+        if (syns_are_over(t, tcb)) {
+                on_abort(t, tcb);
                 return;
         }
         ek_meter_app_limited(t, tcb);
@@ -200,17 +234,6 @@ static void on_keepalive(struct ek_tcp *t, struct ek_tcb *tcb)
         tcb->todo |= EK_TODO_KEEPALIVE;
         ek_tcb_has_work(t, tcb);
         ek_tcb_arm(t, tcb, EK_DL_KEEPALIVE, ek_time_add(t->now, s->keepalive_interval_ns));
-}
-
-/* [RFC9293 MUST-20] */
-static void on_abort(struct ek_tcp *t, struct ek_tcb *tcb)
-{
-        int error = ELKO_ETIMEDOUT;
-
-        /* RFC 1122, 4.2.3.9: a soft error is the better explanation. */
-        if (tcb->soft_error != 0)
-                error = -(int)tcb->soft_error;
-        ek_tcb_fail(t, tcb, error, "user timeout");
 }
 
 static void on_close(struct ek_tcp *t, struct ek_tcb *tcb)

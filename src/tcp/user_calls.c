@@ -20,7 +20,7 @@ struct ek_tcb *ek_user_open(struct ek_tcp *t, const struct ek_key *key)
         tcb->snd_small = tcb->iss;
         tcb->adv_mss = ek_tcp_adv_mss(t, key, t->defaults.max_seg);
         tcb->delack.rcv_mss = 536; /* until the SYNs are exchanged */
-        tcb->rcv_wscale = ek_options_rcv_wscale(t, t->defaults.rcv_buf_max);
+        tcb->rcv_wscale = ek_options_rcv_wscale(t, &t->defaults);
         ek_rcv_buf_open(t, tcb, seq_make(0), 0);
         ek_tcp_insert(t, &tcb->conn, ek_ref(EK_KIND_TCB, tcb->index));
         ek_state_set(t, tcb, ELKO_TCP_SYN_SENT, "active OPEN");
@@ -72,6 +72,8 @@ static void queued(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t flags)
                 tcb->flags |= EK_TCB_MORE;
         else
                 tcb->flags &= ~(uint32_t)EK_TCB_MORE;
+        if (flags & ELKO_SEND_URGENT)
+                ek_urgent_queued(tcb);
         ek_meter_queued(t, tcb);
         /* Before ESTABLISHED it waits for the handshake (3.10.2, SYN-SENT). */
         if (ek_tcb_is_synchronized(tcb) || ek_tcb_is_fast_open(tcb))
@@ -256,7 +258,7 @@ static void orphan(struct ek_tcp *t, struct ek_tcb *tcb)
         if (linger != EK_NEVER)
                 ek_tcb_arm(t, tcb, EK_DL_CLOSE, ek_time_add(t->now, linger));
         else if (tcb->state == ELKO_TCP_FIN_WAIT_2)
-                ek_tcb_arm(t, tcb, EK_DL_CLOSE, ek_time_add(t->now, t->cfg.fin_wait_2_ns));
+                ek_tcb_arm(t, tcb, EK_DL_CLOSE, ek_time_add(t->now, ek_tcb_fin_wait_2(t, tcb)));
         /* What is under way may have been given a longer time by the application that is gone (I-48). */
         if (!ek_txq_is_empty(&tcb->act->txq) || tcb->at[EK_DL_PERSIST] != EK_NEVER)
                 ek_tcb_arm(
