@@ -56,6 +56,14 @@ bool drill_arg_int(struct drill_call_ctx *c, unsigned i, int64_t *out)
         return drill_int(c->r, c->call->arg[i], out);
 }
 
+struct drill_fd *drill_fd_of(struct drill_run *r, int script)
+{
+        for (unsigned i = r->n_fds; i-- > 0;)
+                if (r->fd[i].script == script)
+                        return &r->fd[i];
+        return NULL;
+}
+
 int drill_live_fd(const struct drill_run *r, int script)
 {
         for (unsigned i = r->n_fds; i-- > 0;)
@@ -126,7 +134,7 @@ static uint16_t *port_of(struct drill_run *r, int script)
 }
 
 /* The result is the script's name of a new descriptor. */
-static bool name_fd(struct drill_call_ctx *c, int live, uint16_t port, int *script)
+bool drill_name_fd(struct drill_call_ctx *c, int live, uint16_t port, int *script)
 {
         struct drill_run *r = c->r;
         int64_t v;
@@ -144,7 +152,7 @@ static bool name_fd(struct drill_call_ctx *c, int live, uint16_t port, int *scri
                                   "descriptor %" PRId64 " is open already", v);
         if (r->n_fds == DRILL_FDS)
                 return drill_fail(r, c->call->result->where, "more than %d descriptors", DRILL_FDS);
-        r->fd[r->n_fds++] = (struct drill_fd){(int)v, live, port};
+        r->fd[r->n_fds++] = (struct drill_fd){.script = (int)v, .live = live, .local_port = port};
         c->doing->result = v;
         return true;
 }
@@ -236,7 +244,7 @@ static enum drill_done do_socket(struct drill_call_ctx *c)
         }
         if (fd < 0)
                 return DRILL_DONE;
-        if (!name_fd(c, fd, r->c.bind_port, &script))
+        if (!drill_name_fd(c, fd, r->c.bind_port, &script))
                 return DRILL_GAVE_UP;
         r->cur = drill_flow_new(r);
         r->cur->fd = script;
@@ -305,7 +313,7 @@ static enum drill_done do_accept(struct drill_call_ctx *c)
         if (r2 < 0)
                 return drill_result(c, r2, drill_os_blocks(&r->w, fd));
         port = port_of(r, (int)script);
-        if (!name_fd(c, r2, port != NULL ? *port : r->c.bind_port, &name))
+        if (!drill_name_fd(c, r2, port != NULL ? *port : r->c.bind_port, &name))
                 return DRILL_GAVE_UP;
         f = drill_flow_of_ports(r, -1, port_in(&from));
         if (f != NULL)
@@ -370,6 +378,14 @@ static bool is_busy(struct drill_run *r, const elko_endpoint *local, const elko_
         return false;
 }
 
+/* A file that is not the kernel's is nobody's. */
+static bool is_file(struct drill_run *r, int script)
+{
+        const struct drill_fd *fd = drill_fd_of(r, script);
+
+        return fd != NULL && fd->file != NULL && fd->live < 0;
+}
+
 static enum drill_done do_close(struct drill_call_ctx *c)
 {
         struct drill_world *w = &c->r->w;
@@ -397,7 +413,7 @@ static enum drill_done do_close(struct drill_call_ctx *c)
                 return DRILL_GAVE_UP;
         }
         waits = waits && elko_tcp_info_get(w->st, elko_bsd_handle(w->bsd, fd), &info) == ELKO_OK;
-        c->doing->result = drill_os_close(w, fd);
+        c->doing->result = is_file(c->r, (int)script) ? 0 : drill_os_close(w, fd);
         if (c->doing->result == 0)
                 forget_fd(c->r, (int)script);
         if (!waits)
@@ -479,6 +495,8 @@ static const struct {
         {"sendmsg", 3, 3, drill_do_sendmsg},
         {"pipe", 1, 1, drill_do_pipe},
         {"splice", 6, 6, drill_do_splice},
+        {"open", 2, 3, drill_do_open},
+        {"sendfile", 4, 4, drill_do_sendfile},
         {"fcntl", 2, 3, do_fcntl},
         {"ioctl", 2, 3, do_ioctl},
         {"getsockopt", 5, 5, drill_do_getsockopt},

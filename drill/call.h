@@ -42,6 +42,12 @@ bool drill_address_of(struct drill_run *r, const struct drill_expr *e, const elk
                       uint16_t port, struct drill_address *a);
 /* A connection was begun on the script's descriptor, to that port of the peer. */
 void drill_begins(struct drill_run *r, int script_fd, uint16_t port);
+/* The descriptor's file, or NULL. */
+struct drill_fd *drill_fd_of(struct drill_run *r, int script);
+/* `len` zeros to send, and `flags` of send(). */
+enum drill_done drill_send_zeros(struct drill_call_ctx *c, int fd, size_t len, int64_t flags);
+/* A result of a call that makes a descriptor. */
+bool drill_name_fd(struct drill_call_ctx *c, int live, uint16_t port, int *script);
 /* Zeros, or room, of at least `len` bytes. */
 uint8_t *drill_room(struct drill_run *r, size_t len);
 
@@ -58,6 +64,8 @@ enum drill_done drill_do_recvmsg(struct drill_call_ctx *c);
 enum drill_done drill_do_sendmsg(struct drill_call_ctx *c);
 enum drill_done drill_do_pipe(struct drill_call_ctx *c);
 enum drill_done drill_do_splice(struct drill_call_ctx *c);
+enum drill_done drill_do_open(struct drill_call_ctx *c);
+enum drill_done drill_do_sendfile(struct drill_call_ctx *c);
 enum drill_done drill_do_getsockopt(struct drill_call_ctx *c);
 enum drill_done drill_do_setsockopt(struct drill_call_ctx *c);
 enum drill_done drill_do_poll(struct drill_call_ctx *c);

@@ -12,20 +12,6 @@
 
 enum { BUFFER_MAX = 64 << 20, PARTS_MAX = 1024, CONTROL_MAX = 1024, GAP = 64 };
 
-/* Flags that ask for what is not there. */
-static bool flags_are_known(struct drill_call_ctx *c, const struct drill_expr *at, int64_t flags)
-{
-        static const struct {
-                int64_t flag;
-                const char *name;
-        } lacks[] = {{MSG_OOB, "MSG_OOB"}};
-
-        for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++)
-                if ((flags & lacks[i].flag) && c->r->w.kernel == NULL)
-                        return drill_refuse(c->r, at->where, "unsupported: %s", lacks[i].name);
-        return true;
-}
-
 /* A call's data: parts of zeros to send, or of room to receive. */
 struct parts {
         struct iovec iov[PARTS_MAX];
@@ -100,7 +86,8 @@ static void rest(const struct parts *p, size_t done, size_t most, struct parts *
 static enum drill_done receive(struct drill_call_ctx *c, int fd, struct parts *p, int64_t flags)
 {
         struct drill_run *r = c->r;
-        bool waits = drill_os_blocks(&r->w, fd) && !(flags & (MSG_DONTWAIT | MSG_ERRQUEUE));
+        bool waits = drill_os_blocks(&r->w, fd) &&
+                     !(flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB));
         struct parts left;
         ssize_t n;
 
@@ -204,12 +191,19 @@ static enum drill_done plain_io(struct drill_call_ctx *c, bool sends)
         if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 2, &len) ||
             (c->call->n > 3 && !drill_arg_int(c, 3, &flags)))
                 return DRILL_GAVE_UP;
-        if (c->call->n > 3 && !flags_are_known(c, c->call->arg[3], flags))
-                return DRILL_GAVE_UP;
         one_part(c->r, &p, c->call->arg[1], len);
         if (sends && c->call->n > 4 && (flags & MSG_FASTOPEN) && !address(c, &p, c->call->arg[4]))
                 return DRILL_GAVE_UP;
         return sends ? transmit(c, fd, &p, flags) : receive(c, fd, &p, flags);
+}
+
+enum drill_done drill_send_zeros(struct drill_call_ctx *c, int fd, size_t len, int64_t flags)
+{
+        static const struct drill_expr dots = {.kind = DRILL_ELLIPSIS};
+        struct parts p;
+
+        one_part(c->r, &p, &dots, (int64_t)len);
+        return transmit(c, fd, &p, flags);
 }
 
 enum drill_done drill_do_receive(struct drill_call_ctx *c)
@@ -259,7 +253,7 @@ static enum drill_done message_io(struct drill_call_ctx *c, bool sends)
         control = drill_field_of(m, "msg_control");
         said = drill_field_of(m, "msg_flags");
         if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 2, &flags) ||
-            !flags_are_known(c, c->call->arg[2], flags) || !many_parts(c, &p, iov) ||
+            !many_parts(c, &p, iov) ||
             (said != NULL && !drill_int(c->r, said, &want)))
                 return DRILL_GAVE_UP;
         if (sends && (flags & MSG_FASTOPEN) && (name = drill_field_of(m, "msg_name")) != NULL &&
@@ -311,7 +305,7 @@ enum drill_done drill_do_pipe(struct drill_call_ctx *c)
         for (int i = 0; i < 2 && c->doing->result == 0; i++) {
                 if (c->r->n_fds == DRILL_FDS)
                         return drill_wrong_args(c, e, "too many descriptors");
-                c->r->fd[c->r->n_fds++] = (struct drill_fd){(int)name[i], fd[i], 0};
+                c->r->fd[c->r->n_fds++] = (struct drill_fd){.script = (int)name[i], .live = fd[i]};
         }
         return DRILL_DONE;
 }

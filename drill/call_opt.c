@@ -101,11 +101,7 @@ static bool has_effect(struct drill_call_ctx *c, int64_t level, int64_t name, co
                 int64_t level, name;
                 int32_t idle;
                 const char *text;
-        } kept[] = {{6, 7, 6, "TCP_SYNCNT"},
-                    {6, 8, 0, "TCP_LINGER2"},
-                    {6, 9, 0, "TCP_DEFER_ACCEPT"},
-                    {6, 10, 0, "TCP_WINDOW_CLAMP"},
-                    {1, 16, 0, "SO_PASSCRED"}};
+        } kept[] = {{1, 16, 0, "SO_PASSCRED"}};
         int32_t v;
 
         if (c->r->w.kernel != NULL)

@@ -103,7 +103,7 @@ enum drill_done drill_do_epoll_create(struct drill_call_ctx *c)
         c->doing->result = fd;
         if (fd < 0 || name < 0 || r->n_fds == DRILL_FDS)
                 return DRILL_DONE;
-        r->fd[r->n_fds++] = (struct drill_fd){(int)name, fd, 0};
+        r->fd[r->n_fds++] = (struct drill_fd){.script = (int)name, .live = fd};
         c->doing->result = name;
         return DRILL_DONE;
 }

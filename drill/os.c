@@ -10,6 +10,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 static long told(long r)
@@ -231,4 +233,21 @@ ssize_t drill_os_splice(struct drill_world *w, int in, int out, size_t len, unsi
 {
         return is_kernel(w) ? told(splice(in, NULL, out, NULL, len, flags))
                             : elko_bsd_splice(w->bsd, in, out, len, flags);
+}
+
+int drill_os_file(struct drill_world *w, uint64_t bytes)
+{
+        int fd;
+
+        if (!is_kernel(w))
+                return -1;
+        fd = adopt(w, memfd_create("drill", MFD_CLOEXEC), false);
+        if (fd >= 0 && ftruncate(fd, (off_t)bytes) < 0)
+                return -errno;
+        return fd;
+}
+
+ssize_t drill_os_sendfile(struct drill_world *w, int out, int in, off_t *at, size_t len)
+{
+        return is_kernel(w) ? told(sendfile(out, in, at, len)) : -EBADF;
 }

@@ -34,6 +34,10 @@ int drill_os_epoll_create(struct drill_world *w);
 int drill_os_epoll_ctl(struct drill_world *w, int epfd, int op, int fd, struct epoll_event *ev);
 int drill_os_epoll_wait(struct drill_world *w, int epfd, struct epoll_event *ev, int max);
 int drill_os_pipe(struct drill_world *w, int fd[2]);
+/* A file of zeros; with elko there is none, and the result is -1. */
+int drill_os_file(struct drill_world *w, uint64_t bytes);
+/* sendfile(2) of the kernel's. */
+ssize_t drill_os_sendfile(struct drill_world *w, int out, int in, off_t *at, size_t len);
 ssize_t drill_os_splice(struct drill_world *w, int in, int out, size_t len, unsigned flags);
 
 #endif

@@ -340,7 +340,7 @@ static ssize_t do_recv(int fd, struct msghdr *m, int flags)
                     (got > 0 && !(flags & MSG_WAITALL)))
                         break;
                 plug_settle(); /* what was read may move the window */
-                if (!waits(b, flags) || (flags & MSG_ERRQUEUE))
+                if (!waits(b, flags) || (flags & (MSG_ERRQUEUE | MSG_OOB)))
                         break;
                 if ((r = sleep_for_bytes(b, len - got)) < 0)
                         break;

@@ -22,6 +22,13 @@ enum {
         DRILL_AHEAD = 1024,
         DRILL_INFO_BYTES = 280, /* Linux's struct tcp_info */
         DRILL_MEMINFO_WORDS = 9,
+        DRILL_FILES = 16,
+};
+
+/* A file that a script makes, of zeros. */
+struct drill_file {
+        const char *name;
+        uint64_t bytes;
 };
 
 /* Options of the script and the command line, resolved. */
@@ -46,6 +53,8 @@ struct drill_config {
 struct drill_fd {
         int script, live;
         uint16_t local_port;
+        struct drill_file *file; /* of open(); then there is no live one but with the kernel */
+        uint64_t at;             /* in it */
 };
 
 /* A system call under way. Blocking ones are tried again whenever something happened. */
@@ -82,6 +91,8 @@ struct drill_run {
         uint16_t next_port;
         struct drill_fd fd[DRILL_FDS];
         unsigned n_fds;
+        struct drill_file file[DRILL_FILES];
+        unsigned n_files;
         struct drill_doing blocked; /* the blocking call under way */
         struct drill_snapshot *snapshots, **snapshots_tail;
         uint64_t before_ns; /* scheduled time of the event before */
@@ -176,6 +187,14 @@ bool drill_call_again(struct drill_run *r);
 /* The live descriptor of the script's; -1: none. */
 int drill_live_fd(const struct drill_run *r, int script);
 bool drill_snapshot(struct drill_run *r, const struct drill_event *e);
+
+/* ---- files.c: files of scripts ---- */
+
+/* NULL: nobody made it. */
+struct drill_file *drill_file_find(struct drill_run *r, const char *name);
+/* dd, truncate, rm; *done: the command was one of them. False: the run has its verdict. */
+bool drill_file_command(struct drill_run *r, char *const *word, unsigned n,
+                        struct drill_where where, bool *done);
 
 /* ---- commands and code ---- */
 

@@ -126,6 +126,8 @@ static void transmit(struct sim_elko *e, const uint8_t *packet, uint32_t len)
         bad = sim_packet_judge(packet, len, &tcp, &is_tcp);
         if (bad != NULL)
                 sim_fail(e->world, "%s: %s", e->name, bad);
+        if (is_tcp && (tcp.flags & SIM_URG)) /* no program here sends any */
+                sim_fail(e->world, "I-40: %s: urgent data", e->name);
         e->packets_out++;
         sim_send(e->world, e->node, packet, len);
         if (has_fault(e, SIM_F_DEVICE) && e->cfg.echo_ppm != 0) {

@@ -225,8 +225,10 @@ static const char *judge_tcp(const uint8_t *t, size_t len, struct sim_tcp_view *
                 return "I-39: reserved bits are not zero";
         if (v->sport == 0 || v->dport == 0)
                 return "I-39: port 0";
-        if ((v->flags & SIM_URG) || get16(t + 18) != 0)
-                return "I-40: urgent data";
+        if (((v->flags & SIM_URG) != 0) != (get16(t + 18) != 0))
+                return "I-40: URG without a pointer, or a pointer without URG";
+        if ((v->flags & SIM_URG) && (v->flags & (SIM_SYN | SIM_RST)))
+                return "I-40: URG on SYN or RST";
         if ((v->flags & SIM_SYN) && (v->flags & (SIM_FIN | SIM_RST)))
                 return "I-40: SYN with FIN or RST";
         if (!(v->flags & (SIM_ACK | SIM_SYN | SIM_RST)))

@@ -48,13 +48,16 @@ static bool is_echo_ours(const struct ek_tcp *t, const struct ek_tcb *tcb, const
 /* [RFC7323 2.2d] */
 static void take_peer_syn(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
+        uint32_t announced, used;
+
         tcb->irs = seg->seq;
         tcb->rcv_nxt = seq_add(seg->seq, 1);
         tcb->last_ack_sent = tcb->rcv_nxt;
         ek_options_on_syn(t, tcb, &seg->hdr->opt);
         ek_rcv_window_init(&tcb->win, tcb->win.space, tcb->rcv_nxt, t->now);
         /* What our SYN announced; never scaled (RFC 7323, 2.2). */
-        ek_rcv_window_on_sent(&tcb->win, tcb->rcv_nxt, ek_min_u32(UINT16_MAX, tcb->win.space));
+        announced = ek_rcv_buf_window(t, tcb, &used).space;
+        ek_rcv_window_on_sent(&tcb->win, tcb->rcv_nxt, ek_min_u32(UINT16_MAX, announced));
         tcb->snd_wnd = seg->hdr->wnd;
         tcb->snd_wnd_max = tcb->snd_wnd;
         tcb->snd_wl1 = seg->seq;

@@ -526,7 +526,7 @@ static void open_with_data(struct conv *c, size_t bytes)
 {
         conv_hold(c, true);
         conv_connect(c);
-        if (elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, 1) != 0)
+        if (elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_SEND) != 0)
                 conv_fail(c, "FASTOPEN can't be set");
         if (bytes > 0)
                 conv_send(c, bytes);
@@ -541,7 +541,7 @@ CONV_TEST(a_client_without_cookies)
         conv_start(c, NULL);
         conv_hold(c, true);
         conv_connect(c);
-        elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, 1);
+        elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_SEND);
         elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN_NO_COOKIE, 1);
         conv_send(c, 300);
         conv_hold(c, false);
@@ -563,7 +563,7 @@ CONV_TEST(nothing_is_kept_without_a_cache)
                         conv_again(c);
                 conv_hold(c, true);
                 conv_connect(c);
-                elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, 1);
+                elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_SEND);
                 elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN_NO_COOKIE, 1);
                 conv_send(c, 300);
                 conv_hold(c, false);
@@ -745,9 +745,9 @@ CONV_TEST(a_syn_that_is_held)
         learn(c, 1400);
         conv_hold(c, true);
         conv_connect(c);
-        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, 4), ELKO_EINVAL);
+        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_COUNT), ELKO_EINVAL);
         CONV_EQ(c, elko_syn_room(c->st, c->f->sock), 0);
-        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, 2), ELKO_OK);
+        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_HOLD), ELKO_OK);
         conv_hold(c, false);
         conv_pull(c);
         conv_none(c);
@@ -757,11 +757,11 @@ CONV_TEST(a_syn_that_is_held)
         CONV_EQ(c, elko_syn_room(c->st, c->f->sock), 1400 - 32);
         conv_send(c, 100);
         conv_none(c);
-        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, 1), ELKO_OK);
+        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_SEND), ELKO_OK);
         conv_pull(c);
         conv_out(c, "S 0:100(100) <...>");
         CONV_EQ(c, elko_syn_room(c->st, c->f->sock), 0);
-        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, 2), ELKO_OK);
+        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_HOLD), ELKO_OK);
         conv_advance(c, ELKO_SEC(1)); /* too late to hold anything */
         conv_out(c, "S 0:0(0) <...>");
         conv_in(c, "S. 0:0(0) ack 101 win 65535 <mss 1400,sackOK,TS val 100 ecr 0,nop,wscale 7>");
@@ -774,7 +774,7 @@ CONV_TEST(a_syn_that_is_held_and_not_needed)
         conv_start(c, &client_options);
         conv_hold(c, true);
         conv_connect(c);
-        elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, 2);
+        elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_HOLD);
         conv_hold(c, false);
         conv_pull(c);
         conv_close(c);
@@ -787,7 +787,7 @@ CONV_TEST(a_cookie_is_asked_for_again)
         learn(c, 1400);
         conv_hold(c, true);
         conv_connect(c);
-        elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, 3);
+        elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_ASK);
         CONV_EQ(c, elko_syn_room(c->st, c->f->sock), 0);
         conv_hold(c, false);
         conv_pull(c);

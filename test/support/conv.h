@@ -100,6 +100,7 @@ struct conv_flow {
         uint32_t last_ack, edge; /* highest seen from the stack */
         elko_sock sock;
         uint64_t sent, received; /* bytes given to elko_send(), taken from elko_recv() */
+        bool urgent;             /* some with ELKO_SEND_URGENT */
         uint32_t events;         /* bits that came since conv_event() looked */
         int error;               /* of the last ERROR or SOFT_ERROR event */
 };

@@ -58,6 +58,7 @@ static int64_t try_send(struct conv *c, size_t n, uint32_t flags)
         int64_t r;
 
         conv_before_call(c);
+        c->f->urgent |= (flags & ELKO_SEND_URGENT) != 0;
         r = elko_send(c->st, c->f->sock, buf, n, flags);
         free(buf);
         conv_log(c, "send %zu: %lld", n, (long long)r);

@@ -98,7 +98,7 @@ static void check_flags(struct conv *c, const struct conv_seg *s)
                 conv_fail(c, "sent: more than one of SYN, RST and FIN");
         if (!syn && !rst && !(s->flags & ELKO_ACK))
                 conv_fail(c, "sent: neither SYN nor RST, and no ACK bit");
-        if (s->flags & ELKO_URG)
+        if ((s->flags & ELKO_URG) && (!c->f->urgent || syn || rst || s->urg == 0))
                 conv_fail(c, "sent: URG");
         if (rst && s->len > 0)
                 conv_fail(c, "sent: a reset with payload");

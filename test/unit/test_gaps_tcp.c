@@ -23,6 +23,20 @@ EK_TEST(an_idle_connection_is_small)
         CHECK(sizeof(struct ek_tcb) <= 504);
 }
 
+/* The number of our SYN comes again every 4 GiB. Then it is a byte's, and what is in flight is all data. */
+EK_TEST(the_number_of_the_syn_comes_again)
+{
+        static struct ek_active act = {.snd = {.len = 100}};
+        struct ek_tcb tcb = {.state = ELKO_TCP_ESTABLISHED, .act = &act};
+
+        tcb.iss = tcb.snd_una = seq_make(1000);
+        tcb.snd_nxt = seq_make(1100);
+        CHECK_EQ(ek_tcb_data_in_flight(&tcb), 100);
+        CHECK_EQ(ek_tcb_unsent(&tcb), 0);
+        tcb.state = ELKO_TCP_SYN_RECEIVED;
+        CHECK_EQ(ek_tcb_data_in_flight(&tcb), 99);
+}
+
 /* Who does not know the secret can't tell which connections share a bucket: under two secrets the buckets
  * of the same tuples have nothing to do with each other. */
 EK_TEST(the_table_is_keyed)
