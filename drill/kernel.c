@@ -5,7 +5,9 @@
 #include "drill/kernel.h"
 #include "drivers/netns.h"
 #include "drivers/tun.h"
+#include "sim/packet.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -56,7 +58,7 @@ static void set_up_kernel(void)
                 {"net.ipv4.conf.all.rp_filter", "0"},
                 {"net.ipv4.icmp_ratelimit", "0"},
                 {"net.ipv6.icmp.ratelimit", "0"},
-                {"net.ipv4.tcp_congestion_control", "reno"},
+                {"net.ipv4.tcp_congestion_control", "cubic"},
                 {"net.ipv4.tcp_rmem", "4096 540000 15728640"},
                 {"net.ipv4.tcp_wmem", "4096 262144 4194304"},
                 {"net.ipv4.tcp_ecn", "2"},
@@ -80,6 +82,74 @@ static bool ip(char *const argv[], const char **why)
                 return true;
         if (r < 0)
                 snprintf(text, sizeof(text), "%s", told.text);
+        *why = text;
+        return false;
+}
+
+enum { ECHO_REQUEST = 128, ECHO_REPLY = 129, IP6_BYTES = 40, ECHO_BYTES = 8 };
+
+/* ICMPv6's echo request (RFC 4443, 4.1). */
+static void make_echo(uint8_t *p, const struct in6_addr *from, const struct in6_addr *to, uint8_t n)
+{
+        uint8_t *icmp = p + IP6_BYTES;
+        uint16_t sum;
+
+        memset(p, 0, IP6_BYTES + ECHO_BYTES);
+        p[0] = 0x60;
+        p[5] = ECHO_BYTES;
+        p[6] = IPPROTO_ICMPV6;
+        p[7] = 64;
+        memcpy(p + 8, from, 16);
+        memcpy(p + 24, to, 16);
+        icmp[0] = ECHO_REQUEST;
+        icmp[7] = n;
+        /* Over the addresses, the length and the protocol as well. */
+        sum = (uint16_t)~sim_sum(p + 8, 32 + ECHO_BYTES, ECHO_BYTES + IPPROTO_ICMPV6);
+        icmp[2] = (uint8_t)(sum >> 8);
+        icmp[3] = (uint8_t)sum;
+}
+
+/* Does the answer to the n-th request come within 2 ms? */
+static bool is_answered(struct drill_kernel *k, uint8_t n)
+{
+        uint64_t until = clock_now() + 2000000;
+        struct elko_packet p;
+
+        do {
+                while (elko_drv_rx(k->tun, &p, 1) == 1)
+                        if (p.len >= IP6_BYTES + ECHO_BYTES && p.data[6] == IPPROTO_ICMPV6 &&
+                            p.data[IP6_BYTES] == ECHO_REPLY && p.data[IP6_BYTES + 7] == n)
+                                return true;
+                nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+        } while (clock_now() < until);
+        return false;
+}
+
+/* The news that a device is up travel by workers of the kernel's, and until they have been everywhere IPv6 drops what comes
+ * and what goes. So it is asked until it answers. */
+static bool wait_for_ipv6(struct drill_kernel *k, const char *local, const char *remote,
+                          const char **why)
+{
+        enum { PATIENCE_MS = 5000 };
+        uint64_t until = clock_now() + (uint64_t)PATIENCE_MS * 1000000;
+        uint8_t echo[IP6_BYTES + ECHO_BYTES], n = 0;
+        struct in6_addr us, peer;
+        static char text[200];
+        char ip[64];
+
+        snprintf(ip, sizeof(ip), "%.*s", (int)strcspn(local, "/"), local);
+        if (inet_pton(AF_INET6, ip, &us) != 1 || inet_pton(AF_INET6, remote, &peer) != 1) {
+                *why = "these are no IPv6 addresses";
+                return false;
+        }
+        do {
+                make_echo(echo, &peer, &us, ++n);
+                drill_kernel_input(k, echo, sizeof(echo));
+                if (is_answered(k, n))
+                        return true;
+        } while (clock_now() < until);
+        snprintf(text, sizeof(text), "%s does not answer %s within %d s", ip, remote,
+                 PATIENCE_MS / 1000);
         *why = text;
         return false;
 }
@@ -118,8 +188,11 @@ struct drill_kernel *drill_kernel_open(uint16_t mtu, const char *local, const ch
                 free(k);
                 return NULL;
         }
-        if (k->v6) /* the device's news of being up travel by themselves */
-                nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        if (k->v6 && !wait_for_ipv6(k, local, remote, why)) {
+                elko_drv_close(k->tun);
+                free(k);
+                return NULL;
+        }
         drill_kernel_begin(k);
         return k;
 }

@@ -117,6 +117,9 @@ struct elko_config {
         bool interactive_acks;    /* a reply soon after a request ends quick ACKs (Linux): false */
         bool icmp_ends_open;      /* any unreachable ends an open, a soft one too (Linux): false */
         bool push_bursts; /* PSH on the last of several segments that go at once (Linux): false */
+        /* ... and of so many of a longer burst, or of those for a millisecond, if that is more; never of more than half
+         * of cwnd: 2. 1: of the whole burst alone. */
+        uint32_t push_min_segs;
         bool slow_start_bursts; /* one ACK may add any number of segments to cwnd (Linux), not 8 (RFC 9406, 4.2): false */
         bool timestamps, sack, window_scale; /* offered and accepted: true */
         enum elko_ecn ecn;                   /* ELKO_ECN_ON_REQUEST */

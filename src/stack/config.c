@@ -37,6 +37,7 @@ void elko_config_default(struct elko_config *c)
                 .r2_syn_ns = ELKO_SEC(180),    /* RFC 9293, 3.8.3: at least 3 minutes */
                 .r2_ns = ELKO_SEC(900),        /* same: at least 100 s; 15 minutes as Linux */
                 .delack_ns = ELKO_MS(40),
+                .push_min_segs = 2,
                 .quick_acks =
                         10, /* the peer's slow start grows with every ACK: its initial window's worth */
                 .option_order = ELKO_ORDER_MSS_SACK_TS_WSCALE,
@@ -126,6 +127,8 @@ static const char *check_times(const struct elko_config *c)
                 return "1 ms <= rto_min_ns <= rto_initial_ns <= 60 s, rto_max_ns up to 1 h";
         if (c->delack_ns >= ELKO_MS(500))
                 return "delack_ns must be below 500 ms (RFC 9293, 3.8.6.3)";
+        if (c->push_min_segs == 0 || c->push_min_segs > UINT16_MAX)
+                return "push_min_segs must be 1..65535";
         if (c->quick_acks > UINT8_MAX)
                 return "quick_acks must be 0..255";
         if (c->r2_ns < ELKO_SEC(1) || c->r2_syn_ns < ELKO_SEC(1))

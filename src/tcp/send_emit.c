@@ -379,7 +379,7 @@ static void account_new(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_pl
                 sent.flags |= EK_TXREC_FIN;
                 tcb->flags |= EK_TCB_FIN_SENT;
         }
-        if ((p->flags & ELKO_PSH) ||
+        if (((p->flags & ELKO_PSH) && !p->share) ||
             ((p->flags & ELKO_SYN) && p->len > 0 && p->len == tcb->act->snd.len))
                 sent.flags |= EK_TXREC_PUSH;
         ek_meter_sent(t, tcb, p->space, sent.tag);
@@ -405,6 +405,17 @@ static void note_reply(const struct ek_tcp *t, struct ek_tcb *tcb)
                 ek_delack_on_reply(&tcb->delack);
 }
 
+static void account_burst(struct ek_tcb *tcb, const struct ek_plan *p, uint32_t segs)
+{
+        if (!ek_tcb_has(tcb, EK_TCB_BURST))
+                tcb->act->share = 0;
+        tcb->flags |= EK_TCB_BURST;
+        if (p->flags & ELKO_PSH)
+                tcb->act->share = 0;
+        else
+                tcb->act->share = (uint16_t)ek_min_u32(UINT16_MAX, tcb->act->share + segs);
+}
+
 static void account(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *p, uint32_t mss,
                     bool again)
 {
@@ -417,7 +428,7 @@ static void account(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *
                 if (t->cfg.interactive_acks)
                         note_reply(t, tcb);
                 if (p->kind == EK_PLAN_DATA)
-                        tcb->flags |= EK_TCB_BURST;
+                        account_burst(tcb, p, segs);
                 ek_pacer_on_sent(&tcb->act->pacer, p->len, mss, t->now, t->cfg.clock_resolution_ns);
                 tcb->stats.data_segs_out += segs;
                 tcb->stats.data_sent_ms = ek_tcp_ms(t) != 0 ? ek_tcp_ms(t) : 1;
@@ -566,21 +577,43 @@ void ek_tcp_neighbours_failed(struct ek_tcp *t)
 }
 
 /* Payload that the link may get at once, to be cut there. A probe of a loss, the answer to a mark (CWR is on one
- * segment, RFC 3168, 6.1.2) and AccECN's counter, which a device would take for that flag, are segments by themselves.
- * A burst is no longer than what the pacer lets go. */
+ * segment, RFC 3168, 6.1.2) and AccECN's counter, which a device would take for that flag, are segments by themselves,
+ * and so is urgent data. A burst is no longer than what the pacer lets go. */
 static uint32_t gso_room(const struct target *to, const struct ek_tcb *tcb, uint32_t mss)
 {
         const struct ek_pacer *pacer = &tcb->act->pacer;
         uint32_t room = LONGEST_PACKET - HEADERS_MOST;
 
         if (!(to->cfg->flags & ELKO_LINK_TSO) || (tcb->todo & EK_TODO_TLP) ||
-            ek_tcb_has(tcb, EK_TCB_ACCECN | EK_TCB_CWR))
+            ek_tcb_has(tcb, EK_TCB_ACCECN | EK_TCB_CWR) || ek_urgent_is_sending(tcb))
                 return 0;
         if (pacer->bytes_per_s != 0)
                 room = ek_min_u32(room, pacer->burst_left > 0
                                                 ? pacer->burst_left
                                                 : ek_pacer_quantum(pacer->bytes_per_s, mss));
         return room > mss ? room : 0;
+}
+
+enum { PUSH_BYTES = 65535, PUSH_SPAN_NS = 1000000000 / 1024, PUSH_RTT_US = 512 };
+
+/* How much of a burst Linux hands to a device at once (elko_config.push_bursts): what it sends in a millisecond, more on
+ * paths of 16 ms and less, at least `push_min_segs`, and half of cwnd at most. */
+static uint32_t push_segs(const struct ek_tcp *t, const struct ek_tcb *tcb, uint32_t mss)
+{
+        uint64_t cwnd = ek_max_u32(tcb->cong.out.cwnd_bytes, ek_tcb_flight(tcb));
+        uint64_t near = tcb->rtt.min_rtt_ns / (PUSH_RTT_US * 1000ull), bytes = PUSH_BYTES;
+        bool fast = tcb->cong.out.cwnd_bytes < tcb->cong.out.ssthresh_bytes / 2;
+        uint32_t segs;
+
+        /* Urgent data goes segment by segment. */
+        if (!t->cfg.push_bursts || t->cfg.push_min_segs <= 1 || ek_urgent_is_sending(tcb))
+                return 0;
+        if (tcb->rtt.srtt_ns != 0)
+                bytes = cwnd * (fast ? 20 : 12) / 10 * PUSH_SPAN_NS / tcb->rtt.srtt_ns +
+                        (near < 32 ? (uint64_t)PUSH_BYTES >> near : 0);
+        segs = (uint32_t)(ek_min_u64(bytes, PUSH_BYTES) / mss);
+        segs = ek_min_u32(ek_max_u32(segs, t->cfg.push_min_segs), tcb->cong.out.cwnd_bytes / mss / 2);
+        return segs > 1 ? segs : 0;
 }
 
 static struct ek_plan plan_for(struct ek_tcp *t, struct ek_tcb *tcb, const struct target *to,
@@ -592,6 +625,7 @@ static struct ek_plan plan_for(struct ek_tcp *t, struct ek_tcb *tcb, const struc
                 .nodelay = s->nodelay || ek_urgent_is_sending(tcb), /* it is urgent */
                 .cork = s->cork,
                 .push_bursts = t->cfg.push_bursts,
+                .push_segs = push_segs(t, tcb, mss),
                 .paced = !ek_pacer_is_open(&tcb->act->pacer, t->now, t->cfg.clock_resolution_ns) ||
                          t->now < tcb->act->ecn.hold_until,
                 .lost = ek_txq_next_lost(&tcb->act->txq, &t->records),

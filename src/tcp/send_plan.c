@@ -167,6 +167,18 @@ static uint32_t burst_len(const struct ek_tcb *tcb, const struct ek_plan_env *en
         return len - tail;
 }
 
+/* The last of several that a system would have handed to its device at once. */
+static bool ends_a_share(const struct ek_tcb *tcb, const struct ek_plan_env *env,
+                         const struct ek_plan *p, uint32_t unsent, uint32_t usable)
+{
+        uint32_t before = ek_tcb_has(tcb, EK_TCB_BURST) ? tcb->act->share : 0;
+
+        if (!env->push_bursts || before == 0)
+                return false;
+        return (env->push_segs != 0 && before + 1 >= env->push_segs) ||
+               is_last_of_burst(tcb, env, p, unsent, usable);
+}
+
 /* In SYN-RECEIVED a CLOSE "forms a FIN segment and sends it" if nothing waits to be sent (RFC 9293, 3.10.4). With Fast
  * Open data has gone by then, and the FIN follows it; a half-close waits for the handshake, as that of a connection
  * that is opened at both ends does. */
@@ -211,9 +223,9 @@ static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_e
         p.flags = ELKO_ACK;
         if (p.len > env->mss && p.seg_len == 0)
                 p.why = ELKO_WHY_MTU_PROBE;
-        if (p.len > 0 &&
-            (p.len == unsent || (env->push_bursts && ek_tcb_has(tcb, EK_TCB_BURST) &&
-                                 is_last_of_burst(tcb, env, &p, unsent - p.len, usable - p.len))))
+        p.share = p.len > 0 && p.len != unsent &&
+                  ends_a_share(tcb, env, &p, unsent - p.len, usable - p.len);
+        if (p.len > 0 && (p.len == unsent || p.share))
                 p.flags |= ELKO_PSH;
         if (fin) {
                 p.flags |= ELKO_FIN;

@@ -28,6 +28,7 @@ struct ek_plan {
         uint32_t
                 seg_len; /* DATA: it goes as segments of so much payload, which the link cuts; 0: as one */
         uint16_t flags;
+        bool share; /* DATA: PSH stands for the burst alone, and is not sent again */
         enum elko_why why;
         enum elko_limited_by limited_by; /* NONE: why there is nothing */
 };
@@ -38,6 +39,7 @@ struct ek_plan_env {
         uint32_t gso; /* payload that the link takes at once and cuts; 0: it cuts nothing */
         bool nodelay, cork;
         bool push_bursts;
+        uint32_t push_segs; /* ... and of so many segments of a burst; 0: of the whole alone */
         bool paced;                  /* the pacer's gate is closed */
         const struct ek_txrec *lost; /* first lost record, or NULL */
         bool no_record;              /* no memory for a record: only what takes no sequence space */

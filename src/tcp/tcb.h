@@ -255,6 +255,7 @@ struct ek_active {
         struct ek_mtu_probe mtu;
         uint8_t frto;       /* enum ek_frto */
         uint8_t loss_timer; /* enum ek_loss_timer */
+        uint16_t share;     /* with EK_TCB_BURST: new segments since one had PSH */
         struct ek_rate rate;
         struct ek_chrono chrono;
         struct ek_rcv_rtt rcv_rtt;

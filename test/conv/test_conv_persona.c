@@ -10,10 +10,17 @@ static void bursts(struct elko_config *cfg)
         cfg->push_bursts = true;
 }
 
+static void whole_bursts(struct elko_config *cfg)
+{
+        cfg->push_bursts = true;
+        cfg->push_min_segs = 1;
+}
+
 /* PSH on the last of several segments that leave at once, not on one alone. */
 CONV_TEST(push_bursts)
 {
-        const struct conv_options options = {.no_ts = true, .no_sack = true, .config = bursts};
+        const struct conv_options options = {
+                .no_ts = true, .no_sack = true, .config = whole_bursts};
         unsigned m;
 
         conv_start_open(c, &options);
@@ -28,10 +35,56 @@ CONV_TEST(push_bursts)
         conv_out(c, "P. %u:%u(%u) ack 1", 1 + 11 * m, 1 + 12 * m, m);
 }
 
+/* Parts of a burst, as a device would get them at once: half of cwnd on a path without delay, two segments on one of
+ * 100 ms. What goes again has no PSH of this kind. */
+CONV_TEST(push_shares)
+{
+        const struct conv_options options = {.no_ts = true, .no_sack = true, .config = bursts};
+        unsigned m;
+
+        conv_start_open(c, &options);
+        m = c->mss;
+        conv_send(c, 20 * m);
+        for (unsigned i = 0; i < 10; i++)
+                conv_out(c, "%s %u:%u(%u) ack 1", i % 5 == 4 ? "P." : ".", 1 + i * m,
+                         1 + (i + 1) * m, m);
+        conv_in(c, ". 1:1(0) ack %u", 1 + 10 * m);
+        conv_ignore(c);
+        conv_in(c, ". 1:1(0) ack %u", 1 + 20 * m);
+        conv_flow(c, 1);
+        conv_in(c, "S 0:0(0) win 65535 <mss M,wscale 7>");
+        conv_out(c, "S. 0:0(0) ack 1 <...>");
+        conv_advance(c, ELKO_MS(100));
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_accept(c);
+        conv_send(c, 20 * m);
+        for (unsigned i = 0; i < 10; i++)
+                conv_out(c, "%s %u:%u(%u) ack 1", i % 2 == 1 ? "P." : ".", 1 + i * m,
+                         1 + (i + 1) * m, m);
+        conv_advance(c, ELKO_MS(100));
+        conv_in(c, ". 1:1(0) ack %u", 1 + 4 * m);
+        for (unsigned i = 10; i < 18; i++)
+                conv_out(c, "%s %u:%u(%u) ack 1", i % 2 == 1 ? "P." : ".", 1 + i * m,
+                         1 + (i + 1) * m, m);
+        conv_ignore(c);
+        for (unsigned i = 0; i < 3; i++) {
+                conv_in(c, ". 1:1(0) ack %u", 1 + 4 * m);
+                conv_ignore(c);
+        }
+        conv_advance(c, ELKO_SEC(1));
+        CONV_CHECK(c, conv_ignore(c) > 0);
+        conv_in(c, ". 1:1(0) ack %u", 1 + 5 * m);
+        for (unsigned i = 0; i < conv_pending(c); i++)
+                if (conv_peek(c, i)->seq - c->f->iss < 1 + 18 * m)
+                        CONV_EQ(c, conv_peek(c, i)->flags & ELKO_PSH, 0);
+        conv_ignore(c);
+}
+
 /* The window ends a burst as cwnd does. */
 CONV_TEST(push_bursts_at_the_window)
 {
-        const struct conv_options options = {.no_ts = true, .no_wscale = true, .config = bursts};
+        const struct conv_options options = {
+                .no_ts = true, .no_wscale = true, .config = whole_bursts};
         unsigned m;
 
         conv_start_open(c, &options);
