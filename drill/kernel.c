@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,12 +28,37 @@ static uint64_t clock_now(void)
         return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
+#define CONGESTION "net.ipv4.tcp_congestion_control"
+
+/* What a namespace of its own may not have as its default, each socket may (a script is one process's only one). */
+static char congestion[32];
+
+void drill_kernel_socket(int fd)
+{
+        setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion, (socklen_t)strlen(congestion));
+}
+
+static bool set_congestion(const char *name)
+{
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool ok = fd >= 0 && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name,
+                                        (socklen_t)strlen(name)) == 0;
+
+        if (ok)
+                snprintf(congestion, sizeof(congestion), "%s", name);
+        if (fd >= 0)
+                close(fd);
+        return ok;
+}
+
 bool drill_kernel_sysctl(const char *name, const char *value)
 {
         char path[512];
         int fd;
         bool ok;
 
+        if (strcmp(name, CONGESTION) == 0)
+                return set_congestion(value);
         snprintf(path, sizeof(path), "/proc/sys/%s", name);
         for (char *c = path; *c != '\0'; c++)
                 if (*c == '.' && strchr(name, '/') == NULL)
@@ -58,7 +84,7 @@ static void set_up_kernel(void)
                 {"net.ipv4.conf.all.rp_filter", "0"},
                 {"net.ipv4.icmp_ratelimit", "0"},
                 {"net.ipv6.icmp.ratelimit", "0"},
-                {"net.ipv4.tcp_congestion_control", "cubic"},
+                {CONGESTION, "cubic"},
                 {"net.ipv4.tcp_rmem", "4096 540000 15728640"},
                 {"net.ipv4.tcp_wmem", "4096 262144 4194304"},
                 {"net.ipv4.tcp_ecn", "2"},

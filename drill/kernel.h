@@ -31,6 +31,9 @@ void drill_kernel_close(struct drill_kernel *k);
 /* "net.ipv4.tcp_sack", or a path below /proc/sys; false: the kernel did not take it. */
 bool drill_kernel_sysctl(const char *name, const char *value);
 
+/* A new socket of a script's: what the system could not be told. */
+void drill_kernel_socket(int fd);
+
 /* ns since the script began */
 uint64_t drill_kernel_now(const struct drill_kernel *k);
 void drill_kernel_begin(struct drill_kernel *k);

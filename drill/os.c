@@ -40,8 +40,13 @@ static bool is_kernel(const struct drill_world *w)
 
 int drill_os_socket(struct drill_world *w, int domain, int type, int protocol)
 {
-        if (is_kernel(w))
-                return adopt(w, socket(domain, type, protocol), (type & SOCK_NONBLOCK) != 0);
+        if (is_kernel(w)) {
+                int fd = adopt(w, socket(domain, type, protocol), (type & SOCK_NONBLOCK) != 0);
+
+                if (fd >= 0)
+                        drill_kernel_socket(fd);
+                return fd;
+        }
         return elko_bsd_socket(w->bsd, domain, type, protocol);
 }
 
