@@ -86,8 +86,8 @@ static void rest(const struct parts *p, size_t done, size_t most, struct parts *
 static enum drill_done receive(struct drill_call_ctx *c, int fd, struct parts *p, int64_t flags)
 {
         struct drill_run *r = c->r;
-        bool waits = drill_os_blocks(&r->w, fd) &&
-                     !(flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB));
+        bool waits =
+                drill_os_blocks(&r->w, fd) && !(flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB));
         struct parts left;
         ssize_t n;
 
@@ -252,8 +252,7 @@ static enum drill_done message_io(struct drill_call_ctx *c, bool sends)
                                         "{msg_name(...)=..., msg_iov(N)=[...], ...} is expected");
         control = drill_field_of(m, "msg_control");
         said = drill_field_of(m, "msg_flags");
-        if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 2, &flags) ||
-            !many_parts(c, &p, iov) ||
+        if (!drill_arg_fd(c, 0, &fd) || !drill_arg_int(c, 2, &flags) || !many_parts(c, &p, iov) ||
             (said != NULL && !drill_int(c->r, said, &want)))
                 return DRILL_GAVE_UP;
         if (sends && (flags & MSG_FASTOPEN) && (name = drill_field_of(m, "msg_name")) != NULL &&

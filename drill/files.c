@@ -145,8 +145,9 @@ enum drill_done drill_do_open(struct drill_call_ctx *c)
                 return DRILL_GAVE_UP;
         f = drill_file_find(c->r, e->text);
         if (f == NULL) {
-                drill_refuse(c->r, e->where, "unsupported: open() of what the script did not make "
-                                             "(dd if=/dev/zero of=...)");
+                drill_refuse(c->r, e->where,
+                             "unsupported: open() of what the script did not make "
+                             "(dd if=/dev/zero of=...)");
                 return DRILL_GAVE_UP;
         }
         if ((flags & O_ACCESS) != 0) {
@@ -187,9 +188,9 @@ enum drill_done drill_do_sendfile(struct drill_call_ctx *c)
         if (c->r->w.kernel != NULL) {
                 off_t offset = (off_t)at;
 
-                c->doing->result = drill_os_sendfile(&c->r->w, out, in->live,
-                                                     drill_is_null(where) ? NULL : &offset,
-                                                     (size_t)len);
+                c->doing->result =
+                        drill_os_sendfile(&c->r->w, out, in->live,
+                                          drill_is_null(where) ? NULL : &offset, (size_t)len);
                 return DRILL_DONE;
         }
         if (drill_is_null(where))

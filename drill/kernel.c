@@ -41,8 +41,8 @@ void drill_kernel_socket(int fd)
 static bool set_congestion(const char *name)
 {
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        bool ok = fd >= 0 && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name,
-                                        (socklen_t)strlen(name)) == 0;
+        bool ok = fd >= 0 &&
+                  setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0;
 
         if (ok)
                 snprintf(congestion, sizeof(congestion), "%s", name);

@@ -677,9 +677,11 @@ ssize_t bsd_send(struct elko_bsd *b, int fd, const void *buf, size_t len, int fl
         if (bsd_eor_waits(b, s))
                 r = bsd_eor_keep(b, s, buf, len);
         else
-                r = elko_send(b->st, s->handle, buf, len,
-                              ((flags & MSG_MORE) || len < whole ? ELKO_SEND_MORE : 0u) |
-                                      (flags & MSG_OOB ? ELKO_SEND_URGENT : 0u));
+                r = elko_send(
+                        b->st, s->handle, buf, len,
+                        ((flags & MSG_MORE) || len < whole ? ELKO_SEND_MORE : 0u) |
+                                ((flags & MSG_MORE) && len == whole ? ELKO_SEND_NO_PUSH : 0u) |
+                                (flags & MSG_OOB ? ELKO_SEND_URGENT : 0u));
         if (r >= 0) {
                 bsd_mark_sent(s, (size_t)r, flags, stamps);
                 bsd_send_count(b, s, (size_t)r);

@@ -70,6 +70,9 @@ enum elko_send_flag {
         /* Up to its last byte that is taken the stream is urgent (RFC 9293, 3.8.5). RFC 6093 advises new programs
          * against this. */
         ELKO_SEND_URGENT = 1u << 1,
+        ELKO_SEND_NO_PUSH =
+                1u
+                << 2, /* no PSH for its end (RFC 9293, MAY-15), unless it went because nothing else came */
 };
 
 /* Queue up to `len` bytes (copied). Returns how many were taken, EAGAIN when none fit (a WRITABLE
@@ -121,39 +124,39 @@ int elko_abort(elko_stack *st, elko_sock s);
 /* ---- options ---- */
 
 /* X(name, text): value is a uint64_t; spans in ns, switches 0 or 1 */
-#define ELKO_OPTION_LIST(X)                                                                         \
-        X(NODELAY, "send small segments at once (Nagle off)")                                       \
-        X(KEEPALIVE, "probe an idle peer")                                                          \
-        X(KEEPALIVE_IDLE, "idle time before the first probe, ns; from 1 s")                         \
-        X(KEEPALIVE_INTERVAL, "time between probes, ns; from 1 s")                                  \
-        X(KEEPALIVE_COUNT, "unanswered probes before the connection is dead, 1..255")               \
-        X(USER_TIMEOUT, "longest time data may stay unacknowledged, ns; 0: the stack's R2")         \
-        X(LINGER, "close: abort when not done after this, ns; ELKO_NEVER: no limit of its own")     \
-        X(SND_BUF_MAX, "send buffer limit, bytes")                                                  \
-        X(RCV_BUF_MAX, "receive buffer limit, bytes")                                               \
-        X(MAX_SEG, "largest segment to send and to announce, bytes; 0: by the link")                \
-        X(DELACK, "delayed-ACK time, ns; 0: acknowledge at once")                                   \
-        X(QUICKACK, "acknowledge at once for a while, and now; 0: as delayed ACKs have it")         \
-        X(CORK, "send full segments only")                                                          \
-        X(TTL, "time to live or hop limit, 1..255")                                                 \
-        X(TOS, "type of service or traffic class, ECN bits zero, 0..255")                           \
-        X(ECN,                                                                                      \
-          "explicit congestion notification (RFC 3168), enum elko_ecn; of a connection before its " \
-          "SYN has left, of a listener for those that come")                                        \
-        X(PACING, "space segments over the round trip, whatever the algorithm asks for")            \
-        X(MAX_PACING_RATE, "send no faster, bytes of payload per second; 0: no limit")              \
-        X(FASTOPEN,                                                                                 \
-          "Fast Open (RFC 7413). Of a connection before its SYN has left, enum elko_fastopen. "     \
-          "Listener: so many connections of the stack may be open by a cookie alone, 0..65535")     \
-        X(FASTOPEN_NO_COOKIE,                                                                       \
+#define ELKO_OPTION_LIST(X)                                                                           \
+        X(NODELAY, "send small segments at once (Nagle off)")                                         \
+        X(KEEPALIVE, "probe an idle peer")                                                            \
+        X(KEEPALIVE_IDLE, "idle time before the first probe, ns; from 1 s")                           \
+        X(KEEPALIVE_INTERVAL, "time between probes, ns; from 1 s")                                    \
+        X(KEEPALIVE_COUNT, "unanswered probes before the connection is dead, 1..255")                 \
+        X(USER_TIMEOUT, "longest time data may stay unacknowledged, ns; 0: the stack's R2")           \
+        X(LINGER, "close: abort when not done after this, ns; ELKO_NEVER: no limit of its own")       \
+        X(SND_BUF_MAX, "send buffer limit, bytes")                                                    \
+        X(RCV_BUF_MAX, "receive buffer limit, bytes")                                                 \
+        X(MAX_SEG, "largest segment to send and to announce, bytes; 0: by the link")                  \
+        X(DELACK, "delayed-ACK time, ns; 0: acknowledge at once")                                     \
+        X(QUICKACK, "acknowledge at once for a while, and now; 0: as delayed ACKs have it")           \
+        X(CORK, "send full segments only")                                                            \
+        X(TTL, "time to live or hop limit, 1..255")                                                   \
+        X(TOS, "type of service or traffic class, ECN bits zero, 0..255")                             \
+        X(ECN,                                                                                        \
+          "explicit congestion notification (RFC 3168), enum elko_ecn; of a connection before its "   \
+          "SYN has left, of a listener for those that come")                                          \
+        X(PACING, "space segments over the round trip, whatever the algorithm asks for")              \
+        X(MAX_PACING_RATE, "send no faster, bytes of payload per second; 0: no limit")                \
+        X(FASTOPEN,                                                                                   \
+          "Fast Open (RFC 7413). Of a connection before its SYN has left, enum elko_fastopen. "       \
+          "Listener: so many connections of the stack may be open by a cookie alone, 0..65535")       \
+        X(FASTOPEN_NO_COOKIE,                                                                         \
           "Fast Open without cookies, among hosts that trust each other's addresses (RFC 7413, 7.3)") \
-        X(SYN_RETRIES,                                                                              \
-          "SYNs that are sent again before the connection fails, besides those that the stack "     \
-          "sends at even intervals, 1..127; 0: as many as the stack's R2 for SYNs has time for")    \
-        X(FIN_WAIT_2, "time in FIN-WAIT-2 after close, ns; 0: the stack's")                         \
-        X(WINDOW_CLAMP, "largest window to announce, bytes; 0: the receive buffer")                 \
-        X(DEFER_ACCEPT,                                                                             \
-          "listener: so many time-outs of the SYN+ACK pass before a client's ACK without data "     \
+        X(SYN_RETRIES,                                                                                \
+          "SYNs that are sent again before the connection fails, besides those that the stack "       \
+          "sends at even intervals, 1..127; 0: as many as the stack's R2 for SYNs has time for")      \
+        X(FIN_WAIT_2, "time in FIN-WAIT-2 after close, ns; 0: the stack's")                           \
+        X(WINDOW_CLAMP, "largest window to announce, bytes; 0: the receive buffer")                   \
+        X(DEFER_ACCEPT,                                                                               \
+          "listener: so many time-outs of the SYN+ACK pass before a client's ACK without data "       \
           "opens the connection, 0..6")
 
 /* Values of ELKO_OPTION_FASTOPEN for a connection (RFC 7413, 4.2). */

@@ -116,6 +116,9 @@ struct elko_config {
         bool rto_min_on_variance; /* rto_min_ns is that of 4 RTTVAR (Linux), not of the RTO: false */
         bool interactive_acks;    /* a reply soon after a request ends quick ACKs (Linux): false */
         bool icmp_ends_open;      /* any unreachable ends an open, a soft one too (Linux): false */
+        /* ELKO_SEND_MORE is about its call: what it held goes when a segment comes; and to set NODELAY sends what is held,
+         * by a cork as well (Linux): false */
+        bool more_by_call;
         bool push_bursts; /* PSH on the last of several segments that go at once (Linux): false */
         /* ... and of so many of a longer burst, or of those for a millisecond, if that is more; never of more than half
          * of cwnd: 2. 1: of the whole burst alone. */
@@ -239,7 +242,8 @@ enum elko_event_bit {
         ELKO_EV_SOFT_ERROR = 1u << 8,
         ELKO_EV_CLOSED = 1u << 9, /* both directions are closed; only elko_close() is left */
         ELKO_EV_ECHO = 1u << 10,  /* no socket: elko_echo_next() has an echo reply */
-        ELKO_EV_URGENT = 1u << 11, /* the peer's urgent pointer has moved: elko_recv_urgent() tells where */
+        ELKO_EV_URGENT =
+                1u << 11, /* the peer's urgent pointer has moved: elko_recv_urgent() tells where */
 };
 
 struct elko_event {

@@ -311,6 +311,10 @@ static void apply(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_option option)
                 ek_tcb_owe_ack(t, tcb, ELKO_WHY_ACK);
         if (option == ELKO_OPTION_KEEPALIVE || option == ELKO_OPTION_KEEPALIVE_IDLE)
                 ek_tcb_rearm_keepalive(t, tcb);
+        if (t->cfg.more_by_call && ek_tcb_unsent(tcb) > 0 &&
+            ((option == ELKO_OPTION_NODELAY && s->nodelay) ||
+             (option == ELKO_OPTION_CORK && !s->cork)))
+                tcb->todo |= option == ELKO_OPTION_NODELAY ? EK_TODO_UNCORK : EK_TODO_MORE_OVER;
         if (option == ELKO_OPTION_FASTOPEN)
                 ek_fast_open_hold(t, tcb, s->fastopen == ELKO_FASTOPEN_HOLD);
         if (tcb->state == ELKO_TCP_SYN_SENT && seq_eq(tcb->snd_nxt, tcb->iss)) {
@@ -320,7 +324,8 @@ static void apply(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_option option)
                 tcb->rcv_wscale = ek_options_rcv_wscale(t, s);
                 tcb->adv_mss = ek_tcp_adv_mss(t, &tcb->conn.key, s->max_seg);
         }
-        if ((option == ELKO_OPTION_USER_TIMEOUT || option == ELKO_OPTION_SYN_RETRIES) && tcb->at[EK_DL_ABORT] != EK_NEVER)
+        if ((option == ELKO_OPTION_USER_TIMEOUT || option == ELKO_OPTION_SYN_RETRIES) &&
+            tcb->at[EK_DL_ABORT] != EK_NEVER)
                 ek_tcb_arm(t, tcb, EK_DL_ABORT, ek_time_add(t->now, ek_tcb_r2(t, tcb)));
         if (option == ELKO_OPTION_PACING || option == ELKO_OPTION_MAX_PACING_RATE)
                 ek_cong_pace(t, tcb);

@@ -55,7 +55,8 @@ struct ek_half_open {
         uint32_t
                 mark : 1; /* undecided: the application has seen it; afterwards: the SYN+ACK announces
                             * the small window, memory is short */
-        uint32_t fastopen : 1; /* the first SYN+ACK carries a Fast Open cookie; when that is sent: an ACK
+        uint32_t
+                fastopen : 1; /* the first SYN+ACK carries a Fast Open cookie; when that is sent: an ACK
                                 * has come, and data is waited for (ELKO_OPTION_DEFER_ACCEPT) */
         uint32_t prev : 17;
         uint32_t mss_code : 11;    /* the peer's MSS option: ek_half_open_mss(); 0: none */

@@ -283,6 +283,10 @@ void ek_seg_on_synchronized(struct ek_tcp *t, struct ek_tcb *tcb, const struct e
 void ek_seg_steps_6_to_8(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
         ek_step_6_urgent(t, tcb, seg);
+        if (t->cfg.more_by_call && ek_tcb_has(tcb, EK_TCB_MORE)) {
+                tcb->todo |= EK_TODO_MORE_OVER;
+                ek_tcb_has_work(t, tcb);
+        }
         if (ek_step_7_text(t, tcb, seg) == EK_DONE)
                 return;
         ek_step_8_fin(t, tcb, seg);

@@ -186,7 +186,8 @@ static bool promote(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
 /* First step of 3.10.7.4 with RCV.NXT = IRS + 1 and the window that the SYN+ACK announced. */
 static bool in_window(struct ek_tcp *t, const struct ek_half_open *ho, const struct ek_seg *seg)
 {
-        uint32_t wnd = ek_rcv_buf_syn_ack(t, ek_half_open_settings(t, ho), ek_half_open_is_small(ho));
+        uint32_t wnd =
+                ek_rcv_buf_syn_ack(t, ek_half_open_settings(t, ho), ek_half_open_is_small(ho));
         seq_t rcv_nxt = seq_make(ho->irs + 1);
 
         return seq_in(seg->seq, rcv_nxt, wnd) ||
@@ -197,8 +198,7 @@ static bool in_window(struct ek_tcp *t, const struct ek_half_open *ho, const str
 static uint16_t announced_window(struct ek_tcp *t, const struct ek_half_open *ho)
 {
         const struct ek_settings *s = ek_half_open_settings(t, ho);
-        uint8_t scale =
-                ho->wscale == EK_HALF_OPEN_NO_WSCALE ? 0 : ek_options_rcv_wscale(t, s);
+        uint8_t scale = ho->wscale == EK_HALF_OPEN_NO_WSCALE ? 0 : ek_options_rcv_wscale(t, s);
 
         return (uint16_t)(ek_rcv_buf_syn_ack(t, s, ek_half_open_is_small(ho)) >> scale);
 }
@@ -382,7 +382,8 @@ bool ek_seg_on_half_open(struct ek_tcp *t, uint32_t index, const struct ek_seg *
                 return false;
         }
         /* It is in order, but the listener would rather not hear of it before there is data to be read. */
-        if (seg->len == 0 && ek_half_open_timeouts(t, ho) < ek_half_open_settings(t, ho)->defer_accept) {
+        if (seg->len == 0 &&
+            ek_half_open_timeouts(t, ho) < ek_half_open_settings(t, ho)->defer_accept) {
                 ho->fastopen = 1;
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_DEFERRED);
                 return false;

@@ -393,7 +393,7 @@ static void account_new(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_pl
                 tcb->snd_small = tcb->snd_nxt;
         if (p->why == ELKO_WHY_MTU_PROBE)
                 ek_mtu_on_sent(t, tcb, p->seq, p->len);
-        tcb->todo &= ~(uint32_t)(EK_TODO_SYN | EK_TODO_PUSH_SMALL);
+        tcb->todo &= ~(uint32_t)(EK_TODO_SYN | EK_TODO_PUSH_SMALL | EK_TODO_UNCORK);
 }
 
 /* Data soon after data came: the two ends talk in turn, and the next reply will carry the ACK. */
@@ -612,7 +612,8 @@ static uint32_t push_segs(const struct ek_tcp *t, const struct ek_tcb *tcb, uint
                 bytes = cwnd * (fast ? 20 : 12) / 10 * PUSH_SPAN_NS / tcb->rtt.srtt_ns +
                         (near < 32 ? (uint64_t)PUSH_BYTES >> near : 0);
         segs = (uint32_t)(ek_min_u64(bytes, PUSH_BYTES) / mss);
-        segs = ek_min_u32(ek_max_u32(segs, t->cfg.push_min_segs), tcb->cong.out.cwnd_bytes / mss / 2);
+        segs = ek_min_u32(ek_max_u32(segs, t->cfg.push_min_segs),
+                          tcb->cong.out.cwnd_bytes / mss / 2);
         return segs > 1 ? segs : 0;
 }
 

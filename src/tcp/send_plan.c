@@ -122,9 +122,9 @@ static struct ek_plan plan_probe(const struct ek_tcb *tcb)
 /* May a segment of `len` < MSS go that takes all that is queued? [RFC9293 SHLD-7 MUST-17 MAY-16] */
 static bool small_may_go(const struct ek_tcb *tcb, const struct ek_plan_env *env)
 {
-        if (tcb->todo & (EK_TODO_PUSH_SMALL | EK_TODO_TLP))
+        if (tcb->todo & (EK_TODO_PUSH_SMALL | EK_TODO_TLP | EK_TODO_UNCORK))
                 return true;
-        if (env->cork || ek_tcb_has(tcb, EK_TCB_MORE))
+        if (env->cork || (ek_tcb_has(tcb, EK_TCB_MORE) && !(tcb->todo & EK_TODO_MORE_OVER)))
                 return false;
         /* RFC 9293, 3.7.4, in Minshall's variant (reference [68] there): a small segment waits only for
          * an earlier small one, so that the tail of a large write isn't held back. */
@@ -188,12 +188,14 @@ static bool fin_may_go(const struct ek_tcb *tcb)
                (ek_tcb_is_fast_open(tcb) && ek_tcb_has(tcb, EK_TCB_ORPHAN));
 }
 
-/* [RFC9293 SHLD-28 MUST-61 SHLD-27; RFC5681 3.1a; RFC2525 2.15] */
+/* [RFC9293 SHLD-28 MUST-61 SHLD-27 MAY-15; RFC5681 3.1a; RFC2525 2.15] */
 static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_env *env)
 {
         uint32_t unsent = ek_tcb_unsent(tcb), usable = usable_window(tcb);
         bool fin = ek_tcb_fin_pending(tcb) && fin_may_go(tcb);
         struct ek_plan p = {.kind = EK_PLAN_DATA, .seq = tcb->snd_nxt, .why = ELKO_WHY_DATA};
+        /* What waited in vain for more is pushed after all. */
+        bool no_push = (tcb->todo & (EK_TODO_NO_PUSH | EK_TODO_PUSH_SMALL)) == EK_TODO_NO_PUSH;
 
         if (unsent == 0 && !fin)
                 return blocked(tcb->act->snd.len > 0 ? ELKO_LIMITED_APP : ELKO_LIMITED_NOTHING);
@@ -223,9 +225,9 @@ static struct ek_plan plan_data(const struct ek_tcb *tcb, const struct ek_plan_e
         p.flags = ELKO_ACK;
         if (p.len > env->mss && p.seg_len == 0)
                 p.why = ELKO_WHY_MTU_PROBE;
-        p.share = p.len > 0 && p.len != unsent &&
+        p.share = p.len > 0 && (p.len != unsent || no_push) &&
                   ends_a_share(tcb, env, &p, unsent - p.len, usable - p.len);
-        if (p.len > 0 && (p.len == unsent || p.share))
+        if (p.len > 0 && (p.share || (p.len == unsent && !no_push)))
                 p.flags |= ELKO_PSH;
         if (fin) {
                 p.flags |= ELKO_FIN;

@@ -40,7 +40,7 @@ struct ek_plan_env {
         bool nodelay, cork;
         bool push_bursts;
         uint32_t push_segs; /* ... and of so many segments of a burst; 0: of the whole alone */
-        bool paced;                  /* the pacer's gate is closed */
+        bool paced;         /* the pacer's gate is closed */
         const struct ek_txrec *lost; /* first lost record, or NULL */
         bool no_record;              /* no memory for a record: only what takes no sequence space */
         uint32_t syn_data;           /* bytes that may go with a SYN */

@@ -90,6 +90,10 @@ enum ek_todo {
         EK_TODO_FORCE = 1u << 5,      /* the first lost record goes whatever cwnd says */
         EK_TODO_PUSH_SMALL = 1u << 6, /* SWS override: send what fits, however small */
         EK_TODO_TLP = 1u << 7,        /* loss probe: one segment whatever cwnd says */
+        /* with elko_config.more_by_call, until something else is queued */
+        EK_TODO_MORE_OVER = 1u << 8, /* EK_TCB_MORE holds nothing any longer */
+        EK_TODO_UNCORK = 1u << 9,    /* nor does a cork, or Nagle */
+        EK_TODO_NO_PUSH = 1u << 10,  /* ELKO_SEND_NO_PUSH was said of what is queued last */
 };
 
 enum ek_tcb_flag {

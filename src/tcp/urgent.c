@@ -35,9 +35,9 @@ void ek_step_6_urgent(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg 
                 return;
         if (seq_lt(up, tcb->rcv_nxt) && seq_diff(tcb->rcv_nxt, up) > tcb->stats.bytes_received)
                 return;
-        at = tcb->stats.bytes_received +
-             (seq_lt(up, tcb->rcv_nxt) ? 0 - (uint64_t)seq_diff(tcb->rcv_nxt, up)
-                                       : seq_diff(up, tcb->rcv_nxt));
+        at = tcb->stats.bytes_received + (seq_lt(up, tcb->rcv_nxt)
+                                                  ? 0 - (uint64_t)seq_diff(tcb->rcv_nxt, up)
+                                                  : seq_diff(up, tcb->rcv_nxt));
         /* Without memory it is not known now; while it lasts the peer's next segments have it as well. */
         if (at <= consumed(tcb) || at <= tcb->act->rcv_up || !ek_tcb_activate(t, tcb))
                 return;

@@ -68,6 +68,9 @@ static int64_t no_room(struct ek_tcp *t, struct ek_tcb *tcb, bool memory)
 
 static void queued(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t flags)
 {
+        tcb->todo &= ~(uint32_t)(EK_TODO_MORE_OVER | EK_TODO_UNCORK | EK_TODO_NO_PUSH);
+        if (flags & ELKO_SEND_NO_PUSH)
+                tcb->todo |= EK_TODO_NO_PUSH;
         if (flags & ELKO_SEND_MORE)
                 tcb->flags |= EK_TCB_MORE;
         else

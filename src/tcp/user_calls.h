@@ -19,7 +19,7 @@ int64_t ek_user_send_room(struct ek_tcp *t, struct ek_tcb *tcb);
 
 /* RECEIVE */
 int64_t ek_user_recv(struct ek_tcp *t, struct ek_tcb *tcb, void *buf, size_t len);
-int64_t ek_user_ready(const struct ek_tcb *tcb); /* bytes, or the error that comes next */
+int64_t ek_user_ready(const struct ek_tcb *tcb);  /* bytes, or the error that comes next */
 int64_t ek_user_urgent(const struct ek_tcb *tcb); /* urgent.c: bytes up to the urgent pointer */
 int64_t ek_user_peek(struct ek_tcp *t, struct ek_tcb *tcb, struct elko_slice out[2]);
 int ek_user_consume(struct ek_tcp *t, struct ek_tcb *tcb, size_t len);

@@ -745,9 +745,11 @@ CONV_TEST(a_syn_that_is_held)
         learn(c, 1400);
         conv_hold(c, true);
         conv_connect(c);
-        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_COUNT), ELKO_EINVAL);
+        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_COUNT),
+                ELKO_EINVAL);
         CONV_EQ(c, elko_syn_room(c->st, c->f->sock), 0);
-        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_HOLD), ELKO_OK);
+        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_HOLD),
+                ELKO_OK);
         conv_hold(c, false);
         conv_pull(c);
         conv_none(c);
@@ -757,11 +759,13 @@ CONV_TEST(a_syn_that_is_held)
         CONV_EQ(c, elko_syn_room(c->st, c->f->sock), 1400 - 32);
         conv_send(c, 100);
         conv_none(c);
-        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_SEND), ELKO_OK);
+        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_SEND),
+                ELKO_OK);
         conv_pull(c);
         conv_out(c, "S 0:100(100) <...>");
         CONV_EQ(c, elko_syn_room(c->st, c->f->sock), 0);
-        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_HOLD), ELKO_OK);
+        CONV_EQ(c, elko_set_option(c->st, c->f->sock, ELKO_OPTION_FASTOPEN, ELKO_FASTOPEN_HOLD),
+                ELKO_OK);
         conv_advance(c, ELKO_SEC(1)); /* too late to hold anything */
         conv_out(c, "S 0:0(0) <...>");
         conv_in(c, "S. 0:0(0) ack 101 win 65535 <mss 1400,sackOK,TS val 100 ecr 0,nop,wscale 7>");

@@ -97,6 +97,96 @@ CONV_TEST(push_bursts_at_the_window)
         conv_out(c, "P. %u:%u(%u) ack 2", 1 + 2 * m, 1 + 3 * m, m);
 }
 
+static void by_call(struct elko_config *cfg)
+{
+        cfg->more_by_call = true;
+}
+
+/* ELKO_SEND_MORE holds until a segment comes; without the option until the persist timer. */
+CONV_TEST(more_until_a_segment_comes)
+{
+        for (int linux = 0; linux < 2; linux++) {
+                const struct conv_options options = {.no_ts = true,
+                                                     .config = linux ? by_call : NULL};
+
+                if (linux)
+                        conv_again(c);
+                conv_start_open(c, &options);
+                conv_send_flags(c, 10, ELKO_SEND_MORE);
+                conv_none(c);
+                conv_in(c, "P. 1:11(10) ack 1");
+                if (linux)
+                        conv_out(c, "P. 1:11(10) ack 11");
+                else
+                        conv_out(c, ". 1:1(0) ack 11");
+                conv_recv(c, 10);
+                conv_event(c, ELKO_EV_READABLE);
+                conv_ignore(c);
+        }
+}
+
+/* Nagle's algorithm holds it on, and a cork does. */
+CONV_TEST(more_is_over_but_not_nagle)
+{
+        const struct conv_options options = {.no_ts = true, .config = by_call};
+
+        conv_start_open(c, &options);
+        conv_send(c, 10);
+        conv_out(c, "P. 1:11(10) ack 1");
+        conv_send_flags(c, 10, ELKO_SEND_MORE);
+        conv_in(c, "P. 1:11(10) ack 1");
+        conv_out(c, ". 11:11(0) ack 11");
+        conv_in(c, ". 11:11(0) ack 11");
+        conv_out(c, "P. 11:21(10) ack 11");
+        conv_set(c, ELKO_OPTION_CORK, 1);
+        conv_send_flags(c, 10, ELKO_SEND_MORE);
+        conv_in(c, ". 11:11(0) ack 21");
+        conv_none(c);
+        conv_set(c, ELKO_OPTION_CORK, 0);
+        conv_out(c, "P. 21:31(10) ack 11");
+        conv_recv(c, 10);
+        conv_event(c, ELKO_EV_READABLE | ELKO_EV_WRITABLE);
+}
+
+/* To set NODELAY sends what is held by whatever; what comes then is held again. */
+CONV_TEST(nodelay_sends_what_is_held)
+{
+        const struct conv_options options = {.no_ts = true, .config = by_call};
+
+        conv_start_open(c, &options);
+        conv_set(c, ELKO_OPTION_CORK, 1);
+        conv_send(c, 10);
+        conv_none(c);
+        conv_set(c, ELKO_OPTION_NODELAY, 1);
+        conv_out(c, "P. 1:11(10) ack 1");
+        conv_send_flags(c, 10, ELKO_SEND_MORE);
+        conv_none(c);
+        conv_set(c, ELKO_OPTION_NODELAY, 1);
+        conv_out(c, "P. 11:21(10) ack 1");
+        conv_set(c, ELKO_OPTION_NODELAY, 1); /* nothing is held: nothing is remembered */
+        conv_send(c, 10);
+        conv_none(c);
+}
+
+/* Without a push there is no PSH, but for what waited in vain. [RFC9293 MAY-15] */
+CONV_TEST(no_push)
+{
+        const struct conv_options options = {.no_ts = true};
+
+        conv_start_open(c, &options);
+        conv_send_flags(c, 10, ELKO_SEND_NO_PUSH);
+        conv_out(c, ". 1:11(10) ack 1");
+        conv_in(c, ". 1:1(0) ack 11");
+        conv_send_flags(c, c->mss, ELKO_SEND_MORE | ELKO_SEND_NO_PUSH);
+        conv_out(c, ". 11:%u(%u) ack 1", 11 + c->mss, c->mss);
+        conv_in(c, ". 1:1(0) ack %u", 11 + c->mss);
+        conv_send_flags(c, 10, ELKO_SEND_MORE | ELKO_SEND_NO_PUSH);
+        conv_none(c);
+        conv_advance(c, ELKO_MS(1500));
+        conv_out_late(c, "P. %u:%u(10) ack 1", 11 + c->mss, 21 + c->mss);
+        conv_ignore(c);
+}
+
 static void dialogue(struct elko_config *cfg)
 {
         cfg->interactive_acks = true;

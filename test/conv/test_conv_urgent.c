@@ -65,7 +65,8 @@ CONV_TEST(told_when_it_advances)
         conv_in(c, "PU. 11:21(10) ack 1 urg 1");
         conv_out(c, ". 1:1(0) ack 21");
         conv_event(c, ELKO_EV_READABLE | ELKO_EV_URGENT);
-        conv_in(c, "U. 21:21(0) ack 1 urg 0"); /* at what has not come: in advance of what was taken */
+        conv_in(c,
+                "U. 21:21(0) ack 1 urg 0"); /* at what has not come: in advance of what was taken */
         conv_event(c, ELKO_EV_URGENT);
         conv_recv(c, 20);
         CONV_EQ(c, urgent(c), 0);
@@ -131,7 +132,8 @@ CONV_TEST(with_a_closed_window)
                 conv_ignore(c);
                 conv_event(c, ELKO_EV_URGENT);
                 CONV_EQ(c, urgent(c), at - 1 + 301);
-                conv_in(c, "U. %u:%u(0) ack 1 urg 1000", at + 5000, at + 5000); /* no place at all */
+                conv_in(c, "U. %u:%u(0) ack 1 urg 1000", at + 5000,
+                        at + 5000); /* no place at all */
                 conv_ignore(c);
                 CONV_EQ(c, urgent(c), at - 1 + 301);
         }

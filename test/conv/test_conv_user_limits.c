@@ -105,7 +105,8 @@ CONV_TEST(window_clamp_of_a_listener)
         conv_listen(c);
         CONV_EQ(c, elko_set_option(c->st, c->listener, ELKO_OPTION_WINDOW_CLAMP, 5000), 0);
         conv_in(c, "S 0:0(0) win 65535 <mss 1000,wscale 7>");
-        CONV_EQ(c, elko_set_option(c->st, c->listener, ELKO_OPTION_WINDOW_CLAMP, 6000), ELKO_EAGAIN);
+        CONV_EQ(c, elko_set_option(c->st, c->listener, ELKO_OPTION_WINDOW_CLAMP, 6000),
+                ELKO_EAGAIN);
         conv_out(c, "S. 0:0(0) ack 1 win 5000 <mss M,wscale 0>");
         conv_in(c, ". 1:1(0) ack 1");
         conv_accept(c);
@@ -191,7 +192,8 @@ CONV_TEST(data_opens)
         conv_listen_event(c, ELKO_EV_ACCEPT);
         conv_accept(c);
         conv_recv(c, 10);
-        CONV_EQ(c, conv_info(c).srtt_ns, 0); /* it answers the user at the other end, not our SYN,ACK */
+        CONV_EQ(c, conv_info(c).srtt_ns,
+                0); /* it answers the user at the other end, not our SYN,ACK */
 }
 
 /* When the time is over the SYN,ACK goes once more, and then an ACK will do. 1 + 2 + 4 s. */
