@@ -39,8 +39,10 @@ static size_t take_output(elko_link link)
         size_t n, sum = 0;
 
         while ((n = elko_output(plug.st, link, frames, BATCH, plug.now)) > 0) {
-                for (size_t i = 0; i < n; i++)
+                for (size_t i = 0; i < n; i++) {
                         keep(&frames[i]);
+                        elko_bsd_sent(plug.b, &frames[i]);
+                }
                 sum += n;
         }
         return sum;

@@ -129,8 +129,10 @@ void drill_world_settle(struct drill_world *w)
                 sent = w->sent;
                 do {
                         n = elko_output(w->st, w->link, frames, BATCH, start_ns + w->now);
-                        for (size_t i = 0; i < n; i++)
+                        for (size_t i = 0; i < n; i++) {
                                 keep(w, &frames[i]);
+                                elko_bsd_sent(w->bsd, &frames[i]);
+                        }
                 } while (n > 0 && w->sent < DRILL_WORLD_PACKETS);
                 elko_bsd_update(w->bsd);
         } while (w->sent > sent && w->sent < DRILL_WORLD_PACKETS);

@@ -60,6 +60,10 @@ void elko_bsd_set_clock(struct elko_bsd *b, int64_t offset_ns);
 /* Take the stack's events. */
 void elko_bsd_update(struct elko_bsd *b);
 
+/* A frame that elko_output() gave, of a link without Ethernet's header; before elko_bsd_update(). It is how SO_TIMESTAMPING
+ * learns of what is sent again. Who does not call it gets the stamps of first transmissions alone. */
+void elko_bsd_sent(struct elko_bsd *b, const struct elko_frame *frame);
+
 /* ---- descriptors: small numbers of their own, from 0 ---- */
 
 int elko_bsd_socket(struct elko_bsd *b, int domain, int type, int protocol);

@@ -8,7 +8,8 @@
  * of a call was handed to the scheduler, was sent, and was acknowledged, by that byte's place in the stream.
  *
  * Each call that asks leaves a mark in the stream. After anything that happened the marks are compared with how far the
- * stream has been sent and acknowledged.
+ * stream has been sent and acknowledged, and each segment that leaves with what it holds: a byte that is sent again has
+ * its stamps again.
  */
 #include "host/bsd_priv.h"
 
@@ -34,6 +35,7 @@ struct bsd_mark {
         uint64_t end; /* the stream's offset behind the call's last byte */
         uint32_t id;
         bool zerocopy;
+        bool stamped;   /* as sent, at least once */
         unsigned wants; /* SOF_TIMESTAMPING_TX_... */
 };
 
@@ -130,6 +132,65 @@ void bsd_mark_sent(struct bsd_sock *s, size_t len, int flags, unsigned stamps)
                                            .wants = wants});
 }
 
+/* The call's last byte went out, or went out again. */
+static void stamp_sent(struct elko_bsd *b, struct bsd_sock *s, struct bsd_mark *m)
+{
+        m->stamped = true;
+        if (m->wants & SOF_TIMESTAMPING_TX_SCHED)
+                report_stamp(b, s, m, SCM_TSTAMP_SCHED);
+        if (m->wants & SOF_TIMESTAMPING_TX_SOFTWARE)
+                report_stamp(b, s, m, SCM_TSTAMP_SND);
+}
+
+/* The header of a TCP segment in an IP packet, and how long its payload is; NULL: it is none. RFC 791, 3.1; RFC 8200, 3. */
+static const uint8_t *tcp_of(const struct elko_frame *f, uint32_t *payload)
+{
+        const uint8_t *p = f->part[0].data, *tcp;
+        size_t at;
+
+        if (f->parts == 0 || f->part[0].len < 40)
+                return NULL;
+        at = p[0] >> 4 == 6 ? 40 : (p[0] & 15) * 4u;
+        if (p[p[0] >> 4 == 6 ? 6 : 9] != IPPROTO_TCP || f->part[0].len < at + 20)
+                return NULL;
+        tcp = p + at;
+        *payload = f->len - (uint32_t)at - (tcp[12] >> 4) * 4u;
+        return tcp;
+}
+
+static uint32_t word(const uint8_t *p)
+{
+        return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Stamp the calls whose last byte is in this segment of the socket's. */
+static void stamp_segment(struct elko_bsd *b, struct bsd_sock *s, const uint8_t *tcp, uint32_t len)
+{
+        struct elko_tcp_info i;
+        uint64_t from;
+
+        if (s->handle == ELKO_SOCK_NONE || elko_tcp_info_get(b->st, s->handle, &i) != ELKO_OK ||
+            (tcp[0] << 8 | tcp[1]) != i.local.port || (tcp[2] << 8 | tcp[3]) != i.remote.port)
+                return;
+        from = i.bytes_acked + (uint64_t)(int64_t)(int32_t)(word(tcp + 4) - i.snd_una);
+        if (i.state == ELKO_TCP_SYN_RECEIVED &&
+            i.snd_una == i.iss) /* our SYN has a number (RFC 7413) */
+                from--;
+        for (struct bsd_mark *m = s->marks; m != NULL; m = m->next)
+                if (!m->zerocopy && m->end > from && m->end <= from + len)
+                        stamp_sent(b, s, m);
+}
+
+void elko_bsd_sent(struct elko_bsd *b, const struct elko_frame *frame)
+{
+        uint32_t len = 0;
+        const uint8_t *tcp = tcp_of(frame, &len);
+
+        for (int fd = 0; tcp != NULL && len > 0 && fd < b->top; fd++)
+                if (b->sock[fd].kind == BSD_OPEN && b->sock[fd].marks != NULL)
+                        stamp_segment(b, &b->sock[fd], tcp, len);
+}
+
 /* Tell what is due of one mark; true: nothing more will come of it. */
 static bool tell(struct elko_bsd *b, struct bsd_sock *s, struct bsd_mark *m, uint64_t sent,
                  uint64_t acked)
@@ -139,18 +200,11 @@ static bool tell(struct elko_bsd *b, struct bsd_sock *s, struct bsd_mark *m, uin
                         report_zerocopy(s, m->id);
                 return acked >= m->end;
         }
-        if (sent >= m->end) {
-                if (m->wants & SOF_TIMESTAMPING_TX_SCHED)
-                        report_stamp(b, s, m, SCM_TSTAMP_SCHED);
-                if (m->wants & SOF_TIMESTAMPING_TX_SOFTWARE)
-                        report_stamp(b, s, m, SCM_TSTAMP_SND);
-                m->wants &= SOF_TIMESTAMPING_TX_ACK;
-        }
-        if (acked >= m->end && (m->wants & SOF_TIMESTAMPING_TX_ACK)) {
+        if (sent >= m->end && !m->stamped)
+                stamp_sent(b, s, m);
+        if (acked >= m->end && (m->wants & SOF_TIMESTAMPING_TX_ACK))
                 report_stamp(b, s, m, SCM_TSTAMP_ACK);
-                m->wants = 0;
-        }
-        return m->wants == 0;
+        return acked >= m->end;
 }
 
 void bsd_marks_check(struct elko_bsd *b, struct bsd_sock *s)
