@@ -204,6 +204,9 @@ void ek_recovery_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_tx
         if (ek_tcb_has(tcb, EK_TCB_SACK)) {
                 /* ek_sack_on_ack() did the rest. */
                 ev.in_recovery = c->state == ELKO_CA_RECOVERY || c->state == ELKO_CA_CWR;
+                /* What was SACKed before has arrived long ago (RFC 3465, 2.3); what is SACKed with it, just now. */
+                if (t->cfg.growth_by_delivery && ev.acked_bytes > 0)
+                        ev.acked_bytes = tcb->act->cc.newly_delivered;
                 if (c->state == ELKO_CA_LOSS) {
                         ev.acked_bytes = ek_min_u32(ev.acked_bytes, mss);
                         ev.cwnd_limited = true;

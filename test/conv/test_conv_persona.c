@@ -187,6 +187,34 @@ CONV_TEST(no_push)
         conv_ignore(c);
 }
 
+static void by_delivery(struct elko_config *cfg)
+{
+        cfg->growth_by_delivery = true;
+}
+
+/* What an ACK tells to have arrived: with what it SACKs, without what was SACKed before. */
+CONV_TEST(growth_by_delivery)
+{
+        for (int on = 0; on < 2; on++) {
+                const struct conv_options options = {.no_ts = true,
+                                                     .config = on ? by_delivery : NULL};
+                uint32_t m;
+
+                if (on)
+                        conv_again(c);
+                conv_start_open(c, &options);
+                m = c->mss;
+                conv_send(c, 10 * m);
+                conv_ignore(c);
+                conv_in(c, ". 1:1(0) ack %u <sack %u:%u>", 1 + 2 * m, 1 + 3 * m, 1 + 4 * m);
+                conv_ignore(c);
+                CONV_EQ(c, conv_info(c).snd_cwnd, (on ? 13 : 12) * m);
+                conv_in(c, ". 1:1(0) ack %u", 1 + 4 * m);
+                conv_ignore(c);
+                CONV_EQ(c, conv_info(c).snd_cwnd, 14 * m);
+        }
+}
+
 static void dialogue(struct elko_config *cfg)
 {
         cfg->interactive_acks = true;
