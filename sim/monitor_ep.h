@@ -219,8 +219,11 @@ struct mon_ep {
         bool ce_in; /* data came with CE */
         bool ece_owed, cwr_owed, cwr_sent;
         bool again_since_cwr,
-                cwr_for_loss;      /* something was sent again since the last CWR, and before it */
-        uint32_t ce_packets;       /* that came with CE, whatever they are */
+                cwr_for_loss; /* something was sent again since the last CWR, and before it */
+        uint32_t ce_packets;  /* that came with CE, whatever they are */
+        uint32_t ce_sure; /* of these, text that was acknowledged, and of which nothing else came */
+        uint32_t ce_waits,
+                ce_seq; /* text that came with CE and in sequence, not acknowledged yet; the last of it */
         uint32_t ece_seq, cwr_seq; /* the octet that came with CE; the first that went with CWR */
 
         /* ---- duties ---- */

@@ -189,7 +189,9 @@ static void check_flight(struct sim_monitor *m, struct mon_ep *ep, uint32_t end)
 
         if (first && flight - mon_le(ep->sack_hi, ep->iss) > most)
                 mon_blame(m, ep, SIM_RULE_INITIAL_WINDOW, "%u octets, the MSS is %u", flight, mss);
-        else if (!first && flight > most + ep->acked_total + 2ull * mss)
+        /* Who measures what is delivered counts what is SACKed as well (BBR's draft, C.delivered). */
+        else if (!first && flight > most + ep->acked_total + 2ull * mss +
+                                            (mon_max(ep->sack_hi, ep->una_hi) - ep->una_hi))
                 mon_blame(m, ep, SIM_RULE_CWND, "%u octets in flight, acknowledged were %llu",
                           flight, (unsigned long long)ep->acked_total);
 }

@@ -79,7 +79,7 @@
         X(ECE_OWED, "the ACK of data that came with CE has ECE", "RFC 3168 6.1.3")                      \
         X(CWR, "CWR stands on new data, once for each reduction of the window",                         \
           "RFC 3168 6.1.2, 6.1.6")                                                                      \
-        X(ACE, "the ACE field counts no more packets with CE than came", "RFC 9768 3.2.1, 3.2.2")        \
+        X(ACE, "the ACE field counts the packets that came with CE", "RFC 9768 3.2.1, 3.2.2")            \
         X(CWR_OWED, "the first new data after ECE for another window of data has CWR",                  \
           "RFC 3168 6.1.2")                                                                             \
         /* ---- resets ---- */                                                                          \

@@ -11,7 +11,7 @@
  *
  *      elko_check(), see sim_elko_check()      I-1 I-3 I-4 I-10 I-13 I-15 I-18 I-20 I-21 I-22 I-35
  *      node_elko_watch.c, by the trace         I-2 I-8 I-10 I-11 I-14 I-19 I-24 I-25 I-28 I-30 I-36
- *                                              I-38 I-46
+ *                                              I-38 I-46 I-58
  *      node_elko_sender.c, by the trace        I-22 I-24 I-26 I-27
  *      node_elko.c, around each call           I-23 I-32 I-33 I-42 I-48
  *      packet.c, each packet that is emitted   I-31 I-39 I-40
@@ -45,8 +45,12 @@ struct sim_watch {
         uint64_t seen_at;                /* its last event */
         uint64_t came_at, unacked_since; /* I-25 */
         uint64_t calls;                  /* of the user, when its last segment left */
-        uint32_t owed; /* I-30: what happened that deserves an ACK, less the segments that left */
-        uint64_t owed_at;
+        uint32_t owed;  /* I-30: what happened that deserves an ACK, less the segments that left */
+        uint32_t marks; /* segments that came with CE since the last one left */
+        /* I-58: AccECN, and the feedback so far */
+        bool accurate, some_unmarked;
+        uint8_t ace, ce_rounds;
+        uint32_t ce_count, ce_end, seg_most;
         /* node_elko_sender.c */
         uint64_t una_at;                 /* the last progress */
         uint64_t rto_least;              /* the least RTO since then */

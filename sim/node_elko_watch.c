@@ -235,11 +235,64 @@ static void tell(struct sim_elko *e, const struct elko_trace_event *ev, const ch
                 ev->kind == ELKO_TRACE_DROP ? elko_drop_name(ev->drop) : elko_why_text(ev->why));
 }
 
-static void segment_in(const struct elko_trace_event *ev, struct sim_watch *h)
+/* AE, CWR and ECE as a number: the ACE field (RFC 9768, 3.2.2). */
+static unsigned ace_of(const struct elko_trace_segment *s)
+{
+        return (s->flags & ELKO_AE ? 4u : 0) + (s->flags & ELKO_CWR ? 2u : 0) +
+               (s->flags & ELKO_ECE ? 1u : 0);
+}
+
+/* I-58: does the feedback say, in each round trip, that everything was marked? Of a client alone, whose SYN,ACK is seen here.
+ * Stretched ACKs, which three bits don't count, end it as an unmarked packet does. */
+static void feedback(const struct elko_trace_event *ev, struct sim_watch *h)
+{
+        const struct elko_trace_segment *s = &ev->seg;
+        unsigned ace = ace_of(s), more;
+
+        if (ev->state == ELKO_TCP_SYN_SENT && (s->flags & ELKO_SYN)) {
+                h->accurate = ace > 1 && ace < 7 && (s->flags & ELKO_ACK);
+                h->ace = 5;
+                return;
+        }
+        if (!h->accurate || (s->flags & (ELKO_SYN | ELKO_RST)) || !(s->flags & ELKO_ACK) ||
+            !before(ev->snd_una, s->ack) || before(ev->snd_nxt, s->ack))
+                return;
+        more = (ace - h->ace) & 7u;
+        h->ace = (uint8_t)ace;
+        h->ce_count += more;
+        h->some_unmarked = h->some_unmarked || more * h->seg_most < s->ack - ev->snd_una;
+        if (h->ce_rounds > 0 && before(s->ack, h->ce_end))
+                return;
+        h->ce_end = ev->snd_nxt;
+        if (h->ce_rounds < UINT8_MAX)
+                h->ce_rounds++;
+}
+
+/* RFC 9768, 3.2.2.3: "If continuous CE-marking is detected, for the remainder of the half-connection, the Data Sender ought to
+ * send non-ECN-capable packets". Later than after three or four rounds. */
+static void check_ect(struct sim_elko *e, const struct elko_trace_event *ev, struct sim_watch *h)
+{
+        enum { ROUNDS = 10, MARKS = 40 };
+
+        h->some_unmarked = h->some_unmarked || ev->retransmission;
+        if (h->seg_most < ev->seg.len)
+                h->seg_most = ev->seg.len;
+        if (ev->seg.ecn != 0 && h->accurate && !h->some_unmarked && h->ce_rounds > ROUNDS &&
+            h->ce_count > MARKS)
+                BROKEN(e, "I-58: ECT, and all of %u segments in %u round trips were marked",
+                       h->ce_count, h->ce_rounds);
+}
+
+static void segment_in(const struct sim_elko *e, const struct elko_trace_event *ev,
+                       struct sim_watch *h)
 {
         const struct elko_trace_segment *s = &ev->seg;
         bool plain = (s->flags & (ELKO_SYN | ELKO_FIN | ELKO_RST)) == 0 && s->len == 0;
 
+        feedback(ev, h);
+        /* With AccECN the third that is marked is answered, also when it is a pure ACK (RFC 9768, 3.2.2.5.1). */
+        if (s->ecn == 3 && e->cfg.tcp.ecn == ELKO_ECN_ACCURATE && ++h->marks >= 3)
+                h->owed++;
         /* I-30: an empty segment in order that acknowledges what was sent deserves no answer. */
         if (!plain || s->seq != ev->rcv_nxt || !(s->flags & ELKO_ACK) ||
             before(ev->snd_nxt, s->ack) || before(s->ack, ev->snd_una) ||
@@ -321,12 +374,14 @@ static void segment_out(struct sim_elko *e, const struct elko_trace_event *ev, s
         }
         if (s->flags & ELKO_ACK)
                 check_ack_out(e, ev, h);
-        /* With AccECN the third pure ACK that was marked is answered (RFC 9768, 3.2.2.5.1). */
-        if (space == 0 && h->owed == 0 && h->calls == e->calls &&
-            !(e->cfg.tcp.ecn == ELKO_ECN_ACCURATE && (e->cfg.faults >> SIM_F_ECN & 1u) != 0))
+        check_ect(e, ev, h);
+        if (space == 0 && h->owed == 0 && h->calls == e->calls)
                 BROKEN(e, "I-30: an empty ACK that nothing asked for (%s)", elko_why_text(ev->why));
         if (h->owed > 0)
                 h->owed--;
+        /* A probe is out of the window: what it says of marks is not read (RFC 9293, 3.8.4, 3.10.7.4). */
+        if (space > 0 || s->seq == ev->snd_nxt)
+                h->marks = 0;
         h->calls = e->calls;
         /* What left now may have waited for a better segment, for one persist interval, and was due since. */
         if (space > 0 && ev->flight <= space && !ev->retransmission &&
@@ -480,7 +535,7 @@ void sim_watch_event(void *ctx, const struct elko_trace_event *ev)
         sim_watch_sender(e, ev, h);
         numbers(e, ev, h);
         switch (ev->kind) {
-        case ELKO_TRACE_SEGMENT_IN: segment_in(ev, h); break;
+        case ELKO_TRACE_SEGMENT_IN: segment_in(e, ev, h); break;
         case ELKO_TRACE_SEGMENT_OUT: segment_out(e, ev, h); break;
         case ELKO_TRACE_TIMER: timer(e, ev, h); break;
         case ELKO_TRACE_DROP:

@@ -452,7 +452,8 @@ void sim_shape_path(const struct sim_shape *s, struct sim_world *w, unsigned a, 
                 cut_longer(s, p, &r);
         p->faults &= network;
         p->ecn_kind = (enum sim_ecn_kind)sim_rng_below(&ecn, SIM_ECN_KINDS);
-        p->ecn_ppm = (uint32_t)sim_rng_log(&ecn, 1000, 1000000);
+        p->ecn_ppm = one_in(&ecn, 8) ? 1000000 /* RFC 9768, 3.2.2.3 */
+                                     : (uint32_t)sim_rng_log(&ecn, 1000, 1000000);
         if (has(s, SIM_F_ECN) && !one_in(&ecn, 4))
                 p->faults |= 1u << SIM_F_ECN;
 }

@@ -128,6 +128,7 @@ struct elko_trace_segment {
         uint16_t mss;
         uint8_t wscale;
         uint8_t sack_count;
+        uint8_t ecn; /* the ECN field of the IP header: 0 Not-ECT, 1 ECT(1), 2 ECT(0), 3 CE */
         struct elko_sack_block sack[4];
 };
 

@@ -13,6 +13,7 @@
  * The handshake: a SYN with all three flags asks (3.1.2, table 2); the SYN,ACK's flags agree and tell which IP-ECN field
  * the SYN had on arrival, and the first pure ACK tells the same of the SYN,ACK (3.2.2.1, table 3). Both are sent Not-ECT,
  * so anything else means that somebody on the path changes that field, and our data goes without ECT then (3.2.2.3).
+ * So it does if all that is sent comes back as marked, from the first packet on: no queue does that.
  *
  * The counters live in an object of their own: few connections use it, and all connections have to be small.
  */
@@ -23,8 +24,11 @@ enum {
         INITIAL_E1B = 1,
         ACE_MASK = 7,
         COUNTER_MASK = 0xffffff,
-        ACK_AT_MARKS = 2,     /* 3.2.2.5.1: with text to acknowledge, ... */
-        ACK_AT_BARE_MARKS = 3 /* ... and without */
+        ACK_AT_MARKS = 2,      /* 3.2.2.5.1: with text to acknowledge, ... */
+        ACK_AT_BARE_MARKS = 3, /* ... and without */
+        CE_ROUNDS = 4,         /* 3.2.2.3: "for the first three or four rounds" ... */
+        CE_PACKETS = 16,       /* ... and so many, lest chance marks four single ones */
+        CE_OVER = UINT8_MAX,
 };
 
 /* AE, CWR, ECE as a number of three bits: the ACE field, and in this order the tables of 3.1.2 and 3.2.2.1. */
@@ -330,6 +334,32 @@ static uint32_t marks_since(const struct ek_accecn *a, unsigned ace, uint32_t pa
         return least;
 }
 
+/*
+ * Is everything marked, in each round trip from the first on? Then somebody sets CE, and neither ECT nor an answer to it is
+ * of use (3.2.2.3). One packet without ends the test for good: queues do that. What is sent again is Not-ECT, so
+ * the ACKs of a recovery tell nothing. [RFC9768 3.2.2.3c]
+ */
+static void test_continuous_ce(struct ek_tcp *t, struct ek_tcb *tcb, bool all)
+{
+        struct ek_accecn *a = ek_accecn_of(t, tcb);
+
+        if (a->ce_rounds == CE_OVER || tcb->cong.state >= ELKO_CA_RECOVERY)
+                return;
+        if (!all) {
+                a->ce_rounds = CE_OVER;
+                return;
+        }
+        if (a->ce_rounds > 0 && seq_leq(tcb->snd_una, a->round_end))
+                return;
+        a->round_end = tcb->snd_nxt;
+        if (a->ce_rounds <= CE_ROUNDS)
+                a->ce_rounds++;
+        if (a->ce_rounds <= CE_ROUNDS || a->s_cep < INITIAL_CEP + CE_PACKETS)
+                return;
+        a->ce_rounds = CE_OVER;
+        distrust(t, tcb, true);
+}
+
 /* An ACK that delivers something; what that is, is known. [RFC9768 3.2.2.2a 3.2.2.4 3.2.3.2.5a 3.2.3.2.5b] */
 void ek_accecn_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg)
 {
@@ -352,6 +382,7 @@ void ek_accecn_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg 
         if (a->optioned && bytes > 0 && marks == 0 && packets <= ACE_MASK)
                 distrust(t, tcb, false);
         a->s_cep += marks;
+        test_continuous_ce(t, tcb, a->optioned ? bytes >= cc->newly_delivered : marks >= packets);
         if (a->deaf || marks == 0)
                 return;
         a->delivered_ce += marks;

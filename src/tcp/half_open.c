@@ -193,13 +193,35 @@ void ek_half_open_passed(struct ek_tcp *t, uint32_t index)
         ek_half_open_move(t, index, (enum ek_half_open_stage)(EK_HO_WAIT + k));
 }
 
+/*
+ * It began when the SYN+ACK left, which is later than the SYN came: a verdict, or a link that was busy, may have taken its
+ * time. With timestamps the echo tells that instant to the millisecond; the entry's age is finer, and good as long as it
+ * does not disagree by more. [RFC6298 3a]
+ */
+uint64_t ek_half_open_rtt(const struct ek_tcp *t, const struct ek_half_open *ho,
+                          const struct ek_tcp_opts *opt)
+{
+        uint64_t age = (uint64_t)ek_half_open_age(t, ho) * TICK_NS;
+        uint32_t echo;
+
+        if (!ho->ts)
+                return ek_max_u64(1, (uint64_t)(ek_iss_ticks(t) - ho->sent) * TICK_NS);
+        if (!(opt->present & ELKO_OPT_TIMESTAMPS))
+                return ek_max_u64(1, age);
+        echo = ek_tcp_ms(t) + ek_iss_ts_offset(t, &ho->conn.key) - opt->ts_ecr;
+        return ek_max_u64(1, ek_min_u64(age, ((uint64_t)echo + 1) * 1000000));
+}
+
 void ek_half_open_sent(struct ek_tcp *t, uint32_t index)
 {
         struct ek_half_open *ho = ek_half_open_at(t, index);
 
         ek_half_open_passed(t, index);
-        if (ho->tries == 0)
+        if (ho->tries == 0) {
                 ho->fastopen = 0;
+                if (!ho->ts)
+                        ho->sent = ek_iss_ticks(t);
+        }
         if (ho->tries < EK_HALF_OPEN_MAX_TRIES)
                 ho->tries = (ho->tries + 1u) & 7;
 }

@@ -14,6 +14,7 @@
  */
 
 #include "tcp/tcb.h"
+#include "wire/tcp_opt.h"
 
 enum {
         EK_HALF_OPEN_MAX = 65534,
@@ -44,7 +45,10 @@ struct ek_half_open {
         struct ek_conn conn;
         uint32_t born; /* ticks of 4 us; ISS = born + F(tuple) */
         uint32_t irs;
-        uint32_t ts_recent;
+        union {
+                uint32_t ts_recent; /* with timestamps */
+                uint32_t sent;      /* without: when the first SYN+ACK left, ticks of 4 us */
+        };
         uint32_t next : 17; /* slab index in the list of its stage */
         uint32_t stage : 4; /* enum ek_half_open_stage */
         uint32_t
@@ -103,6 +107,10 @@ void ek_half_open_move(struct ek_tcp *t, uint32_t index, enum ek_half_open_stage
 
 /* In ticks of 4 us. */
 uint32_t ek_half_open_age(const struct ek_tcp *t, const struct ek_half_open *ho);
+
+/* The round trip of a SYN+ACK that left once, of which `opt` is the answer's; at least 1. */
+uint64_t ek_half_open_rtt(const struct ek_tcp *t, const struct ek_half_open *ho,
+                          const struct ek_tcp_opts *opt);
 
 /* A SYN+ACK left, or could not: wait for the answer. */
 void ek_half_open_sent(struct ek_tcp *t, uint32_t index);

@@ -172,7 +172,7 @@ static bool promote(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
         o.again = (uint8_t)(ho->tries - 1);
         /* Karn: only a SYN+ACK that was sent once; and this is the answer to it. */
         if (ho->tries == 1 && !ek_half_open_is_deferred(ho))
-                o.rtt_ns = ek_max_u64(1, (uint64_t)ek_half_open_age(t, ho) * 4000);
+                o.rtt_ns = ek_half_open_rtt(t, ho, &seg->hdr->opt);
         tcb = make_tcb(t, ls, &seg->key, &o);
         if (tcb == NULL) {
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_SYN_NOMEM);

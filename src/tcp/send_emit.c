@@ -116,7 +116,7 @@ static void emit_reply(struct ek_tcp *t, struct target *to, const struct ek_stat
                 hdr.opt.ts_ecr = r->ts_ecr;
         }
         write_frame(t, to, &r->key, &hdr, t->defaults.ttl, 0, no_payload);
-        ek_trace_out(t, &r->key, NULL, &hdr,
+        ek_trace_out(t, &r->key, NULL, &hdr, EK_ECN_NOT_ECT,
                      (r->flags & ELKO_SYN) ? ELKO_TCP_LISTEN
                      : r->why == ELKO_WHY_TIME_WAIT_ACK || r->why == ELKO_WHY_ACK
                              ? ELKO_TCP_TIME_WAIT
@@ -178,7 +178,8 @@ static void emit_syn_ack(struct ek_tcp *t, struct target *to, uint32_t index)
         write_frame(t, to, key, &hdr, s->ttl, s->tos, no_payload);
         if (again)
                 t->ctr->tcp_syn_retrans++;
-        ek_trace_out(t, key, NULL, &hdr, ELKO_TCP_SYN_RECEIVED, ELKO_WHY_SYN_ACK, again, to->link);
+        ek_trace_out(t, key, NULL, &hdr, EK_ECN_NOT_ECT, ELKO_TCP_SYN_RECEIVED, ELKO_WHY_SYN_ACK,
+                     again, to->link);
 }
 
 /* ---- connections ---- */
@@ -502,8 +503,8 @@ static void emit(struct ek_tcp *t, struct target *to, struct ek_tcb *tcb, const 
         write_frame(t, to, &tcb->conn.key, &hdr, s->ttl, s->tos | ecn, payload);
         to->frame->gso_size = (uint16_t)p->seg_len;
         account(t, tcb, p, mss, again);
-        ek_trace_out(t, &tcb->conn.key, tcb, &hdr, (enum elko_tcp_state)tcb->state, p->why, again,
-                     to->link);
+        ek_trace_out(t, &tcb->conn.key, tcb, &hdr, ecn, (enum elko_tcp_state)tcb->state, p->why,
+                     again, to->link);
 }
 
 /* ---- the visit ---- */

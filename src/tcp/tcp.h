@@ -286,8 +286,8 @@ void ek_trace_in(struct ek_tcp *t, const struct ek_seg *seg, const struct ek_tcb
 void ek_trace_drop(struct ek_tcp *t, const struct ek_seg *seg, const struct ek_tcb *tcb,
                    enum elko_drop reason);
 void ek_trace_out(struct ek_tcp *t, const struct ek_key *key, const struct ek_tcb *tcb,
-                  const struct ek_tcp_hdr *hdr, enum elko_tcp_state state, enum elko_why why,
-                  bool retransmission, elko_link link);
+                  const struct ek_tcp_hdr *hdr, uint8_t ecn, enum elko_tcp_state state,
+                  enum elko_why why, bool retransmission, elko_link link);
 void ek_trace_state(struct ek_tcp *t, const struct ek_key *key, const struct ek_tcb *tcb,
                     enum elko_tcp_state from, enum elko_tcp_state to, const char *cause);
 void ek_trace_timer(struct ek_tcp *t, const struct ek_key *key, const struct ek_tcb *tcb,

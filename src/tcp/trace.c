@@ -42,7 +42,7 @@ static void fill(struct ek_tcp *t, struct elko_trace_event *ev, enum elko_trace_
         ev->rto_ns = ek_rtt_rto(&tcb->rtt, &t->rtt_limits);
 }
 
-static void fill_segment(struct elko_trace_segment *out, const struct ek_tcp_hdr *hdr,
+static void fill_segment(struct elko_trace_segment *out, const struct ek_tcp_hdr *hdr, uint8_t ecn,
                          uint8_t scale)
 {
         *out = (struct elko_trace_segment){
@@ -58,6 +58,7 @@ static void fill_segment(struct elko_trace_segment *out, const struct ek_tcp_hdr
                 .mss = hdr->opt.mss,
                 .wscale = hdr->opt.wscale,
                 .sack_count = hdr->opt.sack_count,
+                .ecn = ecn,
         };
         memcpy(out->sack, hdr->opt.sack, sizeof(out->sack));
 }
@@ -70,7 +71,7 @@ void ek_trace_in(struct ek_tcp *t, const struct ek_seg *seg, const struct ek_tcb
                 return;
         fill(t, &ev, ELKO_TRACE_SEGMENT_IN, &seg->key, tcb);
         ev.link = seg->link;
-        fill_segment(&ev.seg, seg->hdr, tcb != NULL ? tcb->snd_wscale : 0);
+        fill_segment(&ev.seg, seg->hdr, seg->ecn, tcb != NULL ? tcb->snd_wscale : 0);
         t->trace(t->trace_ctx, &ev);
 }
 
@@ -85,14 +86,14 @@ void ek_trace_drop(struct ek_tcp *t, const struct ek_seg *seg, const struct ek_t
         ev.drop = reason;
         if (seg != NULL) {
                 ev.link = seg->link;
-                fill_segment(&ev.seg, seg->hdr, tcb != NULL ? tcb->snd_wscale : 0);
+                fill_segment(&ev.seg, seg->hdr, seg->ecn, tcb != NULL ? tcb->snd_wscale : 0);
         }
         t->trace(t->trace_ctx, &ev);
 }
 
 void ek_trace_out(struct ek_tcp *t, const struct ek_key *key, const struct ek_tcb *tcb,
-                  const struct ek_tcp_hdr *hdr, enum elko_tcp_state state, enum elko_why why,
-                  bool retransmission, elko_link link)
+                  const struct ek_tcp_hdr *hdr, uint8_t ecn, enum elko_tcp_state state,
+                  enum elko_why why, bool retransmission, elko_link link)
 {
         struct elko_trace_event ev;
 
@@ -104,7 +105,7 @@ void ek_trace_out(struct ek_tcp *t, const struct ek_key *key, const struct ek_tc
         ev.old_state = state;
         ev.why = why;
         ev.retransmission = retransmission;
-        fill_segment(&ev.seg, hdr, tcb != NULL ? tcb->rcv_wscale : 0);
+        fill_segment(&ev.seg, hdr, ecn, tcb != NULL ? tcb->rcv_wscale : 0);
         t->trace(t->trace_ctx, &ev);
 }
 

@@ -407,6 +407,97 @@ CONV_TEST(a_field_that_is_wiped)
         conv_out(c, ".AC 21:21(0) ack 11 <...>"); /* but it feeds back */
 }
 
+/* The ACE field of a number, with the flag ACK; good until the next call. */
+static const char *ace(unsigned n)
+{
+        static char text[6];
+
+        snprintf(text, sizeof(text), ".%s%s%s", (n & 1) ? "E" : "", (n & 2) ? "C" : "",
+                 (n & 4) ? "A" : "");
+        return text;
+}
+
+/* One segment, and the peer has counted `marks` so far. */
+static void marked_round(struct conv *c, unsigned i, const char *ecn, unsigned marks)
+{
+        conv_send(c, 10);
+        conv_out(c, "%s P.AE %u:%u(10) ack 1 <...>", ecn, 1 + 10 * i, 11 + 10 * i);
+        conv_in(c, "%s 1:1(0) ack %u", ace(5 + marks), 11 + 10 * i);
+}
+
+/* All that is sent comes back as marked: after sixteen segments in sixteen round trips there is no ECT any more, and no answer to
+ * marks. Ours are told of as ever. [RFC9768 3.2.2.3c 3.1.5d] */
+CONV_TEST(everything_is_marked)
+{
+        uint64_t cuts;
+
+        conv_start(c, &both);
+        open_active(c);
+        for (unsigned i = 0; i < 16; i++)
+                marked_round(c, i, "[ect0]", i + 1);
+        CONV_EQ(c, elko_counters_get(c->st)->tcp_accecn_mangled, 1);
+        cuts = elko_counters_get(c->st)->tcp_ecn_cuts;
+        CONV_CHECK(c, cuts > 0);
+        for (unsigned i = 16; i < 20; i++)
+                marked_round(c, i, "", i + 1);
+        CONV_EQ(c, elko_counters_get(c->st)->tcp_ecn_cuts, cuts);
+        conv_in(c, "[ce] P%s 1:11(10) ack 201", ace(25));
+        conv_out(c, ".AC 201:201(0) ack 11 <...>");
+}
+
+/* Many in a round trip: four of those do. */
+CONV_TEST(everything_is_marked_in_full_windows)
+{
+        unsigned acked = 0, sent, marks = 0, rounds = 0;
+
+        conv_start(c, &both);
+        open_active(c);
+        conv_send(c, 200 * seg(c));
+        for (; rounds < 20 && conv_pending(c) > 0; rounds++) {
+                for (sent = acked; conv_pending(c) > 0; sent++) {
+                        bool ect = (conv_peek(c, 0)->tos & 3) != 0;
+
+                        CONV_EQ(c, ect, marks < 16 || rounds < 5);
+                        conv_out(c, "%s .AE %u:%u(%u) ack 1", ect ? "[ect0]" : "",
+                                 1 + sent * seg(c), 1 + (sent + 1) * seg(c), seg(c));
+                }
+                conv_hold(c, true);
+                while (acked < sent)
+                        acked++, marks++,
+                                conv_in(c, "%s 1:1(0) ack %u", ace(5 + marks), 1 + acked * seg(c));
+                conv_hold(c, false);
+                conv_pull(c);
+        }
+        conv_ignore(c);
+        CONV_CHECK(c, rounds > 6);
+        CONV_EQ(c, elko_counters_get(c->st)->tcp_accecn_mangled, 1);
+        conv_abort(c);
+        conv_ignore(c);
+}
+
+/* One of them is not: then it is a queue, whatever comes later. The option's octets count where it is there. */
+CONV_TEST(nearly_everything_is_marked)
+{
+        conv_start(c, &both);
+        open_active(c);
+        for (unsigned i = 0; i < 15; i++)
+                marked_round(c, i, "[ect0]", i + 1);
+        marked_round(c, 15, "[ect0]", 15);
+        for (unsigned i = 16; i < 40; i++)
+                marked_round(c, i, "[ect0]", i);
+        CONV_EQ(c, elko_counters_get(c->st)->tcp_accecn_mangled, 0);
+        conv_again(c);
+        open_active(c);
+        for (unsigned i = 0; i < 40; i++) {
+                conv_send(c, 10);
+                conv_out(c, "[ect0] P.AE %u:%u(10) ack 1 <...>", 1 + 10 * i, 11 + 10 * i);
+                conv_in(c, "%s 1:1(0) ack %u <nop,nop,TS val 200 ecr 0,%s>", ace(6 + i),
+                        11 + 10 * i,
+                        e0b_ceb(1 + (i > 2 ? 5 : 0), i > 2 ? 10 * i + 5 : 10 * i + 10));
+        }
+        CONV_EQ(c, elko_counters_get(c->st)->tcp_accecn_mangled, 0);
+}
+
 /* An option that begins at zero is not believed, the field is. [RFC9768 3.2.3.2.4] */
 CONV_TEST(an_option_that_is_wiped)
 {

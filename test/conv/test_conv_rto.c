@@ -374,6 +374,55 @@ CONV_TEST(sample_of_a_microsecond)
         CONV_CHECK(c, conv_info(c).min_rtt_ns <= ELKO_US(10));
 }
 
+/* RELIABILITY A9-9: the SYN,ACK waits in the stack, for a verdict or for the link. That is not the path's time. [RFC6298 3a] */
+static void late_syn_ack(struct conv *c, bool verdict)
+{
+        static const struct elko_listen_config ask = {
+                .backlog = 8, .syn_queue = 8, .flags = ELKO_LISTEN_VERDICT};
+        struct elko_syn syn;
+
+        if (verdict)
+                conv_listen_with(c, &ask);
+        else
+                conv_listen(c);
+        conv_hold(c, true);
+        if (c->opt.no_ts)
+                conv_in(c, "S 0:0(0) win 65535 <mss M,sackOK,nop,wscale 7>");
+        else
+                conv_in(c, "S 0:0(0) win 65535 <mss M,sackOK,TS val 100 ecr 0,nop,wscale 7>");
+        conv_advance(c, ELKO_MS(700));
+        if (verdict) {
+                conv_listen_event(c, ELKO_EV_SYN);
+                CONV_EQ(c, elko_syn_next(c->st, c->listener, &syn), 0);
+                CONV_EQ(c, elko_syn_verdict(c->st, syn.id, ELKO_VERDICT_ACCEPT), 0);
+        }
+        conv_hold(c, false);
+        conv_pull(c);
+        conv_out(c, "S. 0:0(0) ack 1 <...>");
+        conv_advance(c, ELKO_MS(10));
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_accept(c);
+        CONV_CHECK(c, conv_info(c).srtt_ns >= ELKO_MS(10) && conv_info(c).srtt_ns <= ELKO_MS(11));
+}
+
+CONV_TEST(a9_9_a_syn_ack_that_waits_for_the_link)
+{
+        conv_start(c, &plain);
+        late_syn_ack(c, false);
+        conv_again(c);
+        conv_start(c, &ts);
+        late_syn_ack(c, false);
+}
+
+CONV_TEST(a9_9_a_syn_ack_that_waits_for_a_verdict)
+{
+        conv_start(c, &plain);
+        late_syn_ack(c, true);
+        conv_again(c);
+        conv_start(c, &ts);
+        late_syn_ack(c, true);
+}
+
 /* ---- clocks ---- */
 
 /* RELIABILITY A9-14: the clock jumps; one expiry for the jump, not one for each that it skipped. */
