@@ -390,3 +390,11 @@ void ek_accecn_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg 
         cc->ce_bytes =
                 ek_min_u32(cc->newly_delivered, a->optioned && bytes > 0 ? bytes : marks * mss);
 }
+
+/* For ek_tcb_check(): what was answered is a part of what was heard of. */
+bool ek_accecn_check(struct ek_tcp *t, const struct ek_tcb *tcb)
+{
+        const struct ek_accecn *a = ek_accecn_of(t, tcb);
+
+        return a->delivered_ce <= a->s_cep - INITIAL_CEP;
+}

@@ -74,7 +74,7 @@ static const char *check_recovery(const struct ek_tcb *tcb)
 }
 
 /* I-54 to I-57: ECN, RFC 3168 and RFC 9768. */
-static const char *check_ecn(const struct ek_tcp *t, const struct ek_tcb *tcb)
+static const char *check_ecn(struct ek_tcp *t, const struct ek_tcb *tcb)
 {
         bool accurate = ek_tcb_has(tcb, EK_TCB_ACCECN);
         bool ecn = ek_tcb_has(tcb, EK_TCB_ECN), hears = ek_tcb_has(tcb, EK_TCB_ECN_HEARS);
@@ -86,6 +86,8 @@ static const char *check_ecn(const struct ek_tcp *t, const struct ek_tcb *tcb)
         REQUIRE(!accurate || (hears && !ek_tcb_has(tcb, EK_TCB_ECE)), "I-57: ECE in AccECN mode");
         REQUIRE(!accurate || ek_slab_is_live(&t->accecns, tcb->accecn),
                 "I-57: AccECN without counters");
+        REQUIRE(!accurate || ek_accecn_check(t, tcb),
+                "I-57: more marks are answered than were told of");
         if (!ek_tcb_is_synchronized(tcb) || !ek_tcb_is_active(tcb) || !ecn)
                 return NULL;
         REQUIRE(seq_leq(e->recover, tcb->snd_nxt) &&
@@ -95,6 +97,19 @@ static const char *check_ecn(const struct ek_tcp *t, const struct ek_tcb *tcb)
                         (!ek_ecn_is_over(tcb) && !tcb->cong.ops->owns_recovery &&
                          !tcb->cong.ops->scalable),
                 "I-56: state CWR without a window of data that it is for");
+        return NULL;
+}
+
+/* I-60: search for the path MTU, RFC 4821. */
+static const char *check_mtu(const struct ek_tcb *tcb)
+{
+        const struct ek_mtu_probe *m = &tcb->act->mtu;
+
+        REQUIRE(m->len == 0 || (seq_lt(tcb->snd_una, seq_add(m->seq, m->len)) &&
+                                seq_leq(seq_add(m->seq, m->len), tcb->snd_nxt)),
+                "I-60: an MTU probe that is not under way");
+        REQUIRE(m->claimed < tcb->acked_size || m->claimed == 0,
+                "I-60: ICMP waits to be proved, and nothing speaks against it");
         return NULL;
 }
 
@@ -171,6 +186,8 @@ const char *ek_tcb_check(struct ek_tcp *t, struct ek_tcb *tcb)
                 bad = check_recovery(tcb);
         if (bad == NULL && ek_tcb_has(tcb, EK_TCB_HASHED))
                 bad = check_ecn(t, tcb);
+        if (bad == NULL && ek_tcb_has(tcb, EK_TCB_HASHED) && ek_tcb_is_active(tcb))
+                bad = check_mtu(tcb);
         return bad;
 }
 
@@ -235,7 +252,7 @@ static const char *check_tables(struct ek_tcp *t, uint32_t hashed)
 const char *ek_tcp_check(struct ek_tcp *t)
 {
         const char *bad = NULL;
-        uint32_t hashed = 0;
+        uint32_t hashed = 0, fast = 0;
         bool all = ALL_TCBS == 1 || ++t->checks % ALL_TCBS == 0;
 
         for (uint32_t i = ek_slab_next(&t->tcbs, EK_NIL); i != EK_NIL && bad == NULL;
@@ -246,7 +263,10 @@ const char *ek_tcp_check(struct ek_tcp *t)
                         bad = ek_tcb_check(t, tcb);
                 tcb->flags &= ~(uint32_t)EK_TCB_TOUCHED;
                 hashed += ek_tcb_has(tcb, EK_TCB_HASHED);
+                fast += ek_tcb_has(tcb, EK_TCB_FASTOPEN);
         }
+        if (bad == NULL && fast != t->fastopen_pending.open)
+                bad = "I-59: connections that a Fast Open cookie opened";
         if (bad == NULL)
                 bad = check_tables(t, hashed);
         if (bad == NULL)

@@ -398,6 +398,7 @@ void ek_accecn_option(struct ek_tcp *t, const struct ek_tcb *tcb, struct ek_tcp_
                       uint32_t room, uint32_t sacks);
 void ek_accecn_first_option(struct ek_tcp_opts *opt);
 uint32_t ek_accecn_take_option(struct ek_accecn *a, const struct ek_tcp_opts *opt);
+bool ek_accecn_check(struct ek_tcp *t, const struct ek_tcb *tcb);
 void ek_accecn_on_ack(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *seg);
 
 /* undo.c: reductions of cwnd that proved spurious */

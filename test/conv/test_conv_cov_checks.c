@@ -91,6 +91,114 @@ CONV_TEST(data_under_way)
         conv_out(c, "R. 101:101(0) ack 1");
 }
 
+static void ask_for_ecn(struct elko_config *cfg)
+{
+        cfg->ecn = ELKO_ECN_CLASSIC;
+}
+
+static void ask_for_accurate_ecn(struct elko_config *cfg)
+{
+        cfg->ecn = ELKO_ECN_ACCURATE;
+}
+
+/* I-49 to I-53, I-60. */
+CONV_TEST(recovery)
+{
+        struct ek_tcb *tcb;
+
+        conv_start(c, NULL);
+        conv_open_active(c);
+        conv_send(c, 100);
+        conv_out(c, "P. 1:101(100) ack 1");
+        tcb = only_tcb(c);
+        SPOILT(c, tcb->act->prr.active, true, "I-49: PRR outside of recovery");
+        SPOILT(c, tcb->cong.state, ELKO_CA_CWR, "I-49: CWR without PRR");
+        SPOILT(c, tcb->cong.state, ELKO_CA_RECOVERY, "I-49: recovery without PRR");
+        tcb->act->prr.active = true;
+        tcb->cong.state = ELKO_CA_RECOVERY;
+        tcb->act->dupack.recover = tcb->snd_nxt;
+        CONV_CHECK(c, elko_check(c->st) == NULL);
+        SPOILT(c, tcb->act->dupack.recover, tcb->snd_una,
+               "I-50: the recovery point lies outside of the window");
+        SPOILT(c, tcb->act->dupack.recover, seq_add(tcb->snd_nxt, 1),
+               "I-50: the recovery point lies outside of the window");
+        tcb->act->prr.active = false;
+        tcb->cong.state = ELKO_CA_OPEN;
+        SPOILT(c, tcb->act->loss_timer, EK_LOSS_NONE, "I-51: reordering and probe timer");
+        SPOILT(c, tcb->at[EK_DL_LOSS], tcb->at[EK_DL_RTO] + 1,
+               "I-52: a probe behind the retransmission timer, or a second one");
+        SPOILT(c, tcb->act->rack.probe_out, true,
+               "I-52: a probe behind the retransmission timer, or a second one");
+        SPOILT(c, tcb->act->frto, EK_FRTO_OFF + 1, "I-53: F-RTO without a time-out");
+        tcb->act->mtu.seq = tcb->snd_nxt;
+        SPOILT(c, tcb->act->mtu.len, 1, "I-60: an MTU probe that is not under way");
+        tcb->act->mtu.seq = seq_add(tcb->snd_una, 0u - 1);
+        SPOILT(c, tcb->act->mtu.len, 1, "I-60: an MTU probe that is not under way");
+        SPOILT(c, tcb->act->mtu.claimed, 9000,
+               "I-60: ICMP waits to be proved, and nothing speaks against it");
+        conv_abort(c);
+        conv_out(c, "R. 101:101(0) ack 1");
+}
+
+/* I-54 to I-57. */
+CONV_TEST(marks)
+{
+        static const struct conv_options classic = {.config = ask_for_ecn};
+        struct ek_tcb *tcb;
+
+        conv_start(c, &classic);
+        conv_connect(c);
+        conv_out(c, "SEC 0:0(0) <...>");
+        conv_in(c, "S.E 0:0(0) ack 1 win 65535 <mss M,sackOK,TS val 100 ecr 0,nop,wscale 7>");
+        conv_out(c, ". 1:1(0) ack 1");
+        conv_send(c, 100);
+        conv_out(c, "[ect0] P. 1:101(100) ack 1");
+        tcb = only_tcb(c);
+        SPOILT(c, tcb->flags, tcb->flags & ~(uint32_t)EK_TCB_ECN_HEARS,
+               "I-54: ECT without the duty to tell of CE");
+        SPOILT(c, tcb->act->ecn.recover, seq_add(tcb->snd_nxt, 1),
+               "I-55: the window that was reduced for lies beyond what was sent");
+        tcb->act->prr.active = true;
+        tcb->cong.state = ELKO_CA_CWR;
+        tcb->act->ecn.recover = tcb->snd_nxt;
+        SPOILT(c, tcb->act->ecn.recover, tcb->snd_una,
+               "I-56: state CWR without a window of data that it is for");
+        tcb->cong.state = ELKO_CA_OPEN;
+        tcb->act->prr.active = false;
+        conv_abort(c);
+        conv_out(c, "R. 101:101(0) ack 1");
+}
+
+CONV_TEST(no_marks)
+{
+        struct ek_tcb *tcb;
+
+        conv_start(c, NULL);
+        conv_open_active(c);
+        tcb = only_tcb(c);
+        SPOILT(c, tcb->flags, tcb->flags | EK_TCB_ECE, "I-54: ECE without ECN");
+        SPOILT(c, tcb->flags, tcb->flags | EK_TCB_CWR, "I-54: CWR without ECN");
+}
+
+CONV_TEST(counted_marks)
+{
+        static const struct conv_options accurate = {.config = ask_for_accurate_ecn};
+        struct ek_tcb *tcb;
+
+        conv_start(c, &accurate);
+        conv_connect(c);
+        conv_out(c, "SECA 0:0(0) <...>");
+        conv_in(c, "S.C 0:0(0) ack 1 win 65535 <mss M,sackOK,TS val 100 ecr 0,nop,wscale 7>");
+        conv_out(c, ".C 1:1(0) ack 1 <...>");
+        tcb = only_tcb(c);
+        SPOILT(c, tcb->flags, tcb->flags | EK_TCB_ECE, "I-57: ECE in AccECN mode");
+        SPOILT(c, tcb->accecn, tcb->accecn + 1, "I-57: AccECN without counters");
+        SPOILT(c, ((struct ek_accecn *)ek_slab_at(&c->st->tcp.accecns, tcb->accecn))->delivered_ce,
+               1, "I-57: more marks are answered than were told of");
+        SPOILT(c, c->st->tcp.fastopen_pending.open, 1,
+               "I-59: connections that a Fast Open cookie opened");
+}
+
 CONV_TEST(data_received)
 {
         struct ek_tcb *tcb;
