@@ -20,6 +20,7 @@ enum {
         STREAM_BEND,
         STREAM_CC,
         STREAM_ECN,
+        STREAM_MTU,
         STREAM_NIC,
         LENGTH_LEAST = 320, /* packets */
         LENGTH_MOST = 500,
@@ -246,6 +247,16 @@ static void draw_ecn(struct elko_config *c, struct sim_rng r)
                 c->ecn = one_in(&r, 2) ? ELKO_ECN_CLASSIC : ELKO_ECN_ACCURATE;
 }
 
+/* Packetization layer path MTU discovery: as it is by default as often as all else (RFC 4821, 7.2 and RFC 5927, 7.2). */
+static void draw_mtu(struct elko_config *c, struct sim_rng r)
+{
+        if (one_in(&r, 2))
+                return;
+        c->mtu_probing = one_in(&r, 3) ? ELKO_MTU_PROBING_OFF : ELKO_MTU_PROBING_ALWAYS;
+        c->icmp_mtu_waits = one_in(&r, 2);
+        c->mtu_base_mss = (uint16_t)sim_rng_log(&r, 48, 1400);
+}
+
 /* 10: near the edges of 32 and 64 bits, in the units that the engine counts in. */
 static uint64_t draw_clock(struct sim_rng *r)
 {
@@ -352,6 +363,7 @@ static void draw_host(struct sim_shape *s, struct sim_world *w, unsigned i)
         draw_tcp(&c->tcp, &r);
         draw_congestion(&c->tcp, sim_rng_make(sim_seed(w), STREAM_CC, i, 0));
         draw_ecn(&c->tcp, sim_rng_make(sim_seed(w), STREAM_ECN, i, 0));
+        draw_mtu(&c->tcp, sim_rng_make(sim_seed(w), STREAM_MTU, i, 0));
         draw_nic(c, sim_rng_make(sim_seed(w), STREAM_NIC, i, 0));
         c->faults = s->faults;
         c->region_bytes = USUAL_REGION;
