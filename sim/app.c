@@ -29,6 +29,7 @@ enum option {
         OPTION_MORE = 1u << 6,  /* says that more follows, except with the last portion */
         OPTION_EARLY = 1u << 7, /* writes before the connection is open */
         OPTION_COUNT = 8,
+        OPTION_FASTOPEN = 1u << OPTION_COUNT, /* drawn apart */
 };
 
 /* ---- what an application will do ---- */
@@ -81,7 +82,7 @@ static void draw_end(struct sim_world *w, struct sim_rng *r, uint32_t where, str
 /* The plan without harms. */
 static struct sim_app_plan draw_plain(uint64_t seed, uint32_t id, unsigned end, uint64_t most)
 {
-        struct sim_rng r = sim_rng_make(seed, 100, id, end);
+        struct sim_rng r = sim_rng_make(seed, 100, id, end), fast;
         struct sim_app_plan p = {.write_max = 1u << 20, .read_max = 1u << 20};
 
         draw_role(&r, &p, most);
@@ -91,6 +92,9 @@ static struct sim_app_plan draw_plain(uint64_t seed, uint32_t id, unsigned end, 
                 p.read_max = (uint32_t)sim_rng_log(&r, 1 + most / 16, 65536);
         p.zero_copy = sim_rng_below(&r, 2) != 0;
         p.options = (uint32_t)(sim_rng_u64(&r) & sim_rng_u64(&r)) & ((1u << OPTION_COUNT) - 1);
+        fast = sim_rng_make(seed, 104, id, end);
+        if (sim_rng_below(&fast, 2) == 0)
+                p.options |= OPTION_FASTOPEN | (sim_rng_below(&fast, 4) != 0 ? OPTION_EARLY : 0);
         p.end = sim_rng_below(&r, 4) == 0 ? SIM_APP_PATIENT : SIM_APP_POLITE;
         p.pause_at = ELKO_NEVER;
         if (sim_rng_below(&r, 12) == 0) /* RFC 5482 */
@@ -187,6 +191,17 @@ static uint64_t patience(const struct sim_app *a)
         return a->node->cfg.tcp.r2_ns;
 }
 
+/* As long as a SYN+ACK is repeated. */
+static uint64_t patience_syn_ack(const struct sim_app *a)
+{
+        const struct elko_config *c = &a->node->cfg.tcp;
+        uint64_t each = c->rto_initial_ns, all = 0;
+
+        for (uint32_t i = 0; i <= c->synack_retries; i++, each *= 2)
+                all += each < c->rto_max_ns ? each : c->rto_max_ns;
+        return all < patience(a) ? all : patience(a);
+}
+
 /* Nobody waits any longer (I-48): R2 at most. */
 static uint64_t patience_alone(const struct sim_app *a)
 {
@@ -202,6 +217,8 @@ void sim_app_start(struct sim_app *a)
 
         if (o & OPTION_NODELAY)
                 set(a, ELKO_OPTION_NODELAY, 1);
+        if ((o & OPTION_FASTOPEN) && a->end == 0)
+                set(a, ELKO_OPTION_FASTOPEN, 1);
         if (o & OPTION_NO_DELACK)
                 set(a, ELKO_OPTION_DELACK, 0);
         if (o & OPTION_SMALL_RCV)
@@ -292,14 +309,18 @@ static void fail_app(struct sim_app *a, int error)
 {
         /* What waits, for memory or for a better segment, is due before it is first sent. */
         const uint64_t slack = ELKO_SEC(1);
+        bool opening = !a->connected || (a->end == 1 && a->never_open);
 
         sim_note(a->node->world, 0xa2, (uint64_t)(int64_t)error);
         if (sim_is_heard(a->node->world))
                 sim_say(a->node->world, "%s: app %u.%u: %s after %llu out, %llu in", a->node->name,
                         a->conn->id, a->end, elko_error_name(error), (unsigned long long)a->sent,
                         (unsigned long long)a->received);
-        sim_oracle_got_error(a->node->oracle, a->conn, a->end, error, !a->connected,
-                             a->silence_ns + slack, a->connected ? patience(a) : a->patience_syn);
+        sim_oracle_got_error(a->node->oracle, a->conn, a->end, error, opening,
+                             a->silence_ns + slack,
+                             a->end == 1 && opening ? patience_syn_ack(a)
+                             : opening              ? a->patience_syn
+                                                    : patience(a));
         give_back(a);
 }
 

@@ -48,6 +48,7 @@ struct sim_app {
         uint64_t next_write, paused_until;
         uint64_t silence_ns;   /* how long its TCP had no answer when it ended */
         uint64_t patience_syn; /* R2 of the opening */
+        bool never_open; /* it ended in SYN-RECEIVED: accepted by a cookie (RFC 7413, 4.2.2) */
         bool connected, paused, pause_over, shut, eof, dead, cant_write;
         bool told_eof, told_error, told_closed;
         bool promised_read, promised_write; /* readiness was told and not yet used */

@@ -135,13 +135,19 @@ static void note_syn(struct mon_ep *ep, struct mon_syn *in)
 
                 if (x->seq == in->seq && x->mss == in->mss && x->has_ts == in->has_ts &&
                     x->has_ws == in->has_ws && x->has_sack_ok == in->has_sack_ok &&
-                    mon_le(x->ts_first, in->tsval)) {
+                    x->has_cookie == in->has_cookie && mon_le(x->ts_first, in->tsval)) {
                         in->ts_first = x->ts_first;
                         *x = *in;
                         return;
                 }
         }
         ep->syns[ep->syn_count++ % MON_SYNS] = *in;
+}
+
+/* A SYN+ACK's: of the SYN, and of the text that went with it (RFC 7413, 4.2.2). */
+static bool acks_ours(const struct mon_ep *ep, uint32_t ack)
+{
+        return mon_lt(ep->iss, ack) && mon_le(ack, ep->snd_max);
 }
 
 static void syn_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg *s)
@@ -153,6 +159,7 @@ static void syn_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct m
                              .has_ws = s->has_ws,
                              .has_ts = s->has_ts,
                              .has_sack_ok = s->has_sack_ok,
+                             .has_cookie = s->has_cookie,
                              .fin = (s->flags & MON_FIN) != 0,
                              .ws = s->ws > 14 ? 14 : s->ws,
                              .mss = s->has_mss ? s->mss : 0,
@@ -169,13 +176,13 @@ static void syn_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct m
         if (ep->irs_known && s->seq == ep->irs && s->has_ts) /* with a newer clock */
                 ep->ts_maybe[ep->ts_maybe_count++ % MON_HIST] = s->tsval;
         if (ep->state == MON_SYN_RECEIVED && mon_may_be_active(m, ep) && in.has_ack &&
-            in.ack == ep->iss + 1 && s->seq == ep->irs) { /* the end of a simultaneous open */
+            acks_ours(ep, in.ack) && s->seq == ep->irs) { /* the end of a simultaneous open */
                 if (ep->active)
                         una_sure_moves(m, ep, in.ack);
                 else if (mon_lt(ep->una_hi, in.ack))
                         una_moves(m, ep, in.ack);
         }
-        if (ep->state != MON_SYN_SENT || (in.has_ack && in.ack != ep->iss + 1))
+        if (ep->state != MON_SYN_SENT || (in.has_ack && !acks_ours(ep, in.ack)))
                 return;
         /* What to do with illegal options is the endpoint's choice (RFC 9293, 3.2, MUST-7): it may drop a SYN that
          * answers nothing; a SYN+ACK of its own says that it did not. */
@@ -189,7 +196,7 @@ static void syn_arrives(struct sim_monitor *m, struct mon_ep *ep, const struct m
                 if (again) /* and the second of two, when both wait to be answered, is a duplicate */
                         ep->ts_recent = ep->in.tsval = first;
                 if (in.has_ack) {
-                        una_sure_moves(m, ep, ep->iss + 1);
+                        una_sure_moves(m, ep, in.ack);
                         mon_duty_set(m, ep, &ep->delayed, m->c.delack_ns, s->seq + 1);
                 }
         }

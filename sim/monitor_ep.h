@@ -78,7 +78,7 @@ struct mon_tx {
 struct mon_syn {
         uint32_t seq, ack;
         uint32_t len;
-        bool has_ack, has_ws, has_ts, has_sack_ok, has_window, fin;
+        bool has_ack, has_ws, has_ts, has_sack_ok, has_window, fin, has_cookie;
         uint8_t ws;
         uint16_t mss; /* 0: none */
         uint16_t window;
@@ -99,6 +99,12 @@ struct mon_pair {
         struct mon_syn out, in;
         bool acked; /* something acknowledged it */
 };
+
+/* Does `ack` acknowledge the SYN, and perhaps of its text what a server with Fast Open takes (RFC 7413, 4.2.2)? */
+static inline bool mon_acks_syn(const struct mon_syn *in, uint32_t ack)
+{
+        return ack - in->seq - 1 <= (in->has_cookie ? in->len : 0);
+}
 
 /* What the SYNs said of ECN (RFC 3168, 6.1.1). */
 struct mon_ecn_syns {

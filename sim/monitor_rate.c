@@ -147,6 +147,8 @@ static void again(struct sim_monitor *m, struct mon_ep *ep, const struct mon_seg
         sign |= syn && (m->counts.forgotten > 0 ||
                         ep->resumed); /* what it answered, and when, may be forgotten */
         sign |= !syn && mon_lt(s->seq, ep->sack_hi); /* something above it was SACKed */
+        /* Too long with its text, it goes without (RFC 1191, 6.4; RFC 7413, 4.2.2). */
+        sign |= syn && ep->icmp_at != 0 && ep->snd_max != ep->iss + 1;
         /* A SYN+ACK that answers a SYN that came again leaves the timer running (RFC 6298, 5.1): the timer's may
          * follow it closely. */
         /* The timer is that of the earliest segment (RFC 6298, 5.4); what was sent since may go with it, for

@@ -39,8 +39,22 @@ static enum answer find(struct mon_ep *ep, const struct mon_seg *s)
         return a;
 }
 
+/* A cookie of Fast Open opened it (RFC 7413, 4.2.2), and it was aborted before its SYN+ACK left: SND.NXT is its ISS,
+ * which nobody has seen. */
+static bool ends_unseen(const struct mon_ep *ep, const struct mon_seg *s)
+{
+        unsigned n = ep->syn_count < MON_SYNS ? ep->syn_count : MON_SYNS;
+
+        for (unsigned i = 0; i < n && (s->flags & MON_ACK); i++)
+                if (ep->syns[i].has_cookie && mon_acks_syn(&ep->syns[i], s->ack))
+                        return true;
+        return false;
+}
+
 static bool abort_form(const struct mon_ep *ep, const struct mon_seg *s)
 {
+        if (ep->state == MON_CLOSED && ends_unseen(ep, s))
+                return true;
         /* An abort's RST may leave after the answers to what arrived meanwhile. */
         if ((ep->state < MON_SYN_SENT || ep->state > MON_LAST_ACK) &&
             !(ep->state == MON_ABORTED && !ep->abort_sent))

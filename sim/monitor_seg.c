@@ -115,6 +115,8 @@ static void one_option(struct mon_seg *s, const uint8_t *p, unsigned len)
                         s->options_wrong = bad;
                 }
                 break;
+        case 34: s->has_cookie = len > 2; break;
+        case 254: s->has_cookie = len > 4 && be16(p + 2) == 0xf989; break; /* RFC 7413, A */
         default: break;
         }
 }

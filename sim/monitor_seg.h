@@ -37,6 +37,7 @@ struct mon_seg {
         const char *options_wrong; /* NULL: well formed */
 
         bool has_mss, has_ws, has_sack_ok, has_ts;
+        bool has_cookie; /* of Fast Open (RFC 7413), in whichever option */
         uint8_t ws, sacks;
         uint16_t mss;
         uint32_t tsval, tsecr;

@@ -87,7 +87,8 @@ static void check_text(struct sim_monitor *m, struct mon_ep *ep, const struct mo
         }
         if (probe_form(ep, s) && !(s->flags & MON_FIN) && mon_le(s->seq + span, ep->una_hi))
                 return; /* its octet is garbage (RFC 9293, 3.8.4) */
-        if (s->len > 0 && mon_le(ep->una_hi, ep->iss))
+        /* A server that takes the data of a SYN may answer it at once (RFC 7413, 4.2.2). */
+        if (s->len > 0 && mon_le(ep->una_hi, ep->iss) && !ep->in.has_cookie)
                 mon_blame(m, ep, SIM_RULE_EARLY_TEXT, "%u octets, the SYN is not acknowledged",
                           s->len);
         if (una_then(m, ep, &una) && mon_le(s->seq + span, una))

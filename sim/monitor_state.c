@@ -107,7 +107,7 @@ static const struct mon_syn *find_syn(const struct mon_ep *ep, const struct mon_
                 bool fits = x->has_ts >= s->has_ts && x->has_ws >= s->has_ws &&
                             x->has_sack_ok >= s->has_sack_ok;
 
-                if (x->seq + 1 != s->ack || (best_fits && !fits))
+                if (!mon_acks_syn(x, s->ack) || (best_fits && !fits))
                         continue;
                 if (best == NULL || fits > best_fits || x->when > best->when) {
                         best = x;
@@ -144,7 +144,7 @@ void mon_adopt(struct mon_ep *ep, const struct mon_syn *in)
         ep->ts_recent = in->tsval;
         ep->ack_max = in->seq + 1;
         ep->edge_out = in->seq + 1 + (ep->out.has_window ? ep->out.window : 0);
-        ep->edge_hi = ep->edge_cur = ep->iss + 1 + in->window;
+        ep->edge_hi = ep->edge_cur = (in->has_ack ? in->ack : ep->iss + 1) + in->window;
         ep->wl1 = ep->wl1_hi = in->seq;
         ep->wl2 = in->ack;
 }
@@ -217,10 +217,12 @@ static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_s
         const struct mon_syn *newest = find_syn(ep, s), *found = newest;
         struct mon_pair *earlier = find_out(ep, s->seq + 1);
         struct mon_syn in;
-        bool same = ep->iss_known && s->seq == ep->iss && ep->irs_known && s->ack == ep->irs + 1;
+        bool same = ep->iss_known && s->seq == ep->iss && ep->irs_known &&
+                    (s->ack == ep->irs + 1 || mon_acks_syn(&ep->in, s->ack));
 
         /* Sent again, it answers the SYN that it answered; a stateless one, with other options, a newer copy. */
-        if (earlier != NULL && earlier->in.seq + 1 == s->ack && offers_the_same(&earlier->out, s))
+        if (earlier != NULL && mon_acks_syn(&earlier->in, s->ack) &&
+            offers_the_same(&earlier->out, s))
                 found = &earlier->in;
         else if (same && ep->active)
                 found = &ep->in;
@@ -247,7 +249,7 @@ static bool syn_ack(struct sim_monitor *m, struct mon_ep *ep, const struct mon_s
                 begin(m, ep, s->seq, MON_SYN_RECEIVED);
                 mon_adopt(ep, &in);
         } else if (ep->state == MON_SYN_RECEIVED && !ep->active && ep->may_be_dead &&
-                   ep->syn_in_since_out) {
+                   ep->syn_in_since_out && s->ack == in.seq + 1) {
                 /* An RST may have ended what was open, although it said nothing of its own; a stateless SYN+ACK has
                  * the same numbers again (RFC 4987, 3.6), and is bound by no window offered before. */
                 begin(m, ep, s->seq, MON_SYN_RECEIVED);

@@ -537,6 +537,14 @@ static void listen(struct sim_elko *e)
 
         sim_elko_check(e, "elko_listen");
         if (result == ELKO_OK) {
+                if (e->cfg.fastopen != 0) {
+                        result = elko_set_option(e->st, e->listener, ELKO_OPTION_FASTOPEN,
+                                                 e->cfg.fastopen);
+                        sim_elko_check(e, "elko_set_option");
+                        if (result != ELKO_OK && result != ELKO_ENOMEM)
+                                sim_fail(e->world, "I-47: elko_set_option(FASTOPEN): %s",
+                                         elko_error_name(result));
+                }
                 if (e->deaf_until == ELKO_NEVER)
                         e->deaf_until = sim_now(e->world);
                 return;

@@ -90,6 +90,7 @@ struct sim_elko_config {
         bool tso;     /* its device cuts bursts into segments, and completes checksums */
         uint16_t mtu;
         uint32_t backlog, syn_queue;
+        uint32_t fastopen; /* connections that a cookie may open at a time; 0: no Fast Open */
         bool ask_verdict;
         uint32_t faults; /* bits of enum sim_fault that this node has */
 

@@ -121,6 +121,9 @@ static void growth(struct sim_elko *e, const struct elko_trace_event *ev, struct
 
 static void window(struct sim_elko *e, const struct elko_trace_event *ev, struct sim_watch *h)
 {
+        /* A server sends before the handshake is over, when it has taken the SYN's text (RFC 7413, 4.2.2). */
+        if (ev->kind == ELKO_TRACE_SEGMENT_OUT && ev->flight > h->flight_most)
+                h->flight_most = ev->flight;
         if (ev->state < ELKO_TCP_ESTABLISHED || ev->state == ELKO_TCP_TIME_WAIT)
                 return;
         if (ev->snd_una != h->snd_una && !h->fast && !h->prr && ev->kind != ELKO_TRACE_RECOVERY)
@@ -135,8 +138,6 @@ static void window(struct sim_elko *e, const struct elko_trace_event *ev, struct
                 h->cwnd = ev->cwnd; /* after a silence (RFC 5681, 4.1) */
         if (ev->kind != ELKO_TRACE_SEGMENT_OUT)
                 return;
-        if (ev->flight > h->flight_most)
-                h->flight_most = ev->flight;
         if (h->fast && ev->flight > h->fast_most && ev->snd_una - h->fast_end > UINT32_MAX / 2)
                 BROKEN(e, "I-26: in recovery %u octets are in flight, %u can have left the network",
                        ev->flight, h->fast_most);

@@ -133,6 +133,7 @@ static void ended(struct sim_elko *e, const struct elko_trace_event *ev, const s
                 if (a->used && same(&a->conn->end[a->end].at, &ev->local) &&
                     same(&a->conn->end[1 - a->end].at, &ev->remote)) {
                         a->silence_ns = ev->now - h->progress_at;
+                        a->never_open = ev->old_state == ELKO_TCP_SYN_RECEIVED;
                         a->conn->end[a->end].unharmed = sim_watch_unharmed(e, h);
                 }
         }

@@ -21,6 +21,7 @@ enum {
         STREAM_CC,
         STREAM_ECN,
         STREAM_MTU,
+        STREAM_FASTOPEN,
         STREAM_NIC,
         LENGTH_LEAST = 320, /* packets */
         LENGTH_MOST = 500,
@@ -257,6 +258,16 @@ static void draw_mtu(struct elko_config *c, struct sim_rng r)
         c->mtu_base_mss = (uint16_t)sim_rng_log(&r, 48, 1400);
 }
 
+/* RFC 7413: what a client keeps, and how many of a server's connections a cookie may open at a time. */
+static void draw_fastopen(struct sim_elko_config *c, struct sim_rng r)
+{
+        if (one_in(&r, 2))
+                return;
+        c->tcp.fastopen_cookies = (uint16_t)sim_rng_log(&r, 1, 16);
+        c->tcp.fastopen_bar_ns = one_in(&r, 2) ? 0 : sim_rng_log(&r, ELKO_SEC(1), ELKO_SEC(3600));
+        c->fastopen = (uint32_t)sim_rng_log(&r, 1, 16);
+}
+
 /* 10: near the edges of 32 and 64 bits, in the units that the engine counts in. */
 static uint64_t draw_clock(struct sim_rng *r)
 {
@@ -364,6 +375,7 @@ static void draw_host(struct sim_shape *s, struct sim_world *w, unsigned i)
         draw_congestion(&c->tcp, sim_rng_make(sim_seed(w), STREAM_CC, i, 0));
         draw_ecn(&c->tcp, sim_rng_make(sim_seed(w), STREAM_ECN, i, 0));
         draw_mtu(&c->tcp, sim_rng_make(sim_seed(w), STREAM_MTU, i, 0));
+        draw_fastopen(c, sim_rng_make(sim_seed(w), STREAM_FASTOPEN, i, 0));
         draw_nic(c, sim_rng_make(sim_seed(w), STREAM_NIC, i, 0));
         c->faults = s->faults;
         c->region_bytes = USUAL_REGION;

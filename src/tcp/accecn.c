@@ -82,7 +82,7 @@ uint16_t ek_accecn_syn_ack_flags(unsigned ip_ecn)
 /* Enter AccECN mode. False: no memory. [RFC9768 3.2.1] */
 bool ek_accecn_enter(struct ek_tcp *t, struct ek_tcb *tcb)
 {
-        uint32_t index = ek_slab_alloc(&t->accecns);
+        uint32_t index = ek_tcp_pool_alloc(t, &t->accecns);
         struct ek_accecn *a;
 
         if (index == EK_NIL) {

@@ -96,7 +96,7 @@ static void list_remove(struct ek_tcp *t, uint32_t index)
 struct ek_half_open *ek_half_open_new(struct ek_tcp *t, const struct ek_key *key,
                                       enum ek_half_open_stage stage, uint32_t *index)
 {
-        uint32_t idx = ek_slab_alloc(&t->half_opens);
+        uint32_t idx = ek_tcp_pool_alloc(t, &t->half_opens);
         struct ek_half_open *ho;
 
         if (idx == EK_NIL)

@@ -104,14 +104,41 @@ uint32_t ek_rcv_buf_initial(struct ek_tcp *t, const struct ek_settings *settings
  * up. So it is not taken away while there is such a connection. */
 static bool trim_pools(struct ek_tcp *t)
 {
-        struct ek_slab *pools[] = {&t->tcbs,       &t->actives, &t->half_opens,
-                                   &t->time_waits, &t->records, &t->settings};
+        struct ek_slab *pools[] = {&t->tcbs,    &t->actives,  &t->half_opens, &t->time_waits,
+                                   &t->records, &t->settings, &t->accecns};
         bool any = false;
 
         for (unsigned i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
                 if (pools[i] != &t->records || ek_slab_live(&t->actives) == 0)
                         any |= ek_slab_trim(pools[i]);
         return any;
+}
+
+/* An object of `pool`. The empty chunks that pools keep for a next object are worth less than one that is wanted now:
+ * else all memory may be in those of other pools, and nobody could connect any more. EK_NIL: no memory, or the
+ * pool's limit. */
+uint32_t ek_tcp_pool_alloc(struct ek_tcp *t, struct ek_slab *pool)
+{
+        uint32_t index = ek_slab_alloc(pool);
+
+        if (index != EK_NIL || ek_slab_live(pool) >= pool->max_objs || !trim_pools(t))
+                return index;
+        return ek_slab_alloc(pool);
+}
+
+/* The same for an active part, which comes with a chunk of records. */
+uint32_t ek_tcp_active_alloc(struct ek_tcp *t)
+{
+        uint32_t index = EK_NIL;
+
+        for (unsigned again = 0; again < 2 && index == EK_NIL; again++) {
+                if (ek_slab_reserve(&t->records))
+                        index = ek_slab_alloc(&t->actives);
+                if (index == EK_NIL &&
+                    (ek_slab_live(&t->actives) >= t->actives.max_objs || !trim_pools(t)))
+                        break;
+        }
+        return index;
 }
 
 static bool reserve(struct ek_tcp *t, struct ek_tcb *tcb, uint32_t space)

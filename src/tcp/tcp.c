@@ -242,7 +242,7 @@ struct ek_settings *ek_tcb_own_settings(struct ek_tcp *t, uint32_t *index)
         struct ek_settings *own;
 
         if (*index == EK_NIL) {
-                uint32_t fresh = ek_slab_alloc(&t->settings);
+                uint32_t fresh = ek_tcp_pool_alloc(t, &t->settings);
 
                 if (fresh == EK_NIL)
                         return NULL;
@@ -259,7 +259,7 @@ static void go_idle(struct ek_tcb *tcb);
 
 struct ek_tcb *ek_tcb_new(struct ek_tcp *t, const struct ek_key *key)
 {
-        uint32_t index = ek_slab_alloc(&t->tcbs);
+        uint32_t index = ek_tcp_pool_alloc(t, &t->tcbs);
         struct ek_tcb *tcb;
 
         if (index == EK_NIL) {
@@ -312,7 +312,7 @@ bool ek_tcb_activate(struct ek_tcp *t, struct ek_tcb *tcb)
 
         if (ek_tcb_is_active(tcb))
                 return true;
-        index = ek_slab_reserve(&t->records) ? ek_slab_alloc(&t->actives) : EK_NIL;
+        index = ek_tcp_active_alloc(t);
         if (index == EK_NIL) {
                 t->ctr->nomem++;
                 return false;

@@ -470,6 +470,8 @@ uint64_t ek_tcb_fin_wait_2(const struct ek_tcp *t, const struct ek_tcb *tcb);
 
 /* receive memory (rcv_buf.c) */
 bool ek_rcv_buf_ensure(struct ek_tcp *t, struct ek_tcb *tcb);
+uint32_t ek_tcp_pool_alloc(struct ek_tcp *t, struct ek_slab *pool);
+uint32_t ek_tcp_active_alloc(struct ek_tcp *t);
 bool ek_rcv_buf_open(struct ek_tcp *t, struct ek_tcb *tcb, seq_t rcv_nxt, uint32_t least);
 uint32_t ek_rcv_buf_clamp(const struct ek_settings *settings);
 struct ek_rcv_window ek_rcv_buf_window(const struct ek_tcp *t, const struct ek_tcb *tcb,

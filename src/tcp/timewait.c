@@ -177,7 +177,7 @@ bool ek_time_wait_enter(struct ek_tcp *t, const struct ek_key *key, seq_t snd_nx
                         bool ts, uint32_t ts_recent)
 {
         struct ek_time_wait *tw;
-        uint32_t index = ek_slab_alloc(&t->time_waits);
+        uint32_t index = ek_tcp_pool_alloc(t, &t->time_waits);
 
         if (index == EK_NIL) {
                 recycle_oldest(t);

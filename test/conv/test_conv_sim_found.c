@@ -554,4 +554,34 @@ CONV_TEST(what_stands_before_an_early_fin_is_acknowledged_at_once)
         conv_ignore(c);
 }
 
+static void without_cookies(struct elko_config *cfg)
+{
+        cfg->syn_cookies = false;
+}
+
+/* All memory is in pools' empty chunks, kept for a next object, and none is of the kind that a SYN needs: nobody could ever
+ * connect again. (RELIABILITY L1: without faults a connection opens.) */
+CONV_TEST(empty_chunks_of_other_pools)
+{
+        const struct conv_options options = {.config = without_cookies};
+        struct ek_tcp *t;
+
+        conv_start(c, &options);
+        conv_open_active(c);
+        conv_close(c);
+        conv_out(c, "F. 1:1(0) ack 1");
+        conv_in(c, "F. 1:1(0) ack 2");
+        conv_out(c, ". 2:2(0) ack 2");
+        conv_forget(c);
+        conv_flow(c, 1);
+        conv_listen(c);
+        t = &c->st->tcp;
+        ek_slab_trim(&t->half_opens);
+        take_all(c->st->region);
+        conv_in(c, "S 0:0(0) win 65535 <mss M>");
+        conv_out(c, "S. 0:0(0) ack 1 <mss M>");
+        give_all(c->st->region);
+        conv_in(c, "R 1:1(0)");
+}
+
 EK_TEST_MAIN();
