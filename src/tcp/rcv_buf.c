@@ -99,18 +99,37 @@ uint32_t ek_rcv_buf_initial(struct ek_tcp *t, const struct ek_settings *settings
         return want;
 }
 
-/* A connection that has buffers may always have one chunk of records: without one nothing that it is given
+enum { TRIMMED_POOLS = 7 };
+
+/*
+ * Give the empty chunk of a pool back, of the `n`-th and those behind it the first that has one; *n: the next. False:
+ * none has. Half-open connections come last: one chunk of them serves many who knock.
+ *
+ * A connection that has buffers may always have one chunk of records: without one nothing that it is given
  * could ever be sent. The records in it come back, because what they stand for is acknowledged or given
- * up. So it is not taken away while there is such a connection. */
+ * up. So it is not taken away while there is such a connection.
+ */
+static bool trim_pool(struct ek_tcp *t, unsigned *n)
+{
+        struct ek_slab *pools[TRIMMED_POOLS] = {&t->settings,  &t->accecns, &t->time_waits,
+                                                &t->records,   &t->tcbs,    &t->actives,
+                                                &t->half_opens};
+
+        while (*n < TRIMMED_POOLS) {
+                struct ek_slab *pool = pools[(*n)++];
+
+                if ((pool != &t->records || ek_slab_live(&t->actives) == 0) && ek_slab_trim(pool))
+                        return true;
+        }
+        return false;
+}
+
 static bool trim_pools(struct ek_tcp *t)
 {
-        struct ek_slab *pools[] = {&t->tcbs,    &t->actives,  &t->half_opens, &t->time_waits,
-                                   &t->records, &t->settings, &t->accecns};
         bool any = false;
 
-        for (unsigned i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
-                if (pools[i] != &t->records || ek_slab_live(&t->actives) == 0)
-                        any |= ek_slab_trim(pools[i]);
+        for (unsigned n = 0; trim_pool(t, &n);)
+                any = true;
         return any;
 }
 
@@ -121,23 +140,27 @@ uint32_t ek_tcp_pool_alloc(struct ek_tcp *t, struct ek_slab *pool)
 {
         uint32_t index = ek_slab_alloc(pool);
 
-        if (index != EK_NIL || ek_slab_live(pool) >= pool->max_objs || !trim_pools(t))
+        if (ek_slab_live(pool) >= pool->max_objs)
                 return index;
-        return ek_slab_alloc(pool);
+        for (unsigned n = 0; index == EK_NIL && trim_pool(t, &n);)
+                index = ek_slab_alloc(pool);
+        return index;
+}
+
+static uint32_t active_alloc(struct ek_tcp *t)
+{
+        return ek_slab_reserve(&t->records) ? ek_slab_alloc(&t->actives) : EK_NIL;
 }
 
 /* The same for an active part, which comes with a chunk of records. */
 uint32_t ek_tcp_active_alloc(struct ek_tcp *t)
 {
-        uint32_t index = EK_NIL;
+        uint32_t index = active_alloc(t);
 
-        for (unsigned again = 0; again < 2 && index == EK_NIL; again++) {
-                if (ek_slab_reserve(&t->records))
-                        index = ek_slab_alloc(&t->actives);
-                if (index == EK_NIL &&
-                    (ek_slab_live(&t->actives) >= t->actives.max_objs || !trim_pools(t)))
-                        break;
-        }
+        if (ek_slab_live(&t->actives) >= t->actives.max_objs)
+                return index;
+        for (unsigned n = 0; index == EK_NIL && trim_pool(t, &n);)
+                index = active_alloc(t);
         return index;
 }
 

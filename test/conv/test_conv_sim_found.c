@@ -100,33 +100,6 @@ CONV_TEST(time_wait_ends_when_the_host_slept)
         }
 }
 
-static struct {
-        void *block;
-        size_t bytes;
-} hog[2048];
-
-static unsigned hogs;
-
-/* Take all that is free. */
-static void take_all(struct ek_region *region)
-{
-        hogs = 0;
-        for (size_t bytes = 1 << 20; bytes >= ek_region_min_block(region) && hogs < 2048;) {
-                hog[hogs].block = ek_region_alloc(region, bytes);
-                hog[hogs].bytes = bytes;
-                if (hog[hogs].block == NULL)
-                        bytes /= 2;
-                else
-                        hogs++;
-        }
-}
-
-static void give_all(struct ek_region *region)
-{
-        while (hogs-- > 0)
-                ek_region_free(region, hog[hogs].block, hog[hogs].bytes);
-}
-
 /* Pools keep an empty chunk each for the next object. When nothing else is free, a connection's first send
  * buffer is worth more: else a connection that is alone in the stack could wait for ever. What it was given
  * it can send, too: with the connection came a chunk of records. */
@@ -136,10 +109,10 @@ CONV_TEST(empty_chunks_are_given_up_for_the_first_buffer)
 
         conv_start(c, &options);
         conv_open_passive(c); /* leaves an empty chunk for half-open ones */
-        take_all(c->st->region);
+        conv_take_all(c);
         conv_send(c, 100);
         conv_out(c, "P. 1:101(100) ack 1");
-        give_all(c->st->region);
+        conv_give_all(c);
         conv_in(c, ". 1:1(0) ack 101");
 }
 
@@ -288,9 +261,9 @@ CONV_TEST(empty_chunks_are_given_up_for_the_announced_window)
         conv_flow(c, 1);
         conv_in(c, "S 0:0(0) win 65535 <mss 1460>");
         conv_ignore(c);
-        take_all(c->st->region);
+        conv_take_all(c);
         conv_in(c, ". 1:1(0) ack 1");
-        give_all(c->st->region);
+        conv_give_all(c);
         conv_accept(c);
 }
 
@@ -368,13 +341,13 @@ CONV_TEST(a_retransmission_goes_without_memory)
         conv_open_passive(c);
         conv_send(c, 100);
         conv_out(c, "P. 1:101(100) ack 1");
-        take_all(c->st->region);
+        conv_take_all(c);
         take_records(&c->st->tcp.records);
         conv_out_after(c, ELKO_MS(200), "P. 1:101(100) ack 1");
         conv_out_after(c, ELKO_MS(400), "P. 1:101(100) ack 1");
         conv_in(c, ". 1:1(0) ack 101");
         give_records(&c->st->tcp.records);
-        give_all(c->st->region);
+        conv_give_all(c);
 }
 
 /* Not even when the path takes smaller segments by now, so that one record would have to become two. The
@@ -389,7 +362,7 @@ CONV_TEST(a_smaller_retransmission_goes_without_memory)
         conv_set(c, ELKO_OPTION_NODELAY, 1);
         conv_send(c, 1400);
         conv_out(c, "P. 1:1401(1400) ack 1");
-        take_all(c->st->region);
+        conv_take_all(c);
         take_records(&c->st->tcp.records);
         conv_in_icmp(c, c->variant->v6 ? 2 : 3, c->variant->v6 ? 0 : 4, mtu,
                      "P. 1:1401(1400) ack 1");
@@ -400,7 +373,7 @@ CONV_TEST(a_smaller_retransmission_goes_without_memory)
         conv_out(c, "P. %u:1401(%u) ack 1", 1 + len, 1400 - len);
         conv_in(c, ". 1:1(0) ack 1401");
         give_records(&c->st->tcp.records);
-        give_all(c->st->region);
+        conv_give_all(c);
 }
 
 /* Behind the peer's FIN comes no text (RFC 9293, 3.10.7.4, seventh): what was kept for the window is there for
@@ -411,13 +384,13 @@ CONV_TEST(a_fin_gives_the_window_back)
 
         conv_start(c, &options);
         conv_open_passive(c);
-        take_all(c->st->region);
+        conv_take_all(c);
         conv_in(c, "F. 1:1(0) ack 1");
         conv_out(c, ". 1:1(0) ack 2");
         CONV_EQ(c, conv_memory(c).promised, 0);
         conv_send(c, 100);
         conv_out(c, "P. 1:101(100) ack 2");
-        give_all(c->st->region);
+        conv_give_all(c);
         conv_in(c, ". 2:2(0) ack 101");
 }
 
@@ -577,10 +550,10 @@ CONV_TEST(empty_chunks_of_other_pools)
         conv_listen(c);
         t = &c->st->tcp;
         ek_slab_trim(&t->half_opens);
-        take_all(c->st->region);
+        conv_take_all(c);
         conv_in(c, "S 0:0(0) win 65535 <mss M>");
         conv_out(c, "S. 0:0(0) ack 1 <mss M>");
-        give_all(c->st->region);
+        conv_give_all(c);
         conv_in(c, "R 1:1(0)");
 }
 

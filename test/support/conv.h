@@ -380,6 +380,10 @@ void conv_dropped_(struct conv *c, enum elko_drop reason);
 struct elko_tcp_info conv_info(struct conv *c);
 struct elko_memory_info conv_memory(struct conv *c);
 
+/* Take all memory of the stack that is free, and give it back. */
+void conv_take_all(struct conv *c);
+void conv_give_all(struct conv *c);
+
 /* ---- whole openings ---- */
 
 /* Three-way handshakes with all options that both know, 0 ms. After them the connection is

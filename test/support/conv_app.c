@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "conv_room.h"
 
+#include "stack/stack.h"
+
 /* The application's calls, and looking at what came of them. */
 
 /* ---- the application ---- */
@@ -293,4 +295,36 @@ struct elko_memory_info conv_memory(struct conv *c)
 
         elko_memory_get(c->st, &m);
         return m;
+}
+
+/* ---- memory ---- */
+
+static struct {
+        void *block;
+        size_t bytes;
+} hog[2048];
+
+static unsigned hogs;
+
+void conv_take_all(struct conv *c)
+{
+        struct ek_region *region = c->st->region;
+
+        hogs = 0;
+        for (size_t bytes = 1 << 20; bytes >= ek_region_min_block(region) && hogs < 2048;) {
+                hog[hogs].block = ek_region_alloc(region, bytes);
+                hog[hogs].bytes = bytes;
+                if (hog[hogs].block == NULL)
+                        bytes /= 2;
+                else
+                        hogs++;
+        }
+}
+
+void conv_give_all(struct conv *c)
+{
+        while (hogs > 0) {
+                hogs--;
+                ek_region_free(c->st->region, hog[hogs].block, hog[hogs].bytes);
+        }
 }
