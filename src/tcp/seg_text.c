@@ -162,6 +162,7 @@ enum ek_verdict ek_step_7_text(struct ek_tcp *t, struct ek_tcb *tcb, const struc
         }
         tcb->stats.data_segs_in += seg->segs;
         tcb->stats.data_recv_ms = ek_tcp_ms(t);
+        ek_tcb_not_quiet(t, tcb);
         if (seg->seg_len > tcb->delack.rcv_mss)
                 tcb->delack.rcv_mss = (uint16_t)ek_min_u32(seg->seg_len, tcb->adv_mss);
         x = trim(tcb, seg);

@@ -433,6 +433,7 @@ static void account(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_plan *
                 ek_pacer_on_sent(&tcb->act->pacer, p->len, mss, t->now, t->cfg.clock_resolution_ns);
                 tcb->stats.data_segs_out += segs;
                 tcb->stats.data_sent_ms = ek_tcp_ms(t) != 0 ? ek_tcp_ms(t) : 1;
+                ek_tcb_not_quiet(t, tcb);
         }
         if (p->kind == EK_PLAN_PROBE) {
                 if (tcb->todo & EK_TODO_PROBE)

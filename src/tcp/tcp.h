@@ -218,6 +218,9 @@ const char *ek_tcb_check(struct ek_tcp *t, struct ek_tcb *tcb);
 /* Move a deadline; EK_NEVER disarms it. */
 void ek_tcb_arm(struct ek_tcp *t, struct ek_tcb *tcb, enum ek_deadline which, uint64_t at);
 
+/* Data was sent, or came: its buffers may be empty a second from now (timeouts.c). */
+void ek_tcb_not_quiet(struct ek_tcp *t, struct ek_tcb *tcb);
+
 /* There may be something to send. */
 void ek_tcb_has_work(struct ek_tcp *t, struct ek_tcb *tcb);
 

@@ -257,15 +257,28 @@ static void retry_write(struct ek_tcp *t, struct ek_tcb *tcb)
         ek_tcb_tell(t, tcb, ELKO_EV_WRITABLE);
 }
 
-/* A second without data: buffers and the rest of the active part go back, if they are empty. */
+enum { QUIET_MS = 1000, LOOKS_MS = 60000 };
+
+/* A second without data: buffers and the rest of the active part go back, if they are empty. If not, it looks again when they
+ * have been quiet for twice as long, once a minute at least: what nobody reads may lie there for days. */
 static void on_idle(struct ek_tcp *t, struct ek_tcb *tcb)
 {
         uint32_t now = ek_tcp_ms(t);
-        bool quiet = now - tcb->stats.data_sent_ms >= 1000 && now - tcb->stats.data_recv_ms >= 1000;
+        uint32_t quiet = ek_min_u32(now - tcb->stats.data_sent_ms, now - tcb->stats.data_recv_ms);
 
         retry_write(t, tcb);
-        if (!quiet || !ek_tcb_deactivate(t, tcb))
-                ek_tcb_arm(t, tcb, EK_DL_IDLE, ek_time_add(t->now, ELKO_SEC(1)));
+        if (quiet >= QUIET_MS && ek_tcb_deactivate(t, tcb))
+                return;
+        quiet = ek_min_u32(ek_max_u32(quiet, QUIET_MS), LOOKS_MS);
+        ek_tcb_arm(t, tcb, EK_DL_IDLE, ek_time_add(t->now, ELKO_MS(quiet)));
+}
+
+void ek_tcb_not_quiet(struct ek_tcp *t, struct ek_tcb *tcb)
+{
+        uint64_t at = ek_time_add(t->now, ELKO_MS(QUIET_MS));
+
+        if (tcb->at[EK_DL_IDLE] > at)
+                ek_tcb_arm(t, tcb, EK_DL_IDLE, at);
 }
 
 /* draft-ietf-ccwg-bbr, "Pacing Rate": the next quantum may leave. */

@@ -557,4 +557,35 @@ CONV_TEST(empty_chunks_of_other_pools)
         conv_in(c, "R 1:1(0)");
 }
 
+/* What nobody reads lies in its buffer for days: the stack need not look each second whether it is gone. */
+CONV_TEST(unread_data_wakes_nobody)
+{
+        unsigned wakes = 0;
+        uint64_t until;
+
+        conv_start(c, NULL);
+        conv_open_active(c);
+        conv_in(c, "P. 1:101(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 101");
+        until = c->now + ELKO_SEC(86400);
+        while (elko_next_deadline(c->st) < until && wakes < 10000) {
+                conv_advance(c, elko_next_deadline(c->st) - c->now);
+                wakes++;
+        }
+        CONV_CHECK(c, wakes <= 1 + 6 + 24 * 60);
+        /* Once it is read, buffers go back within a minute; after new data in two seconds. */
+        conv_recv(c, 100);
+        CONV_EQ(c, ek_slab_live(&c->st->tcp.actives), 1);
+        conv_advance(c, ELKO_SEC(60));
+        CONV_EQ(c, ek_slab_live(&c->st->tcp.actives), 0);
+        conv_in(c, "P. 101:201(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 201");
+        conv_advance(c, ELKO_SEC(3600));
+        conv_in(c, "P. 201:301(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 301");
+        conv_recv(c, 200);
+        conv_advance(c, ELKO_SEC(2));
+        CONV_EQ(c, ek_slab_live(&c->st->tcp.actives), 0);
+}
+
 EK_TEST_MAIN();
