@@ -51,7 +51,18 @@ static uint32_t room_below_limit(const struct ek_tcp *t, const struct ek_tcb *tc
         return tcb->act->snd.len < max ? max - tcb->act->snd.len : 0;
 }
 
-enum { RETRY_MEMORY_MS = 100 };
+enum { RETRY_MEMORY_MS = 100, RETRY_MEMORY_MAX_MS = 1000 };
+
+/* Ten times a second; once when the connection has long been silent. */
+static uint64_t retry_memory(const struct ek_tcp *t, const struct ek_tcb *tcb)
+{
+        const struct ek_stats *s = &tcb->stats;
+        uint32_t now = ek_tcp_ms(t);
+        uint32_t silent = ek_min_u32(now - s->ack_recv_ms,
+                                     ek_min_u32(now - s->data_sent_ms, now - s->data_recv_ms));
+
+        return ELKO_MS(ek_min_u32(ek_max_u32(silent / 8, RETRY_MEMORY_MS), RETRY_MEMORY_MAX_MS));
+}
 
 /* `memory`: the limit is not reached, the region is full. No ACK will announce that it has room again, so
  * a timer lets the application try once more. */
@@ -60,7 +71,7 @@ static int64_t no_room(struct ek_tcp *t, struct ek_tcb *tcb, bool memory)
         tcb->flags |= EK_TCB_WANT_WRITE;
         if (memory) {
                 tcb->flags |= EK_TCB_WRITE_NOMEM;
-                ek_tcb_arm(t, tcb, EK_DL_IDLE, ek_time_add(t->now, ELKO_MS(RETRY_MEMORY_MS)));
+                ek_tcb_arm(t, tcb, EK_DL_IDLE, ek_time_add(t->now, retry_memory(t, tcb)));
         }
         ek_meter_no_room(t, tcb);
         return ELKO_EAGAIN;
