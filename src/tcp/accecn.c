@@ -207,8 +207,7 @@ void ek_accecn_on_segment(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_
                 a->changed |= (uint8_t)(1u << (seg->ecn - 1));
         }
         if (ce) {
-                a->r_cep +=
-                        seg->segs; /* each that was joined had it, or it would not have been joined */
+                a->r_cep += seg->segs; /* what differs here is not joined */
                 if (a->marks < UINT8_MAX)
                         a->marks++;
                 if ((len > 0 && a->last_ecn != EK_ECN_CE) ||
