@@ -225,7 +225,10 @@ static void set_config(struct conv *c)
 
 static void create(struct conv *c, uint64_t now)
 {
-        struct elko_link_config link = {.medium = ELKO_MEDIUM_IP, .mtu = c->mtu};
+        struct elko_link_config link = {.medium = ELKO_MEDIUM_IP,
+                                        .mtu = c->mtu,
+                                        .flags =
+                                                c->opt.tso ? ELKO_LINK_TX_CSUM | ELKO_LINK_TSO : 0};
         const char *why;
         int r;
 

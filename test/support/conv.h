@@ -73,6 +73,7 @@ struct conv_options {
         uint64_t msl_ns;                         /* 0: the default (30 s) */
         bool no_ts, no_sack, no_wscale;          /* the stack doesn't know the option */
         bool v4_only, v6_only;                   /* leave the other family's runs out */
+        bool tso;                                /* the link completes checksums and cuts bursts */
         void (*config)(struct elko_config *cfg); /* anything else; may be NULL */
         uint64_t start_ns; /* the clock's first value if not 0: normal runs only */
 };
@@ -117,6 +118,7 @@ struct conv_seg {
         uint16_t win, urg;
         uint16_t src_port, dst_port;
         uint8_t proto; /* 6, or what else the stack sent */
+        uint16_t gso;  /* the link is to cut it into so much payload; 0: it is one segment */
         uint8_t ttl, tos;
         uint8_t nopts; /* without NOP and EOL */
         struct conv_opt opt[40];
@@ -148,7 +150,9 @@ struct conv {
         elko_sock listener;
         uint32_t listen_events;
 
-        bool hold;            /* don't pull output (the link is busy) */
+        uint16_t
+                joined; /* what comes in was joined by the link of segments of so much; 0: it was not */
+        bool hold;      /* don't pull output (the link is busy) */
         struct conv_seg *out; /* sent, not yet expected */
         unsigned out_head, out_count;
         struct conv_seg last; /* the segment that conv_out() matched last */

@@ -144,7 +144,7 @@ static void input(struct conv *c, const struct elko_packet *packets, size_t n)
 static void input_one(struct conv *c, const uint8_t *p, uint32_t len)
 {
         uint8_t *copy = malloc(len != 0 ? len : 1);
-        struct elko_packet in = {.data = copy, .len = len};
+        struct elko_packet in = {.data = copy, .len = len, .gso_size = c->joined};
 
         memcpy(copy, p, len);
         c->batch[c->batch_n] = copy; /* freed even if a check fails */
