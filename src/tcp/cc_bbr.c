@@ -31,6 +31,11 @@
  * as does not arrive. What BBR loses in a queue beyond that counts as the draft says, and where nothing is lost by chance
  * nothing differs from it, but that up to 2 % without a queue slow nothing down.
  *
+ * Deviation: the draft probes min_rtt when no lower one was seen for five seconds. Here one that is as low, to a 64th, counts as well:
+ * the queue was empty then for all who share it, which is all that PROBE_RTT could bring about. It still comes where
+ * several bulk flows keep a queue, and when the path has become longer; a flow alone sees its own queue empty after
+ * each probe for bandwidth.
+ *
  * Two more. A clock that ticks holds back ACKs and departures by a tick, so a tick's worth is added to what
  * may be in flight, and a round trip below a tick counts as one. And the application-limited mark of
  * PROBE_RTT ("MarkConnectionAppLimited()") is kept here, since the sampler is the engine's: what left
@@ -74,6 +79,7 @@ enum {
         SPREAD = 3,            /* standard deviations */
         QUIET_DIVISOR = 16,
         QUIET_ROUNDS = 2,
+        AGAIN_DIVISOR = 64,
 };
 
 enum state { STARTUP, DRAIN, DOWN, CRUISE, REFILL, UP, PROBE_RTT, NO_STATE };
@@ -763,6 +769,15 @@ static void update_probe_bw_cycle_phase(struct bbr *b, const struct now *n)
 
 /* ---- PROBE_RTT ---- */
 
+/* The deviation: the round trip was seen again without a queue, as good as. */
+static bool is_seen_again(const struct bbr *b, uint64_t rtt)
+{
+        uint64_t least = b->probe_rtt_min_delay;
+
+        return least != EK_NEVER && b->tick_ns <= least / AGAIN_DIVISOR &&
+               rtt <= least + least / AGAIN_DIVISOR;
+}
+
 static void update_min_rtt(struct bbr *b, const struct now *n)
 {
         uint64_t now = n->ev->now, rtt = n->ev->rtt_ns;
@@ -772,6 +787,8 @@ static void update_min_rtt(struct bbr *b, const struct now *n)
                 rtt = ek_min_u64(ek_max_u64(rtt, b->tick_ns), RTT_MAX_NS);
                 if (rtt < b->probe_rtt_min_delay || b->probe_rtt_expired) {
                         b->probe_rtt_min_delay = rtt;
+                        b->probe_rtt_min_stamp = now;
+                } else if (is_seen_again(b, rtt)) {
                         b->probe_rtt_min_stamp = now;
                 }
         }

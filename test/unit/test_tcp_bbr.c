@@ -22,6 +22,9 @@ static struct step step[STEPS];
 static unsigned steps;
 static uint64_t began;
 static struct ccb b;
+static uint64_t path_rtt_ns;
+static uint64_t
+        others_queue_ns; /* that others keep, but in PROBE_RTT, which all of them have at once */
 
 static struct elko_cc_info info(void)
 {
@@ -37,6 +40,8 @@ static void watch(struct ccb *c, const struct elko_cc_ack *ev)
 
         CHECK(c->out.cwnd_bytes >= 4 * c->mss && c->out.cwnd_bytes <= 1u << 30);
         CHECK(c->out.pacing_bytes_per_s > 0);
+        if (others_queue_ns != 0)
+                c->rtt_ns = path_rtt_ns + (strcmp(i.state, "PROBE_RTT") == 0 ? 0 : others_queue_ns);
         if (steps > 0 && step[steps - 1].state == i.state)
                 return;
         CHECK(steps < STEPS);
@@ -58,6 +63,7 @@ static void begin(double mbit, uint64_t rtt, double bdps, uint64_t tick)
         ccb_init(&b, &elko_cc_bbr, rate, rtt,
                  (uint32_t)(bdps * (double)rate * (double)rtt / 1e9) + 2 * MSS);
         b.watch = watch;
+        path_rtt_ns = rtt;
         began = b.now;
         steps = 0;
 }
@@ -65,6 +71,7 @@ static void begin(double mbit, uint64_t rtt, double bdps, uint64_t tick)
 static void fresh(void)
 {
         b = (struct ccb){.pkt = b.pkt, .seed = 5};
+        others_queue_ns = 0;
 }
 
 static const struct step *first(const char *state)
@@ -130,13 +137,14 @@ EK_TEST(timeline)
         CHECK((double)b.delivered / 11 > 0.94 * 12500000);
 }
 
-/* "Entering and Exiting PROBE_RTT": 5 s after min_rtt was measured; half a BDP for at least 200 ms and a round.
- * And with a queue that others keep, min_rtt would never be seen again otherwise. */
+/* "Entering and Exiting PROBE_RTT": 5 s after min_rtt was measured; half a BDP for at least 200 ms and a round. With a
+ * queue that others keep, be it a little more than a 64th of it, min_rtt would never be seen again otherwise. */
 EK_TEST(probe_rtt)
 {
         const struct step *p;
 
         fresh();
+        others_queue_ns = ELKO_US(700);
         begin(100, ELKO_MS(40), 2, 1000);
         ccb_run(&b, began + ELKO_SEC(31));
         p = first("PROBE_RTT");
@@ -149,6 +157,26 @@ EK_TEST(probe_rtt)
         CHECK(near((double)info().min_rtt_ns, 40e6, 2));
 }
 
+/* The deviation: alone on the path it sees min_rtt after each of its probes, and need not look for it. But when the path
+ * becomes longer it does. */
+EK_TEST(no_probe_rtt_when_alone)
+{
+        const struct step *p;
+
+        fresh();
+        begin(100, ELKO_MS(40), 2, 1000);
+        ccb_run(&b, began + ELKO_SEC(20));
+        CHECK_EQ(count("PROBE_RTT"), 0);
+        CHECK((double)b.delivered / 20 > 0.97 * 12500000);
+        CHECK(near((double)info().min_rtt_ns, 40e6, 2));
+        b.rtt_ns = ELKO_MS(60);
+        ccb_run(&b, began + ELKO_SEC(40));
+        p = first("PROBE_RTT");
+        CHECK(p->at >= ELKO_SEC(22) &&
+              p->at < ELKO_MS(25200)); /* 5 s after the last time of 40 ms */
+        CHECK(near((double)info().min_rtt_ns, 60e6, 2));
+}
+
 /* "Skipping PROBE_RTT Due to Application-Limited Sending": round trips without a queue are seen all the time. */
 EK_TEST(no_probe_rtt_when_the_application_is_slow)
 {
@@ -157,8 +185,7 @@ EK_TEST(no_probe_rtt_when_the_application_is_slow)
         begin(100, ELKO_MS(40), 2, 1000);
         ccb_run(&b, began + ELKO_SEC(20));
         CHECK(near((double)b.delivered / 20, 1250000, 5));
-        /* min_rtt is renewed by equal samples only when they are lower; the draft's filter enters PROBE_RTT, and
-         * that costs nothing: half a BDP is more than what is in flight. */
+        CHECK_EQ(count("PROBE_RTT"), 0);
         CHECK(b.dropped == 0);
 }
 
