@@ -208,7 +208,8 @@ static void deliver(struct run *r, unsigned to)
         while (w->head < w->tail && w->ring[w->head % w->cap].at <= r->now && n < FRAMES) {
                 struct packet *p = &w->ring[w->head++ % w->cap];
 
-                in[n++] = (struct elko_packet){p->bytes, p->len, ELKO_PACKET_CSUM_OK};
+                in[n++] = (struct elko_packet){
+                        .data = p->bytes, .len = p->len, .flags = ELKO_PACKET_CSUM_OK};
         }
         if (n > 0)
                 elko_input(r->st[to], r->link[to], in, n, shown(r));
