@@ -37,7 +37,7 @@ struct elko_persona {
         uint32_t rcv_buf_bytes, rcv_buf_max_bytes; /* the maximum decides the window scale */
         uint32_t snd_buf_bytes, snd_buf_max_bytes;
         bool rto_min_on_variance, interactive_acks, push_bursts, more_by_call, icmp_ends_open,
-                slow_start_bursts, growth_by_delivery;
+                slow_start_bursts, growth_by_delivery, ecn_as_loss;
         bool fastopen_spare, mss_by_path, idle_decay, loss_of_cwnd;
         bool icmp_mtu_at_once; /* elko_config.icmp_mtu_waits is false */
 };

@@ -123,6 +123,7 @@ struct elko_config {
         /* ... and of so many of a longer burst, or of those for a millisecond, if that is more; never of more than half
          * of cwnd: 2. 1: of the whole burst alone. */
         uint32_t push_min_segs;
+        bool ecn_as_loss; /* ECE lowers cwnd as a loss does, without RFC 8511 (Linux): false */
         bool growth_by_delivery; /* cwnd grows by what an ACK tells to have arrived, by SACK as well, not by what it
                                     acknowledges (Linux): false */
         bool slow_start_bursts; /* one ACK may add any number of segments to cwnd (Linux), not 8 (RFC 9406, 4.2): false */

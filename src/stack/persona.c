@@ -20,6 +20,7 @@ const struct elko_persona elko_personas[] = {
          .push_bursts = true,
          .more_by_call = true,
          .growth_by_delivery = true,
+         .ecn_as_loss = true,
          .slow_start_bursts = true,
          .icmp_ends_open = true, /* RFC 5461, 4.1 */
          .icmp_mtu_at_once = true,
@@ -131,6 +132,7 @@ void elko_persona_apply(const struct elko_persona *p, struct elko_config *c)
         c->push_bursts = p->push_bursts;
         c->more_by_call = p->more_by_call;
         c->growth_by_delivery = p->growth_by_delivery;
+        c->ecn_as_loss = p->ecn_as_loss;
         c->slow_start_bursts = p->slow_start_bursts;
         c->icmp_ends_open = p->icmp_ends_open;
         c->icmp_mtu_waits = !p->icmp_mtu_at_once;

@@ -188,13 +188,25 @@ static uint32_t restart_window(const struct ek_tcp *t, const struct ek_tcb *tcb,
         return ek_max_u32(cwnd, initial);
 }
 
+/* An ECE is answered as a loss is (RFC 3168, 6.1.2), or by less (RFC 8511); who has an answer of its own gives that. */
+static enum elko_congestion as_answered(const struct ek_tcp *t, const struct ek_tcb *tcb,
+                                        enum elko_congestion kind)
+{
+        const struct elko_cc_ops *ops = tcb->cong.ops;
+
+        if (kind == ELKO_CONGESTION_ECN && t->cfg.ecn_as_loss && !ops->scalable &&
+            !ops->owns_recovery)
+                return ELKO_CONGESTION_LOSS;
+        return kind;
+}
+
 void ek_cong_on_congestion(struct ek_tcp *t, struct ek_tcb *tcb, enum elko_congestion kind,
                            uint32_t flight)
 {
         uint32_t mss = ek_tcb_eff_mss(t, tcb);
         struct elko_cc_event ev = {
                 .now = t->now,
-                .kind = kind,
+                .kind = as_answered(t, tcb, kind),
                 .flight_bytes = flight,
                 .mss = mss,
                 .initial_cwnd_bytes = ek_recovery_initial_cwnd(t, mss),

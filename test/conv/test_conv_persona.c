@@ -215,6 +215,40 @@ CONV_TEST(growth_by_delivery)
         }
 }
 
+static void ecn(struct elko_config *cfg)
+{
+        cfg->ecn = ELKO_ECN_CLASSIC;
+}
+
+static void ecn_as_loss(struct elko_config *cfg)
+{
+        cfg->ecn = ELKO_ECN_CLASSIC;
+        cfg->ecn_as_loss = true;
+}
+
+/* RFC 8511 leaves four fifths to Reno, a loss half. */
+CONV_TEST(ecn_as_a_loss)
+{
+        for (int on = 0; on < 2; on++) {
+                const struct conv_options options = {.no_ts = true,
+                                                     .config = on ? ecn_as_loss : ecn};
+
+                if (on)
+                        conv_again(c);
+                conv_start(c, &options);
+                conv_listen(c);
+                conv_in(c, "SEC 0:0(0) win 65535 <mss M,sackOK,wscale 7>");
+                conv_ignore(c);
+                conv_in(c, ". 1:1(0) ack 1");
+                conv_accept(c);
+                conv_send(c, 10 * c->mss);
+                conv_ignore(c);
+                conv_in(c, "E. 1:1(0) ack %u", 1 + c->mss);
+                conv_ignore(c);
+                CONV_EQ(c, conv_info(c).snd_ssthresh, 10u * c->mss * (on ? 50 : 80) / 100);
+        }
+}
+
 static void dialogue(struct elko_config *cfg)
 {
         cfg->interactive_acks = true;
