@@ -60,6 +60,8 @@ _Static_assert(offsetof(struct packetdrill_table, splice) == 32 * sizeof(void *)
 /* When a packet is asked for and none comes in a day, none will. */
 #define PATIENCE ELKO_SEC(86400)
 
+enum { SENDFILE_MOST = 64 << 20 }; /* of one call; it may take less than it was asked for */
+
 struct plug plug;
 
 static void enter(void)
@@ -494,6 +496,29 @@ static ssize_t slot_sendto(void *u, int fd, const void *buf, size_t len, int fla
 
         /* Where there is a connection it is ignored. */
         return slot_sendmsg(u, fd, &m, flags);
+}
+
+/* sendfile(2): a file of the system's, to one of ours. What can't be sent yet is not taken from it. */
+ssize_t plug_sendfile(int out, int in, off_t *at, size_t len)
+{
+        off_t from = at != NULL ? *at : lseek(in, 0, SEEK_CUR);
+        size_t most = len < SENDFILE_MOST ? len : SENDFILE_MOST;
+        uint8_t *buf = malloc(most > 0 ? most : 1);
+        ssize_t n;
+
+        if (buf == NULL) {
+                errno = ENOMEM;
+                return -1;
+        }
+        n = from < 0 ? -1 : pread(in, buf, most, from);
+        if (n > 0)
+                n = slot_send(NULL, out, buf, (size_t)n, 0);
+        free(buf);
+        if (n > 0 && at != NULL)
+                *at = from + n;
+        else if (n > 0)
+                lseek(in, from + n, SEEK_SET);
+        return n;
 }
 
 /* ---- state and options ---- */

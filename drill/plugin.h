@@ -130,6 +130,7 @@ void plug_fd_free_all(void);
 
 /* What the program asks libc for although the descriptor is ours (plugin.c answers). */
 int plug_close(int fd);
+ssize_t plug_sendfile(int out, int in, off_t *at, size_t len);
 int plug_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
 
 #endif

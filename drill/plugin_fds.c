@@ -2,8 +2,9 @@
 /*
  * Descriptors of the plug-in. Each socket is known to the program by the number of an eventfd that is opened for it, so
  * that no other descriptor ever has the number. At the end of a script the program gives all of them to libc's close(),
- * and for TCP_INFO it asks libc's getsockopt(), past the table. So this object, loaded with LD_PRELOAD as well, answers
- * both for its own descriptors and hands others on; without LD_PRELOAD close() closes the eventfd, which does no harm.
+ * for TCP_INFO it asks libc's getsockopt(), and sendfile() has no place in the table. So this object, loaded with LD_PRELOAD
+ * as well, answers these for its own descriptors and hands others on; without LD_PRELOAD close() closes the eventfd, which
+ * does no harm.
  */
 #include "drill/plugin.h"
 
@@ -42,6 +43,7 @@ int plug_fd_new(int bsd_fd)
 /* ---- libc's ---- */
 
 typedef int close_fn(int fd);
+typedef ssize_t sendfile_fn(int out, int in, off_t *at, size_t len);
 typedef int getsockopt_fn(int fd, int level, int name, void *value, socklen_t *len);
 
 /* A pointer to data is not one to a function, says C11; POSIX says that dlsym()'s is both. */
@@ -80,6 +82,19 @@ static int libc_getsockopt(int fd, int level, int name, void *value, socklen_t *
         return fn(fd, level, name, value, len);
 }
 
+static ssize_t libc_sendfile(int out, int in, off_t *at, size_t len)
+{
+        static _Atomic(sendfile_fn *) fn;
+
+        if (fn == NULL) {
+                sendfile_fn *f;
+
+                *(void **)&f = next_symbol("sendfile64");
+                fn = f;
+        }
+        return fn(out, in, at, len);
+}
+
 void plug_fd_free(int fd)
 {
         if (fd >= 0 && fd < MOST_FDS)
@@ -103,4 +118,20 @@ EXPORT int getsockopt(int fd, int level, int name, void *restrict value, socklen
 {
         return plug_fd_bsd(fd) >= 0 ? plug_getsockopt(fd, level, name, value, len)
                                     : libc_getsockopt(fd, level, name, value, len);
+}
+
+/* Of 64 bits both names are the same function. */
+EXPORT ssize_t sendfile(int out, int in, off_t *at, size_t len);
+EXPORT ssize_t sendfile64(int out, int in, off_t *at, size_t len);
+
+ssize_t sendfile(int out, int in, off_t *at, size_t len)
+{
+        return plug_fd_bsd(out) >= 0 ? plug_sendfile(out, in, at, len)
+                                     : libc_sendfile(out, in, at, len);
+}
+
+ssize_t sendfile64(int out, int in, off_t *at, size_t len)
+{
+        return plug_fd_bsd(out) >= 0 ? plug_sendfile(out, in, at, len)
+                                     : libc_sendfile(out, in, at, len);
 }

@@ -616,7 +616,7 @@ static uint32_t push_segs(const struct ek_tcp *t, const struct ek_tcb *tcb, uint
         segs = (uint32_t)(ek_min_u64(bytes, PUSH_BYTES) / mss);
         segs = ek_min_u32(ek_max_u32(segs, t->cfg.push_min_segs),
                           tcb->cong.out.cwnd_bytes / mss / 2);
-        return segs > 1 ? segs : 0;
+        return ek_max_u32(1, segs);
 }
 
 static struct ek_plan plan_for(struct ek_tcp *t, struct ek_tcb *tcb, const struct target *to,

@@ -173,7 +173,7 @@ static bool ends_a_share(const struct ek_tcb *tcb, const struct ek_plan_env *env
 {
         uint32_t before = ek_tcb_has(tcb, EK_TCB_BURST) ? tcb->act->share : 0;
 
-        if (!env->push_bursts || before == 0)
+        if (!env->push_bursts || before == 0 || env->push_segs == 1)
                 return false;
         return (env->push_segs != 0 && before + 1 >= env->push_segs) ||
                is_last_of_burst(tcb, env, p, unsent, usable);

@@ -18,6 +18,8 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -789,6 +791,28 @@ EK_TEST(what_the_program_takes_for_granted)
 }
 
 /* The end of a script: libc's close() for what is open, and a reset. Loaded with LD_PRELOAD the plug-in hears of it. */
+/* sendfile(2): by an offset of its own, and by the file's. */
+static void send_a_file(int fd, uint32_t iss)
+{
+        int file = memfd_create("zeros", 0), other = memfd_create("other", 0);
+        off_t at = 2500;
+
+        CHECK_EQ(ftruncate(file, 3000), 0);
+        CHECK_EQ(sendfile(fd, file, &at, 1000), 500);
+        CHECK_EQ(at, 3000);
+        CHECK_EQ(out().len, 500);
+        CHECK_EQ(sendfile(fd, file, NULL, 700), 700);
+        CHECK_EQ(lseek(file, 0, SEEK_CUR), 700);
+        CHECK_EQ(out().len, 700);
+        CHECK_EQ(sendfile(fd, file, &at, 1000), 0);
+        CHECK_EQ(sendfile(fd, -1, NULL, 10), -1);
+        CHECK_EQ(errno, EBADF);
+        CHECK_EQ(sendfile(other, file, NULL, 300), 300); /* neither is ours */
+        in(TH_ACK, ISN + 1, iss + 1 + 1200, 0);
+        close(file);
+        close(other);
+}
+
 EK_TEST(libc_calls)
 {
         bool preloaded = getenv("LD_PRELOAD") != NULL;
@@ -803,6 +827,7 @@ EK_TEST(libc_calls)
                 CHECK_EQ(getsockopt(fd, SOL_TCP, TCP_INFO, info, &len), 0);
                 CHECK_EQ(len, 280);
                 CHECK_EQ(info[0], 1);
+                send_a_file(fd, iss);
         }
         CHECK_EQ(close(fd), 0);
         if (preloaded)

@@ -21,7 +21,8 @@ struct situation {
         uint8_t state; /* 0: ESTABLISHED */
         uint8_t dup_acks;
         bool closed_wnd, nodelay, cork, pushed;
-        bool bursts;     /* PSH at the end of each burst */
+        bool bursts; /* PSH at the end of each burst */
+        uint16_t share, push_segs;
         bool frto;       /* a time-out is tested (RFC 5682) */
         uint32_t beyond; /* so many bytes of the flight left after it */
         uint32_t gso;    /* the link takes so much at once */
@@ -41,7 +42,8 @@ static struct ek_plan plan(const struct situation *s)
                                   .gso = s->gso,
                                   .nodelay = s->nodelay,
                                   .cork = s->cork,
-                                  .push_bursts = s->bursts};
+                                  .push_bursts = s->bursts,
+                                  .push_segs = s->push_segs};
         uint32_t fin = (s->flags & EK_TCB_FIN_SENT) != 0 && (s->flags & EK_TCB_FIN_ACKED) == 0;
 
         if (s->pushed)
@@ -61,6 +63,7 @@ static struct ek_plan plan(const struct situation *s)
         act.txq.bytes = s->flight + fin;
         act.txq.lost_bytes = s->lost;
         act.inflation = s->inflation;
+        act.share = (s->flags & EK_TCB_BURST) == 0 ? 0 : s->share != 0 ? s->share : 1;
         act.frto = s->frto ? EK_FRTO_NEW : EK_FRTO_OFF;
         act.dupack.recover = seq_add(tcb.snd_nxt, 0u - s->beyond);
         rec.seq = tcb.snd_una;
@@ -163,6 +166,21 @@ static const struct situation table[] = {
          .bursts = true, .flags = EK_TCB_BURST, PUSH, .len = 1000, .space = 1000},
         {"the window has room for more", .queued = 5000, .flight = 2000, .wnd = 4000,
          .bursts = true, .flags = EK_TCB_BURST, DATA, .len = 1000, .space = 1000},
+        {"a share of a burst is full", .queued = 9000, .share = 2, .push_segs = 3, .bursts = true,
+         .flags = EK_TCB_BURST, PUSH, .len = 1000, .space = 1000},
+        {"a share of a burst is not", .queued = 9000, .share = 1, .push_segs = 3, .bursts = true,
+         .flags = EK_TCB_BURST, DATA, .len = 1000, .space = 1000},
+        {"one segment is no share", .queued = 9000, .flight = 2000, .cwnd = 3500, .push_segs = 1,
+         .bursts = true, .flags = EK_TCB_BURST, DATA, .len = 1000, .space = 1000},
+        {"the end, not pushed", .queued = 1000, .todo = EK_TODO_NO_PUSH, DATA, .len = 1000,
+         .space = 1000},
+        {"the end, not pushed, after a wait", .queued = 900,
+         .todo = EK_TODO_NO_PUSH | EK_TODO_PUSH_SMALL, PUSH, .len = 900, .space = 900},
+        {"a cork holds", .queued = 10, .cork = true, NONE, .limited = ELKO_LIMITED_NAGLE},
+        {"a cork is out", .queued = 10, .cork = true, .todo = EK_TODO_UNCORK, PUSH, .len = 10,
+         .space = 10},
+        {"MORE is over", .queued = 10, .flags = EK_TCB_MORE, .todo = EK_TODO_MORE_OVER, PUSH,
+         .len = 10, .space = 10},
         {"cwnd ends the burst", .queued = 9000, .flight = 2000, .cwnd = 3500, .bursts = true,
          .flags = EK_TCB_BURST, PUSH, .len = 1000, .space = 1000},
         {"the next one waits for an answer", .queued = 3010, .flight = 2000, .small = 500,
