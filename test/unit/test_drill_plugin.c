@@ -128,10 +128,11 @@ static void wait_until(int64_t at)
 
 /* ---- packets ---- */
 
-enum { ISN = 1000, PEER = 40000, OURS = 8080 };
+enum { ISN = 1000, PEER = 40000, OURS = 8080, URGENT_BYTES = 3 };
 
 struct seg {
         uint8_t flags;
+        uint16_t urgent;
         uint32_t seq, ack, len;
         int64_t at;
 };
@@ -161,6 +162,7 @@ static void in_to(uint16_t port, uint8_t flags, uint32_t seq, uint32_t ack, uint
         h->ack_seq = htonl(ack);
         h->doff = 5;
         p[33] = flags;
+        h->urg_ptr = htons(flags & TH_URG ? URGENT_BYTES : 0);
         h->window = htons(65535);
         h->check = htons(sum(p + 20, total - 20u,
                              0xffffu & ~(uint32_t)sum(p + 12, 8, 6 + (uint32_t)total - 20)));
@@ -192,6 +194,7 @@ static struct seg out(void)
         CHECK_EQ(sum(buf + 20, n - 20, 0xffffu & ~(uint32_t)sum(buf + 12, 8, 6 + (uint32_t)n - 20)),
                  0);
         s.flags = buf[33];
+        s.urgent = ntohs(h->urg_ptr);
         s.seq = ntohl(h->seq);
         s.ack = ntohl(h->ack_seq);
         s.len = (uint32_t)n - 20 - h->doff * 4u;
@@ -522,6 +525,44 @@ EK_TEST(reports_come_through_the_error_queue)
         stop();
 }
 
+/* Urgent data in both directions; to receive it never waits. */
+EK_TEST(urgent_data_is_out_of_band)
+{
+        char data[10] = {0};
+        struct pollfd p;
+        struct seg s;
+        uint32_t iss;
+        int fd, mark = -1;
+
+        start(NULL);
+        fd = open_one(listener(), &iss);
+        CHECK_EQ(AT(RECV, ssize_t(*)(void *, int, void *, size_t, int))(U, fd, data, 10, MSG_OOB),
+                 -1);
+        CHECK_EQ(errno, EINVAL);
+        in(TH_ACK | TH_PUSH | TH_URG, ISN + 1, iss + 1, 2); /* before the urgent byte */
+        CHECK_EQ(AT(RECV, ssize_t(*)(void *, int, void *, size_t, int))(U, fd, data, 10, MSG_OOB),
+                 -1);
+        CHECK_EQ(errno, EAGAIN);
+        in(TH_ACK | TH_PUSH, ISN + 3, iss + 1, 3);
+        p = (struct pollfd){.fd = fd, .events = POLLPRI};
+        CHECK_EQ(AT(POLL, int (*)(void *, struct pollfd *, nfds_t, int))(U, &p, 1, 0), 1);
+        CHECK_EQ(p.revents, POLLPRI);
+        CHECK_EQ(AT(READ, ssize_t(*)(void *, int, void *, size_t))(U, fd, data, 10), 2);
+        CHECK_EQ(AT(IOCTL, int (*)(void *, int, unsigned long, ...))(U, fd, SIOCATMARK, &mark), 0);
+        CHECK_EQ(mark, 1);
+        CHECK_EQ(AT(RECV, ssize_t(*)(void *, int, void *, size_t, int))(U, fd, data, 10, MSG_OOB),
+                 1);
+        CHECK_EQ(AT(READ, ssize_t(*)(void *, int, void *, size_t))(U, fd, data, 10), 2);
+        CHECK_EQ(AT(SEND, ssize_t(*)(void *, int, const void *, size_t, int))(U, fd, data, 4,
+                                                                              MSG_OOB),
+                 4);
+        while ((s = out()).len == 0)
+                ;
+        CHECK_EQ(s.flags, TH_ACK | TH_PUSH | TH_URG);
+        CHECK_EQ(s.urgent, 4);
+        stop();
+}
+
 EK_TEST(poll_ends_when_its_time_is_over)
 {
         struct call c;
@@ -795,20 +836,20 @@ EK_TEST(what_the_program_takes_for_granted)
 static void send_a_file(int fd, uint32_t iss)
 {
         int file = memfd_create("zeros", 0), other = memfd_create("other", 0);
-        off_t at = 2500;
+        off_t at = 3000 - 536; /* whole segments, of which none waits */
 
         CHECK_EQ(ftruncate(file, 3000), 0);
-        CHECK_EQ(sendfile(fd, file, &at, 1000), 500);
+        CHECK_EQ(sendfile(fd, file, &at, 1000), 536);
         CHECK_EQ(at, 3000);
-        CHECK_EQ(out().len, 500);
-        CHECK_EQ(sendfile(fd, file, NULL, 700), 700);
-        CHECK_EQ(lseek(file, 0, SEEK_CUR), 700);
-        CHECK_EQ(out().len, 700);
+        CHECK_EQ(out().len, 536);
+        CHECK_EQ(sendfile(fd, file, NULL, 536), 536);
+        CHECK_EQ(lseek(file, 0, SEEK_CUR), 536);
+        CHECK_EQ(out().len, 536);
         CHECK_EQ(sendfile(fd, file, &at, 1000), 0);
         CHECK_EQ(sendfile(fd, -1, NULL, 10), -1);
         CHECK_EQ(errno, EBADF);
         CHECK_EQ(sendfile(other, file, NULL, 300), 300); /* neither is ours */
-        in(TH_ACK, ISN + 1, iss + 1 + 1200, 0);
+        in(TH_ACK, ISN + 1, iss + 1 + 2 * 536, 0);
         close(file);
         close(other);
 }
