@@ -201,7 +201,8 @@ static void do_send(struct side *s, const uint8_t *r)
 
         for (size_t i = 0; i < n; i++)
                 buf[i] = stream_byte(s, h->given + i);
-        got = elko_send(s->rig->st, h->sock, buf, n, r[4] >> 7);
+        /* MORE; URGENT, NO_PUSH */
+        got = elko_send(s->rig->st, h->sock, buf, n, r[4] >> 7 | (r[4] >> 4 & 6u));
         answered(h, got, (int64_t)n);
         if (got > 0)
                 h->given += (uint64_t)got;
@@ -245,11 +246,17 @@ static void do_recv(struct side *s, const uint8_t *r)
         static uint8_t buf[4096];
         struct handle *h = handle_of(s, r[2]);
         size_t want = (r[3] * 17u) % sizeof(buf);
+        int64_t urgent = elko_recv_urgent(s->rig->st, h->sock), left;
         int64_t n = elko_recv(s->rig->st, h->sock, buf, want);
 
         answered(h, n, (int64_t)want);
-        if (n > 0)
+        FZ_REQUIRE(urgent >= 0 || urgent == ELKO_EBADF);
+        if (n > 0) {
                 judge(s, h, buf, (uint32_t)n);
+                /* The pointer stays where it is; what is over has none. */
+                left = elko_recv_urgent(s->rig->st, h->sock);
+                FZ_REQUIRE(left == 0 || left == urgent - n);
+        }
         if (n == 0 && want > 0)
                 h->eof = true;
 }

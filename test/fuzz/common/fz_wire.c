@@ -285,8 +285,9 @@ static const char *judge_flags(const struct fz_seg *s)
                 return "sent: no ACK bit on a segment of a connection";
         if (!ack && s->ack != 0)
                 return "sent: an acknowledgement number without ACK bit";
-        if ((s->flags & FZ_URG) != 0 || s->urg != 0)
-                return "sent: urgent";
+        if (((s->flags & FZ_URG) != 0) != (s->urg != 0) ||
+            ((s->flags & FZ_URG) != 0 && (syn || rst)))
+                return "sent: URG without a pointer, or with SYN or RST, or a pointer without URG";
         if ((rst || syn) && s->len > 0)
                 return "sent: payload on RST or SYN";
         if (!syn && (s->has_mss || s->has_ws || s->sack_ok))
