@@ -331,6 +331,8 @@ static inline void net_config(const struct net *n, unsigned i, struct elko_confi
         cfg->snd_buf_max_bytes = sc->buf * 2;
         cfg->timestamps = !sc->no_ts;
         cfg->sack = !sc->no_sack;
+        if (sc->config != NULL)
+                sc->config(cfg);
 }
 
 static inline void net_make_node(struct net *n, unsigned i)

@@ -49,6 +49,7 @@ struct net_scenario {
         uint32_t loss_ppm, dup_ppm;
         bool no_ts, no_sack;
         bool simultaneous_open;
+        void (*config)(struct elko_config *cfg); /* of both stacks; NULL: nothing else */
 };
 
 /* What a metamorphic run changes. */
@@ -114,6 +115,9 @@ struct net {
         /* NULL: by loss_ppm. True: this packet is lost. */
         bool (*lose)(void *ctx, const struct net *n, unsigned packet);
         void *lose_ctx;
+        /* NULL: the wire changes nothing. */
+        void (*change)(void *ctx, struct net *n, unsigned from, uint8_t *p, uint32_t len);
+        void *change_ctx;
         /* NULL: the wire. Otherwise packets are handed over here instead. */
         void (*take)(void *ctx, unsigned to, const uint8_t *p, uint32_t len);
         void *take_ctx;
@@ -287,6 +291,7 @@ static inline void net_leaves(struct net *n, unsigned from, const uint8_t *p, ui
         const char *bad;
         unsigned conn, k;
         uint64_t delay;
+        uint8_t changed[NET_PACKET];
 
         if (len < ip + 20 || len > n->sc->mtu || p[n->sc->v6 ? 6 : 9] != 6) {
                 net_fail(n, "sent: not TCP over IP, or longer than the MTU");
@@ -331,6 +336,11 @@ static inline void net_leaves(struct net *n, unsigned from, const uint8_t *p, ui
         if (n->lose != NULL ? n->lose(n->lose_ctx, n, n->packets++)
                             : net_chance(n, 1, conn, from, k) % 1000000 < n->sc->loss_ppm)
                 return;
+        if (n->change != NULL) {
+                memcpy(changed, p, len);
+                n->change(n->change_ctx, n, from, changed, len);
+                p = changed;
+        }
         delay = n->sc->delay_ns;
         if (n->sc->jitter_ns != 0)
                 delay += net_chance(n, 2, conn, from, k) % n->sc->jitter_ns;
