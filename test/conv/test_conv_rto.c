@@ -374,7 +374,7 @@ CONV_TEST(sample_of_a_microsecond)
         CONV_CHECK(c, conv_info(c).min_rtt_ns <= ELKO_US(10));
 }
 
-/* RELIABILITY A9-9: the SYN,ACK waits in the stack, for a verdict or for the link. That is not the path's time. [RFC6298 3a] */
+/* RELIABILITY A9-9: the SYN,ACK waits in the stack, for a verdict or for the link. That is not the path's time. */
 static void late_syn_ack(struct conv *c, bool verdict)
 {
         static const struct elko_listen_config ask = {
@@ -405,6 +405,7 @@ static void late_syn_ack(struct conv *c, bool verdict)
         CONV_CHECK(c, conv_info(c).srtt_ns >= ELKO_MS(10) && conv_info(c).srtt_ns <= ELKO_MS(11));
 }
 
+/* [RFC6298 3a] */
 CONV_TEST(a9_9_a_syn_ack_that_waits_for_the_link)
 {
         conv_start(c, &plain);
