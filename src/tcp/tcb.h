@@ -209,11 +209,11 @@ struct ek_accecn {
         uint32_t r_cep, r_ceb, r_e0b, r_e1b;
         uint32_t s_cep, s_ceb, s_e0b, s_e1b;
         uint32_t delivered_ce;
-        seq_t round_end;   /* what is acknowledged beyond was sent in the next round trip */
-        uint8_t ce_rounds; /* round trips of which everything was marked (3.2.2.3) */
-        uint8_t marks;     /* packets with CE since our last ACK, saturating */
-        uint8_t changed;   /* byte counters that ever moved: 1 e1b, 2 e0b, 4 ceb */
-        uint8_t last_ecn;  /* IP-ECN field of the packet before */
+        seq_t round_end;          /* what is acknowledged beyond was sent in the next round trip */
+        uint8_t ce_rounds;        /* round trips of which everything was marked (3.2.2.3) */
+        uint8_t marks;            /* packets with CE since our last ACK, saturating */
+        uint8_t changed;          /* byte counters that ever moved: 1 e1b, 2 e0b, 4 ceb */
+        uint8_t last_ecn;         /* IP-ECN field of the packet before */
         uint8_t peer_syn_ecn;     /* ... of the peer's SYN or SYN,ACK */
         bool handshake;           /* the next pure ACK tells of that (3.2.2.1) */
         bool dirty;               /* a byte counter moved since the last option */
