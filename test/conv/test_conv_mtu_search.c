@@ -45,6 +45,7 @@ static struct path {
         unsigned swallowed;
         unsigned probes;   /* packets larger than the connection's segments then */
         unsigned lose_nth; /* this one of the segments is lost, too; 0: none */
+        bool lose_behind;  /* the one behind the first that is swallowed, too */
         unsigned sent;     /* segments */
         uint32_t top;      /* received, the highest */
         uint32_t cum;      /* received in order, 1 is the first byte's number */
@@ -141,6 +142,8 @@ static void arrive(struct conv *c, const struct packet *p)
         path.sent++;
         if (p->bytes > path.mtu) {
                 path.swallowed++;
+                if (path.lose_behind && path.swallowed == 1)
+                        path.lose_nth = path.sent + 1;
                 if (path.tells)
                         tell(c, path.mtu, p->seq, p->len);
                 return;
@@ -434,6 +437,21 @@ CONV_TEST(a_probe_does_not_hide_a_loss)
         conv_ignore(c);
 }
 
+/* Nor does one that is found together with it. [RFC4821 7.6.4] */
+CONV_TEST(a_probe_does_not_hide_the_loss_behind_it)
+{
+        begin(c, &probing, 1100);
+        path.mtu = c->variant->v6 ? 1280 : 1100;
+        path.lose_behind = true;
+        conv_send(c, MOST);
+        while (path.swallowed == 0)
+                round_trip(c);
+        for (unsigned i = 0; i < 3; i++)
+                round_trip(c);
+        CONV_EQ(c, elko_counters_get(c->st)->tcp_fast_retrans, 1);
+        conv_ignore(c);
+}
+
 /* ---- ICMP ---- */
 
 /* RFC 5927, 7.2: what has arrived may be as large as it was, whoever says otherwise. [RFC8899 4.6.1] */
@@ -454,6 +472,30 @@ CONV_TEST(a3_12_a_size_that_arrived_stays)
         CONV_EQ(c, conv_info(c).snd_mss, m);
         CONV_EQ(c, elko_counters_get(c->st)->tcp_rto, 0);
         CONV_EQ(c, elko_counters_get(c->st)->tcp_retrans_segs, 0);
+        conv_ignore(c);
+}
+
+/* And once what was quoted has arrived, no time-out confirms it any more. [RFC8899 4.6.1] */
+CONV_TEST(a3_12_a_claim_that_was_wrong_is_forgotten)
+{
+        unsigned mtu;
+
+        begin(c, &sack, 1500);
+        conv_send(c, MOST);
+        for (unsigned i = 0; i < 10; i++)
+                round_trip(c);
+        mtu = conv_info(c).pmtu;
+        tell_now(c, 1290, path.cum, conv_info(c).snd_mss);
+        for (unsigned i = 0; i < 3; i++)
+                round_trip(c);
+        path.mtu = 0;
+        while (elko_counters_get(c->st)->tcp_rto == 0)
+                round_trip(c);
+        CONV_EQ(c, conv_info(c).pmtu, mtu);
+        path.mtu = 1500;
+        for (unsigned i = 0; i < 10; i++)
+                round_trip(c);
+        CONV_EQ(c, conv_info(c).pmtu, mtu);
         conv_ignore(c);
 }
 
