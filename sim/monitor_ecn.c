@@ -212,9 +212,10 @@ void mon_ecn_arrived(const struct sim_monitor *m, struct mon_ep *ep, const struc
                 if (s->ecn == 3)
                         ep->ce_in = true;
                 /* Whatever else comes for it may be what counts; CWR ends what was owed. */
+                /* Of several SYN+ACKs one may have been a cookie's, without ECN: the last is not the one that counts. */
                 ep->ece_owed = s->ecn == 3 && !(s->flags & MON_RST) && e->setup_in &&
-                               e->setup_out && !e->other_out && mon_synchronized(ep) &&
-                               s->seq == before->rcv;
+                               e->seq == ep->iss && e->setup_out && !e->other_out &&
+                               mon_synchronized(ep) && s->seq == before->rcv;
                 ep->ece_seq = s->seq;
         }
         /* "When a TCP host enters TIME-WAIT or CLOSED state, it should ignore any previous state about the negotiation of

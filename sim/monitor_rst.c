@@ -53,7 +53,7 @@ static bool ends_unseen(const struct mon_ep *ep, const struct mon_seg *s)
 
 static bool abort_form(const struct mon_ep *ep, const struct mon_seg *s)
 {
-        if (ep->state == MON_CLOSED && ends_unseen(ep, s))
+        if ((ep->state == MON_CLOSED || ep->state == MON_ABORTED) && ends_unseen(ep, s))
                 return true;
         /* An abort's RST may leave after the answers to what arrived meanwhile. */
         if ((ep->state < MON_SYN_SENT || ep->state > MON_LAST_ACK) &&

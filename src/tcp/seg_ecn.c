@@ -40,7 +40,8 @@ static bool is_setup_syn_ack(const struct ek_seg *seg)
 
 static void give_up(struct ek_tcb *tcb)
 {
-        tcb->flags &= ~(uint32_t)(EK_TCB_ECN | EK_TCB_ECN_HEARS | EK_TCB_ECE | EK_TCB_CWR);
+        tcb->flags &= ~(uint32_t)(EK_TCB_ECN | EK_TCB_ECN_HEARS | EK_TCB_ECE | EK_TCB_CWR |
+                                  EK_TCB_ECN_SEEN);
 }
 
 /* ---- the handshake ---- */
@@ -230,6 +231,10 @@ void ek_ecn_on_data(struct ek_tcp *t, struct ek_tcb *tcb, const struct ek_seg *s
         bool ce = seg->ecn == EK_ECN_CE;
 
         if (!ek_tcb_has(tcb, EK_TCB_ECN_HEARS) || ek_tcb_has(tcb, EK_TCB_ACCECN))
+                return;
+        /* "A host MUST NOT set ECT on SYN or SYN-ACK packets" (6.1.1): with text or without (RFC 7413), a mark on it
+         * is no queue's. */
+        if (ek_seg_has(seg, ELKO_SYN))
                 return;
         if (seg->ecn != EK_ECN_NOT_ECT)
                 tcb->flags |= EK_TCB_ECN_SEEN;

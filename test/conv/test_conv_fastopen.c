@@ -119,6 +119,24 @@ CONV_TEST(data_of_a_syn_is_delivered_before_the_third_step)
         CONV_EQ(c, elko_counters_get(c->st)->tcp_fastopen_in, 1);
 }
 
+/* A mark on a SYN says nothing, with text or without (RFC 3168, 6.1.1). */
+CONV_TEST(a_syn_with_data_that_is_marked)
+{
+        const char *cookie;
+
+        conv_start(c, NULL);
+        serve(c, 4);
+        cookie = get_cookie(c);
+        conv_flow(c, 1);
+        conv_in(c, "[ce] SEC 0:300(300) win 65535 <" SYN_OPTIONS ",%s>", cookie);
+        conv_out(c, "S.E 0:0(0) ack 301 <...>");
+        conv_accept(c);
+        conv_recv(c, 300);
+        conv_in(c, ". 301:301(0) ack 1");
+        conv_send(c, 100);
+        conv_out(c, "[ect0] P. 1:101(100) ack 301");
+}
+
 /* "The server MAY include data ... if the response data is readily available": at least behind the SYN,ACK. The
  * initial window is the usual one. [RFC7413 4.2.2e] */
 CONV_TEST(the_answer_does_not_wait_for_the_third_step)
