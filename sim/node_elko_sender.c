@@ -233,7 +233,9 @@ static void persist(struct sim_elko *e, const struct elko_trace_event *ev, struc
                 h->push_owed = false;
                 return;
         }
-        if (h->push_owed && !has(e, SIM_F_DEVICE) && !has(e, SIM_F_NOMEM))
+        /* Who has measured a slow path paces by it (BBR's draft, "Pacing Rate"): a segment may be seconds off. */
+        if (h->push_owed && !has(e, SIM_F_DEVICE) && !has(e, SIM_F_NOMEM) && !owns_recovery(e) &&
+            !e->cfg.tcp.pacing)
                 BROKEN(e,
                        "I-22: the window is %u, the persist timer expires again, and nothing was sent",
                        ev->snd_wnd);
