@@ -114,7 +114,7 @@ CONV_TEST(a_timeout_sends_one_segment)
         conv_in(c, ". 1:1(0) ack %u", 1 + 10 * m);
 }
 
-/* A tail loss probe is the last segment. [RFC8985 7.3] */
+/* A tail loss probe is the last segment. [RFC8985 7.3-4] */
 CONV_TEST(a_probe_is_one_segment)
 {
         unsigned m;
