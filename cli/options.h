@@ -63,7 +63,7 @@ struct ek_options {
         bool link_fd_is_tap;
         struct ek_text_list addr, host_addr;
         const char *gateway[2]; /* one for each version of IP: [1] is IPv6's */
-        uint64_t mtu; /* EK_OPT_UNSET: the link's own */
+        uint64_t mtu;           /* EK_OPT_UNSET: the link's own */
         bool has_mac;
         uint8_t mac[6];
         const char *pcap, *trace; /* NULL: none */
