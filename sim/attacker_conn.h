@@ -23,11 +23,12 @@ struct atk_end {
         int node;
         bool sent, acks, synced, fin; /* sent anything; an ACK; got a plain ACK; sent a FIN */
         bool syn_sent;                /* opened, and has not acknowledged anything yet */
-        uint32_t iss, next;           /* its ISS; behind the last thing that it sent */
-        uint32_t una;                 /* the largest ACK that reached it */
-        uint32_t una_low;             /* ... in its window: that one had to be believed */
-        uint32_t acked, edge;         /* what it acknowledged; the right edge it announced */
-        uint32_t got;                 /* behind the last thing that reached it */
+        bool over;            /* a FIN or a reset went out, or a reset came in: it may be gone */
+        uint32_t iss, next;   /* its ISS; behind the last thing that it sent */
+        uint32_t una;         /* the largest ACK that reached it */
+        uint32_t una_low;     /* ... in its window: that one had to be believed */
+        uint32_t acked, edge; /* what it acknowledged; the right edge it announced */
+        uint32_t got;         /* behind the last thing that reached it */
         bool got_any;
         bool syn_got;     /* the peer's SYN reached it, ... */
         uint32_t syn_end; /* ... which ends here */

@@ -130,6 +130,8 @@ static void learn_sent(struct atk_flow *f, unsigned dir, const struct pkt *s)
         struct atk_end *e = &f->end[dir];
         uint32_t end = s->seq + pkt_seg_len(s);
 
+        if (s->flags & (ELKO_RST | ELKO_FIN))
+                e->over = true;
         if (s->flags & ELKO_RST) /* its SEQ may be what a forged packet asked for */
                 return;
         if ((s->flags & (ELKO_SYN | ELKO_ACK)) == (ELKO_SYN | ELKO_ACK)) {
@@ -171,8 +173,10 @@ static void learn_arrived(struct atk_flow *f, unsigned to, const struct pkt *s)
         struct atk_end *e = &f->end[to];
         uint32_t end = s->seq + pkt_seg_len(s), wnd;
 
-        if (s->flags & ELKO_RST)
+        if (s->flags & ELKO_RST) {
+                e->over = true;
                 return;
+        }
         if (s->flags & ELKO_SYN) {
                 e->scale_got = s->options & ELKO_OPT_WSCALE ? s->wscale & 15 : 0;
                 e->syn_got = true;
@@ -311,11 +315,11 @@ static void mark(struct attacker *a, struct atk_flow *f, enum attacker_harm harm
 
 /* Does it acknowledge one of the end's SYN,ACKs? With cookies (RFC 4987, 3.6) each of them opens a connection
  * as long as it is valid, so the last one alone doesn't tell. Not so when the peer's ACK came and more than its
- * SYN was acknowledged, of what it sent: then there is one. */
+ * SYN was acknowledged, of what it sent: then there is one, until it is over. */
 static bool opens(const struct atk_end *e, const struct pkt *s)
 {
         if ((s->flags & (ELKO_ACK | ELKO_SYN | ELKO_RST)) != ELKO_ACK ||
-            (e->synced && e->acks && e->syn_got && pkt_lt(e->syn_end, e->acked) &&
+            (!e->over && e->synced && e->acks && e->syn_got && pkt_lt(e->syn_end, e->acked) &&
              pkt_le(e->acked, e->got)))
                 return false;
         for (unsigned i = 0; i < e->synacks && i < ATK_SYNACKS; i++)

@@ -98,6 +98,10 @@ static void time_out(struct sim_monitor *m, struct mon_ep *ep, const struct mon_
         if (ep->rtx_row == 0 && ep->arrivals > 0 &&
             m->now - ep->last_arrival <= m->c.slack_ns + m->c.react_ns)
                 return;
+        /* Tolerance: what arrived may have begun another life of the same numbers (see begin_anew() in monitor_state.c), and
+         * this is its first transmission. */
+        if (ep->rtx_row == 0 && ep->anew && s->seq == ep->iss + 1)
+                return;
         if (ep->rtx_row == 0 || ep->rtx_seq != s->seq) {
                 ep->rtx_row = 1;
                 ep->rtx_gap = 0;
