@@ -142,6 +142,29 @@ struct ek_tcb *ek_open_by_syn(struct ek_tcp *t, struct ek_listener *ls, const st
         return tcb;
 }
 
+/* The entry gives way to its connection, which the memory of the pool may be all that it takes; or it is back. */
+static struct ek_tcb *make_in_place(struct ek_tcp *t, uint32_t *index, struct ek_listener *ls,
+                                    const struct ek_key *key, const struct opened *o)
+{
+        struct ek_half_open was = *ek_half_open_at(t, *index), *again;
+        struct ek_tcb *tcb;
+
+        ek_half_open_free(t, *index);
+        *index = EK_NIL;
+        tcb = make_tcb(t, ls, key, o);
+        if (tcb != NULL)
+                return tcb;
+        again = ek_half_open_new(t, key, (enum ek_half_open_stage)was.stage, index);
+        if (again == NULL)
+                return NULL;
+        was.conn = again->conn;
+        was.next = again->next;
+        was.prev = again->prev;
+        *again = was;
+        ls->half_open++;
+        return NULL;
+}
+
 /* The ACK is right: the entry becomes a connection. False: it can't now; the peer will ask again. */
 static bool promote(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
 {
@@ -174,11 +197,14 @@ static bool promote(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
         if (ho->tries == 1 && !ek_half_open_is_deferred(ho))
                 o.rtt_ns = ek_half_open_rtt(t, ho, &seg->hdr->opt);
         tcb = make_tcb(t, ls, &seg->key, &o);
+        if (tcb == NULL && ek_slab_live(&t->half_opens) == 1)
+                tcb = make_in_place(t, &index, ls, &seg->key, &o);
         if (tcb == NULL) {
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_SYN_NOMEM);
                 return false;
         }
-        ek_half_open_free(t, index);
+        if (index != EK_NIL)
+                ek_half_open_free(t, index);
         admit(t, ls, tcb);
         return true;
 }

@@ -588,4 +588,40 @@ CONV_TEST(unread_data_wakes_nobody)
         CONV_EQ(c, ek_slab_live(&c->st->tcp.actives), 0);
 }
 
+static void no_cookies_small_chunks(struct elko_config *cfg)
+{
+        cfg->syn_cookies = false;
+        cfg->slab_chunk_bytes = 8192;
+}
+
+/* In a region that is full but for one chunk that chunk is the half-open connection's. When the handshake ends it is
+ * given up for the window: else the last ACK would be refused until the entry goes (seed 1135655). And where that is
+ * not enough, it is there as before. */
+CONV_TEST(a_half_open_connection_gives_way_to_its_own)
+{
+        const struct conv_options options = {
+                .no_sack = true, .no_ts = true, .config = no_cookies_small_chunks};
+        void *kept[2];
+
+        conv_start(c, &options);
+        conv_open_passive(c); /* its pools have room for another */
+        while (ek_slab_trim(&c->st->tcp.half_opens))
+                ;
+        for (int i = 0; i < 2; i++)
+                kept[i] = ek_region_alloc(c->st->region, 8192);
+        conv_take_all(c);
+        ek_region_free(c->st->region, kept[0], 8192);
+        conv_flow(c, 1);
+        conv_in(c, "S 0:0(0) win 65535 <mss 1460>");
+        conv_out(c, "S. 0:0(0) ack 1 win 2048 <...>");
+        conv_in(c, ". 1:1(0) ack 1");
+        conv_accept(c);
+        CONV_EQ(c, conv_memory(c).half_open, 0);
+        ek_region_free(c->st->region, kept[1], 8192);
+        conv_give_all(c);
+        conv_in(c, "P. 1:101(100) ack 1");
+        conv_out(c, ". 1:1(0) ack 101");
+        conv_recv(c, 100);
+}
+
 EK_TEST_MAIN();
