@@ -142,6 +142,16 @@ struct ek_tcb *ek_open_by_syn(struct ek_tcp *t, struct ek_listener *ls, const st
         return tcb;
 }
 
+/* There is not even what the chunk of a pool takes. */
+static bool is_full(const struct ek_tcp *t)
+{
+        size_t chunk = t->half_opens.chunk_bytes;
+        size_t committed = ek_region_used(t->region) + ek_region_reserved(t->region);
+
+        return ek_region_largest_free(t->region) < chunk ||
+               committed + chunk > ek_region_capacity(t->region);
+}
+
 /* The entry gives way to its connection, which the memory of the pool may be all that it takes; or it is back. */
 static struct ek_tcb *make_in_place(struct ek_tcp *t, uint32_t *index, struct ek_listener *ls,
                                     const struct ek_key *key, const struct opened *o)
@@ -197,7 +207,7 @@ static bool promote(struct ek_tcp *t, uint32_t index, const struct ek_seg *seg)
         if (ho->tries == 1 && !ek_half_open_is_deferred(ho))
                 o.rtt_ns = ek_half_open_rtt(t, ho, &seg->hdr->opt);
         tcb = make_tcb(t, ls, &seg->key, &o);
-        if (tcb == NULL && ek_slab_live(&t->half_opens) == 1)
+        if (tcb == NULL && ek_slab_live(&t->half_opens) == 1 && is_full(t))
                 tcb = make_in_place(t, &index, ls, &seg->key, &o);
         if (tcb == NULL) {
                 ek_tcp_drop(t, seg, NULL, ELKO_DROP_TCP_SYN_NOMEM);
