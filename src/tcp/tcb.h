@@ -251,6 +251,9 @@ struct ek_active {
         struct ek_cwnd_usage usage;
         uint32_t inflation;     /* RFC 5681 3.2: segments known to have left the network, bytes */
         uint32_t inflation_max; /* flight at the last progress in recovery */
+        uint8_t frto;           /* enum ek_frto */
+        uint8_t loss_timer;     /* enum ek_loss_timer */
+        uint16_t share;         /* with EK_TCB_BURST: new segments since one had PSH */
         struct ek_reasm reasm;
         uint64_t snd_up, rcv_up; /* urgent pointers, offsets in the stream; 0: none (urgent.c) */
         struct ek_dupack dupack;
@@ -259,9 +262,6 @@ struct ek_active {
         struct ek_undo undo;
         struct ek_ecn ecn;
         struct ek_mtu_probe mtu;
-        uint8_t frto;       /* enum ek_frto */
-        uint8_t loss_timer; /* enum ek_loss_timer */
-        uint16_t share;     /* with EK_TCB_BURST: new segments since one had PSH */
         struct ek_rate rate;
         struct ek_chrono chrono;
         struct ek_rcv_rtt rcv_rtt;
@@ -270,6 +270,9 @@ struct ek_active {
         struct ek_cwv cwv; /* with elko_config.cwnd_validation */
         uint64_t priv[ELKO_CC_PRIVATE_BYTES / 8];
 };
+
+/* The smallest chunk of a pool (elko_config.slab_chunk_bytes) has room for one, behind its head and a word of live bits. */
+EK_STATIC_ASSERT(sizeof(struct ek_active) <= 1024 - 20, "active part");
 
 extern const struct ek_active ek_active_none;
 
