@@ -79,10 +79,10 @@ valgrind:               ## unit and conversation tests under valgrind
 	@tools/build $(B) build.ninja
 	@EK_TEST_PERCENT=10 tools/run-tests --slower 20 --wrap 'valgrind -q --child-silent-after-fork=yes --error-exitcode=99 --leak-check=full' $(B):$(FAST)
 
-clang:                  ## build with clang; unit and conversation tests, symbols of the core
+clang:                  ## build with clang; unit and conversation tests (a quarter of the random cases), symbols of the core
 	@tools/setup test
 	@CC=clang MESON_OPTS="-Doptimization=1" tools/build build-clang build.ninja
-	@tools/run-tests build-clang:$(FAST),symbols
+	@EK_TEST_PERCENT=25 tools/run-tests build-clang:$(FAST),symbols
 
 freestanding:           ## compile the core for a Cortex-M4 and for wasm32, without any libc
 	@tools/setup test
