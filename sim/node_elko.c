@@ -336,12 +336,15 @@ static struct sim_conn *stranger(struct sim_elko *e, const elko_endpoint *local,
 
 static void accepted(struct sim_elko *e, elko_sock sock, const elko_endpoint *remote)
 {
-        struct elko_tcp_info info;
+        struct elko_tcp_info info = {0};
         struct sim_conn *c = NULL;
+        struct sim_end *dead = NULL;
         struct sim_app *a;
 
         if (elko_tcp_info_get(e->st, sock, &info) == ELKO_OK)
                 c = sim_oracle_accepted(e->oracle, &info.local, remote, info.irs);
+        if (info.state == ELKO_TCP_CLOSED)
+                dead = sim_oracle_end(e->oracle, &info.local, remote);
         if (c == NULL)
                 c = stranger(e, &info.local, remote);
         if (c == NULL) {
@@ -369,6 +372,10 @@ static void accepted(struct sim_elko *e, elko_sock sock, const elko_endpoint *re
                 return;
         }
         a->connected = true;
+        if (dead != NULL) {
+                a->silence_ns = dead->silence_ns;
+                a->never_open = dead->never_open;
+        }
         sim_app_start(a);
 }
 

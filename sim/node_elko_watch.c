@@ -127,6 +127,10 @@ static void ended(struct sim_elko *e, const struct elko_trace_event *ev, const s
         if (end != NULL && ev->old_state != ELKO_TCP_TIME_WAIT &&
             (ev->old_state != ELKO_TCP_LAST_ACK || strcmp(ev->cause, "ACK of FIN") != 0))
                 end->failed = true;
+        if (end != NULL) {
+                end->silence_ns = ev->now - h->progress_at;
+                end->never_open = ev->old_state == ELKO_TCP_SYN_RECEIVED;
+        }
         for (unsigned i = 0; i < e->apps; i++) {
                 struct sim_app *a = &e->app[i];
 

@@ -57,6 +57,9 @@ struct sim_end {
         uint64_t done_at;  /* when it saw everything and EOF */
         uint64_t opened_at, closed_at;
         uint64_t patience_ns; /* how long its TCP goes on trying without the application */
+        /* Of the last connection that ended, for who accepts it afterwards (RFC 7413, 4.2.2: before it was open): */
+        uint64_t silence_ns; /* how long its TCP had no answer */
+        bool never_open;     /* it ended in SYN-RECEIVED */
 };
 
 struct sim_conn {
